@@ -1,0 +1,161 @@
+//! `speil.toml`: what an operator may set, with the defaults. Paths are absolute once loaded.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use std::collections::BTreeMap;
+
+/// The whole configuration, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: ServerConfig,
+    /// At least one.
+    pub applications: Vec<ApplicationConfig>,
+    pub mirror: MirrorConfig,
+    pub plugins: PluginsConfig,
+    pub log: LogConfig,
+    pub status: StatusConfig,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// `127.0.0.1:8080`; port 0 takes any free one.
+    pub listen: std::net::SocketAddr,
+    /// What the vendor calls; shown on the service page and in the WSDL. Without it: what the Host header says.
+    pub public_url: Option<String>,
+    /// Largest body accepted, in bytes. Default 2 GiB, as the vendor's sample.
+    pub max_request_bytes: u64,
+    /// Connections at once. Default 1,024.
+    pub max_connections: usize,
+    /// Calls worked on at once, all tenants together. Default 64.
+    pub max_calls: usize,
+    /// A request's head must be here within this time. Default 15 s.
+    pub header_timeout: Duration,
+    /// A body must make progress within this time. Default 30 s: shorter than any caller's own time-out, so that an
+    /// upload its sender gave up on is dead before the repetition arrives.
+    pub body_timeout: Duration,
+    /// A kept-alive connection may be silent for this long. Default 120 s.
+    pub idle_timeout: Duration,
+    /// How long a stop waits for calls in flight. Default 60 s.
+    pub shutdown_timeout: Duration,
+    pub tls: Option<TlsConfig>,
+    /// Token for the administration paths (`/metrics`, `/status`); without it they answer to loopback callers only.
+    pub admin_token: Option<Secret>,
+}
+
+/// `tls = { certificate, key }`: PEM files.
+#[derive(Debug, Clone)]
+pub struct TlsConfig {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+}
+
+/// `[[application]]`
+#[derive(Debug, Clone)]
+pub struct ApplicationConfig {
+    /// SoAppId: 32 hex digits.
+    pub id: String,
+    pub environment: Environment,
+    /// Default `/MirroringClientService.svc`. Case does not count.
+    pub path: String,
+    /// RSA XML or PEM, the text itself (from a file, an environment variable or a file named by one).
+    pub private_key: Secret,
+    /// Further trusted signers: certificates or public keys, PEM or DER. Required for `custom`.
+    pub certificates: Vec<PathBuf>,
+    pub check_audience: bool,
+    /// Default 5 min.
+    pub clock_skew: Duration,
+}
+
+/// Which of the vendor's environments signs the tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Environment {
+    Sod,
+    Stage,
+    Production,
+    Custom,
+}
+
+/// `[mirror]`
+#[derive(Debug, Clone)]
+pub struct MirrorConfig {
+    pub store: StoreConfig,
+    /// `[mirror.keys]`: key columns of tables whose first column is not their key. Table name to column names.
+    pub keys: BTreeMap<String, Vec<String>>,
+    /// Cells of one batch kept in memory before they go to a temporary file, in bytes. Default 32 MiB.
+    pub spill_bytes: usize,
+    /// Where such files go; default the system's temporary directory.
+    pub spill_directory: Option<PathBuf>,
+}
+
+/// `store = "sqlite" | "sqlserver"` and what belongs to it.
+#[derive(Debug, Clone)]
+pub enum StoreConfig {
+    Sqlite {
+        directory: PathBuf,
+        /// Mirror files open at once. Default 64.
+        max_open: usize,
+    },
+    SqlServer {
+        connection: Secret,
+        /// Template with `[contextId]`; default `Mirror_[contextId]`.
+        database: String,
+    },
+}
+
+/// `[plugins]`
+#[derive(Debug, Clone)]
+pub struct PluginsConfig {
+    /// No directory: no plug-ins. Default `plugins` beside the file, if it exists.
+    pub directory: Option<PathBuf>,
+    /// Where compiled code is kept; default a private folder beside the plug-ins.
+    pub cache_directory: Option<PathBuf>,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct LogConfig {
+    pub format: LogFormat,
+    /// A tracing filter, default `info`. `RUST_LOG` wins.
+    pub filter: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// `[status]`: when a tenant counts as late or silent.
+#[derive(Debug, Clone)]
+pub struct StatusConfig {
+    /// Without a completed cycle for this long. Default 10 h: the Task pauses at night.
+    pub late_after: Duration,
+    /// Without any call for this long. Default 24 h.
+    pub silent_after: Duration,
+}
+
+/// A text that never shows: not in Debug, not in logs; wiped from memory when dropped.
+#[derive(Clone)]
+pub struct Secret(zeroize::Zeroizing<String>);
+
+impl Secret {
+    /// Wraps a text.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(zeroize::Zeroizing::new(text))
+    }
+
+    /// The text, for the one place that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}

@@ -1,0 +1,7 @@
+//! The partner's components.
+//!
+//! [`hooks`] is what the pipeline sees: traits, so that the pipeline can be tested without a WebAssembly engine.
+
+pub mod hooks;
+
+pub use hooks::{CallHooks, CallInfo, HookFailure, HookSource, NoHooks};

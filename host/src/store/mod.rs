@@ -1,0 +1,233 @@
+//! What a mirror database must do, and the engines that do it.
+//!
+//! [`Store`] opens mirrors; [`MirrorDb`] is one tenant's mirror. Both engines pass one conformance suite
+//! (`tests/`). The doc comments here are the contract.
+//!
+//! What every engine promises:
+//! 1. Rows and LSN commit together or not at all; what was answered as done survives power loss.
+//! 2. Every write carries a [`Turn`]: a write whose ticket is older than the last one applied to that table is
+//!    refused with [`StoreErrorKind::Overtaken`], inside the transaction that would have written. So a call that its sender
+//!    gave up on and repeated can never undo what the repetition did.
+//! 3. Only tables listed in the metadata table with a hash of ours are ever dropped, altered or emptied.
+//! 4. No text becomes SQL: identifiers are quoted, types and defaults rendered from their parsed form, values bound.
+//! 5. A future that is dropped leaves either nothing or the whole; the connection it used is not reused half-way.
+
+pub mod error;
+pub mod history;
+pub mod records;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::protocol::columns::TypedBatch;
+use crate::protocol::context_id::ContextId;
+use crate::protocol::lsn::Lsn;
+use crate::protocol::table_def::TableDef;
+use crate::protocol::table_name::TableName;
+pub use error::{StoreError, StoreErrorKind};
+pub use history::History;
+pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableRecord};
+
+/// The order of a call among all calls of its tenant: greater is later. Handed out when the call arrives, by the
+/// mirror itself, so that it holds across hosts and restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub i64);
+
+/// A write's place: which table, on behalf of which call.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub table: TableName,
+    pub ticket: Ticket,
+}
+
+/// Where a tenant's mirror lives, when a plug-in has said so: a path below the mirror directory for SQLite, a
+/// connection string for SQL Server. Holds secrets: never logged.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Connection(pub String);
+
+/// Opens mirrors. Cheap to share; holds pools and open files.
+#[async_trait]
+pub trait Store: Send + Sync + 'static {
+    /// `sqlite` or `sqlserver`: for messages and status.
+    fn engine(&self) -> &'static str;
+
+    /// Opens the tenant's mirror, creating the database, the metadata table and the side tables where missing.
+    /// `connection` is what a plug-in answered; `None` means the configuration's place.
+    ///
+    /// # Errors
+    /// Cannot be reached, may not be created, belongs to another tenant, or `connection` is not allowed.
+    async fn open(&self, tenant: &ContextId, connection: Option<&Connection>) -> Result<Arc<dyn MirrorDb>, StoreError>;
+
+    /// Opens the tenant's mirror only if it exists already; never creates anything.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    async fn open_existing(
+        &self,
+        tenant: &ContextId,
+        connection: Option<&Connection>,
+    ) -> Result<Option<Arc<dyn MirrorDb>>, StoreError>;
+
+    /// Every mirror found in the configuration's place (and, for SQLite, in folders below it), opened.
+    /// One that cannot be opened is listed with its error and hides no other.
+    ///
+    /// # Errors
+    /// The place itself cannot be read.
+    async fn list(&self) -> Result<Vec<FoundMirror>, StoreError>;
+
+    /// Whether mirrors could be made and written here, for `speil check` and `/readyz`; creates nothing that stays.
+    ///
+    /// # Errors
+    /// With a sentence saying what is missing.
+    async fn check(&self) -> Result<String, StoreError>;
+
+    /// Finishes and closes everything. Called once, when no call is in flight.
+    async fn close(&self);
+}
+
+/// One line of [`Store::list`].
+pub struct FoundMirror {
+    /// The tenant, as far as it could be read; else what the place is called.
+    pub name: String,
+    pub place: String,
+    pub mirror: Result<Arc<dyn MirrorDb>, StoreError>,
+}
+
+/// One tenant's mirror. Writers to one mirror may queue inside the engine; readers of the database are never
+/// blocked.
+#[async_trait]
+pub trait MirrorDb: Send + Sync + 'static {
+    /// Whose mirror this is.
+    fn tenant(&self) -> &ContextId;
+
+    /// Where it is, for people: a path, or server and database. No secrets.
+    fn place(&self) -> String;
+
+    /// The next ticket: greater than every ticket ever given or stored in this mirror.
+    async fn ticket(&self) -> Result<Ticket, StoreError>;
+
+    /// All rows of the metadata table `<context>_mirroring`, read afresh: administrators edit it by hand.
+    /// If the metadata table was dropped by hand it is made again, empty.
+    async fn tables(&self) -> Result<Vec<TableRecord>, StoreError>;
+
+    /// One row of the metadata table.
+    async fn table(&self, table: &TableName) -> Result<Option<TableRecord>, StoreError>;
+
+    /// A table as it really is in the database, whoever made it; `None` if there is none.
+    async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>, StoreError>;
+
+    /// Drops the table if it is ours, creates it empty and writes its metadata row: this hash, LSN -1, nothing
+    /// filled yet. One transaction.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Foreign`] when a table of that name exists that is not ours. [`StoreErrorKind::Overtaken`].
+    async fn create_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<(), StoreError>;
+
+    /// Changes our table from `old` to `new` keeping its rows, then writes the new hash; LSN stays. One
+    /// transaction. New columns take their default (or NULL) in rows that exist.
+    ///
+    /// # Errors
+    /// Whatever the database refuses; nothing has changed then.
+    async fn alter_table(
+        &self,
+        turn: &Turn,
+        old: &TableDef,
+        new: &TableDef,
+        hash: SchemaHash,
+    ) -> Result<(), StoreError>;
+
+    /// Takes over a table that the vendor's package made and whose real shape agrees with the source: writes our
+    /// hash beside the row that is there; LSN stays.
+    async fn adopt_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<(), StoreError>;
+
+    /// Writes a metadata row without a table: a plug-in skips it, but how far the source has come is kept.
+    /// A table of ours that is there is dropped. LSN starts at -1.
+    async fn skip_table(&self, turn: &Turn, hash: SchemaHash) -> Result<(), StoreError>;
+
+    /// Drops the table if it is ours, and its metadata row. Nothing there: nothing done.
+    async fn drop_table(&self, turn: &Turn) -> Result<(), StoreError>;
+
+    /// Says that the next rows without a wipe must find the table emptied: called when -1 was answered.
+    /// (protocol.md section 8). Nothing is emptied yet.
+    async fn expect_refill(&self, turn: &Turn) -> Result<(), StoreError>;
+
+    /// Confirms in one transaction that these tables have been looked at by this call without change, so that an older
+    /// call may not change them any more: as a write would, but for many tables at once. Unknown names are passed over.
+    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<(), StoreError>;
+
+    /// Empties the table and sets LSN -1, in one transaction; the table and its indexes stay. Returns how many
+    /// rows were there. A skipped table only gets LSN -1.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::UnknownTable`] when there is no metadata row.
+    async fn wipe(&self, turn: &Turn) -> Result<u64, StoreError>;
+
+    /// Begins a transaction that writes rows. The engine compares `hash` with the stored one inside the
+    /// transaction: if they differ, somebody changed the table, [`StoreErrorKind::SchemaChanged`].
+    /// If the stored LSN means refill and nothing was emptied since [`MirrorDb::expect_refill`], the table is
+    /// emptied first, once, inside this transaction.
+    async fn begin(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Box<dyn RowWriter>, StoreError>;
+
+    /// Reads a table's rows in key order, `columns` of `def` in order, in chunks of at most `chunk` rows, for
+    /// comparing and for tests. All rows are operation `Insert`.
+    async fn read(
+        &self,
+        def: &TableDef,
+        chunk: usize,
+        sink: &mut (dyn FnMut(TypedBatch) -> std::ops::ControlFlow<()> + Send),
+    ) -> Result<(), StoreError>;
+
+    /// Indexes of a table, without the primary key's.
+    async fn indexes(&self, table: &TableName) -> Result<Vec<IndexDef>, StoreError>;
+
+    /// Makes the index if no index of that name is there with the same columns; one that differs is made anew.
+    /// Returns whether anything changed. Only on tables of ours.
+    async fn ensure_index(&self, table: &TableName, index: &IndexDef) -> Result<bool, StoreError>;
+
+    /// Drops an index of one of our tables. Returns whether it was there.
+    async fn drop_index(&self, table: &TableName, name: &str) -> Result<bool, StoreError>;
+
+    /// The host's own side tables.
+    fn history(&self) -> &dyn History;
+
+    /// Hand edit for operators (`speil resync`): sets LSN -1 in the metadata rows of these tables, all when empty.
+    /// Returns the tables changed.
+    async fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>, StoreError>;
+}
+
+/// Row changes of one stretch of a batch, already reduced to the last operation per key: `deletes` and `upserts`
+/// are row numbers of `batch` (from 0), with no key in both or twice. Without a key every row is in `upserts`.
+#[derive(Debug, Clone)]
+pub struct RowChanges {
+    pub batch: Arc<TypedBatch>,
+    pub deletes: Vec<u32>,
+    pub upserts: Vec<u32>,
+}
+
+/// What a stretch did to the table.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Applied {
+    /// Rows that were not there before.
+    pub inserted: u64,
+    /// Rows that were there and were written again.
+    pub updated: u64,
+    /// Rows that were there and are gone.
+    pub deleted: u64,
+}
+
+/// A transaction that writes rows to one table. Dropping it without [`RowWriter::commit`] takes everything back.
+#[async_trait]
+pub trait RowWriter: Send {
+    /// Applies a stretch; stretches apply in order.
+    ///
+    /// # Errors
+    /// The transaction is lost, all of it. A row the database refuses is named by table, row and column where the
+    /// engine can tell.
+    async fn apply(&mut self, changes: RowChanges) -> Result<Applied, StoreError>;
+
+    /// Moves the LSN by the rule of [`Lsn::moved_by`] and commits, durably. `received` are the operations as the
+    /// Task counts them; they and the row count go to the side tables in the same transaction. Returns the LSN
+    /// now stored.
+    async fn commit(self: Box<Self>, lsn: Lsn, received: history::OpCounts) -> Result<Lsn, StoreError>;
+}
