@@ -6,9 +6,7 @@ use tokio::sync::mpsc;
 
 use crate::plugins::HookSource;
 use crate::protocol::context_id::ContextId;
-use crate::protocol::lsn::Lsn;
-use crate::protocol::messages::{ReplicationSummary, TableLsn, TableSchemaInfo};
-use crate::protocol::raw_batch::RawBatch;
+use crate::protocol::messages::{ReplicationSummary, RowDataBatch, TableLsn, TableSchemaInfo};
 use crate::store::Store;
 
 /// Who calls, once the token is checked.
@@ -28,14 +26,6 @@ pub struct Caller {
 /// See [`Caller::arrival`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arrival(pub u64);
-
-/// One batch of a RowData call, as the decoder hands it over.
-#[derive(Debug)]
-pub struct IncomingBatch {
-    pub rows: RawBatch,
-    pub lsn: Lsn,
-    pub table: TableSchemaInfo,
-}
 
 /// The body stopped making sense (or coming) after some batches: those stay, the rest is not applied.
 #[derive(Debug, Clone)]
@@ -106,7 +96,7 @@ impl Mirror {
     pub async fn row_data(
         &self,
         _caller: Caller,
-        _batches: mpsc::Receiver<Result<IncomingBatch, BrokenBody>>,
+        _batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
     ) -> Result<(), Failure> {
         todo!("mirror room")
     }

@@ -2,7 +2,7 @@
 //! section 5, invariant 8).
 
 /// A default as far as this project understands it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum DefaultValue {
     /// A number, in canonical decimal text: optional `-`, digits, optional `.` and digits; no exponent.
     Number(String),

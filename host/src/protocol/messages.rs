@@ -2,6 +2,7 @@
 //! what they mean is decided elsewhere ([`super::table_def`], [`super::cell`]).
 
 use super::lsn::Lsn;
+use super::raw_batch::RawBatch;
 
 /// `TableSchemaInfo`: a table as the wire describes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -61,6 +62,15 @@ pub struct AuthenticateRequest {
 pub struct TableSchemaRequest {
     pub client_state: Option<String>,
     pub tables: Vec<TableSchemaInfo>,
+}
+
+/// One `RowDataBatch` of a RowData call, as the streaming decoder hands it over.
+#[derive(Debug)]
+pub struct RowDataBatch {
+    pub rows: RawBatch,
+    /// An absent LSN is 0, as .NET reads it: it moves nothing.
+    pub lsn: Lsn,
+    pub table: TableSchemaInfo,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //! section 5, invariant 8).
 
 /// A column type SQL Server can give a table's column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum SqlType {
     Bit,
     TinyInt,
@@ -56,7 +56,7 @@ pub enum SqlType {
 }
 
 /// The length of a variable column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Length {
     /// Characters or bytes, at least 1.
     Limited(u16),

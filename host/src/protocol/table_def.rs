@@ -5,7 +5,7 @@ use super::sql_type::SqlType;
 use super::table_name::TableName;
 
 /// One column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct ColumnDef {
     /// As the source spells it. Compared without regard to case ([`super::table_name::fold`]).
     pub name: String,
@@ -15,7 +15,7 @@ pub struct ColumnDef {
 }
 
 /// One table. Column names are unique without regard to case; there is at least one column.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TableDef {
     pub name: TableName,
     pub columns: Vec<ColumnDef>,

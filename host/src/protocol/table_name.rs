@@ -5,7 +5,8 @@ use std::hash::{Hash, Hasher};
 
 /// The name of a mirrored table: as the source spells it, equal whatever the case.
 /// Legal: 1-128 UTF-16 units, no NUL, not a name this project keeps for itself.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct TableName {
     spelled: String,
     folded: String,
@@ -66,6 +67,19 @@ impl TableName {
 #[must_use]
 pub fn fold(identifier: &str) -> String {
     identifier.chars().flat_map(char::to_lowercase).collect()
+}
+
+impl From<TableName> for String {
+    fn from(name: TableName) -> Self {
+        name.spelled
+    }
+}
+
+impl TryFrom<String> for TableName {
+    type Error = TableNameError;
+    fn try_from(text: String) -> Result<Self, TableNameError> {
+        Self::new(text)
+    }
 }
 
 impl PartialEq for TableName {
