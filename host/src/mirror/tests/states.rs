@@ -236,11 +236,7 @@ fn a_table_that_could_not_be_made_at_all_is_failing_too() {
 #[test]
 fn a_cycle_without_its_end_is_open_until_another_begins_or_nothing_comes_for_long() {
     let mut known = Known::current();
-    known.cycles = vec![
-        cycle(3, 3, 3, None),
-        cycle(2, 2, 2, None),
-        cycle(1, 1, 1, Some(1)),
-    ];
+    known.cycles = vec![cycle(3, 3, 3, None), cycle(2, 2, 2, None), cycle(1, 1, 1, Some(1))];
     assert_eq!(known.derived().cycles, [CycleState::Open, CycleState::Interrupted, CycleState::Completed]);
     known.now = 11 * HOUR;
     assert_eq!(known.derived().cycles[0], CycleState::Interrupted);
@@ -331,7 +327,7 @@ async fn a_refused_token_shows_the_reason_and_the_line_that_mends_it() {
         [
             "the Mirroring Task calls and is refused: the token is for another application",
             "in the configuration: check_audience = false",
-            "6 days 23 hours are left until the whole mirror must be filled anew",
+            "left until the whole mirror must be filled anew: 6 days 23 hours",
         ]
     );
 }
@@ -344,7 +340,7 @@ async fn a_tenant_silent_for_six_days_is_told_how_long_is_left() {
     let report = told(&kit).await;
     assert_eq!(report.state, TenantState::Silent);
     assert!(report.advice[0].starts_with("no call for 6 days"), "{:?}", report.advice);
-    assert_eq!(report.advice[1], "1 day are left until the whole mirror must be filled anew");
+    assert_eq!(report.advice[1], "left until the whole mirror must be filled anew: 1 day");
 }
 
 #[tokio::test]
