@@ -44,7 +44,9 @@ struct Done {
 }
 
 pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Result<Vec<TableLsn>, CallError> {
-    tables.iter().for_each(|table| call.tables.note(&table.table_name));
+    for table in tables {
+        call.tables.note(&table.table_name);
+    }
     let opened = call.open().await?;
     if tables.is_empty() {
         return Err(CallError::request(

@@ -519,7 +519,9 @@ impl History for Memory {
     async fn record_events(&self, events: &[EventRecord]) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("record_events", "")?;
-        events.iter().for_each(|event| state.events.insert(0, event.clone()));
+        for event in events {
+            state.events.insert(0, event.clone());
+        }
         Ok(())
     }
     async fn complete_cycle(&self, at: Millis, reported: &[ReplicationSummary]) -> Result<Vec<String>, StoreError> {

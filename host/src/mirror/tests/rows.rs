@@ -171,7 +171,7 @@ async fn columns_may_come_in_another_order_and_case_and_without_their_defaults_a
 async fn a_table_without_a_key_takes_inserts_and_says_what_to_configure_for_the_rest() {
     let kit = Kit::new();
     let log = info("log", &[("line", "nvarchar(100)", true, "")]);
-    kit.schema(&[log.clone()]).await.unwrap();
+    kit.schema(std::slice::from_ref(&log)).await.unwrap();
     kit.rows(batch(log.clone(), 5, &[(I, &["a"]), (I, &["a"])])).await.unwrap();
     assert_eq!(shown(&kit.db(), "log"), ["a", "a"]);
     let failure = kit.rows(batch(log, 6, &[(I, &["b"]), (D, &["a"])])).await.unwrap_err();
