@@ -90,8 +90,7 @@ fn make(args: &KeygenArgs) -> Result<Made, CliError> {
     let (private_xml, private_pem) =
         (keys::write_private_xml(&key).map_err(written)?, keys::write_private_pem(&key).map_err(written)?);
     let public = key.to_public_key();
-    let (public_xml, public_pem) =
-        (keys::write_public_xml(&public), keys::write_public_pem(&public).map_err(written)?);
+    let (public_xml, public_pem) = (keys::write_public_xml(&public), keys::write_public_pem(&public).map_err(written)?);
 
     write(&files.private_xml, &private_xml, Readers::Owner, args.force)?;
     write(&files.private_pem, &private_pem, Readers::Owner, args.force)?;
@@ -240,7 +239,10 @@ mod tests {
         }
         assert_eq!((made.public_key_xml.clone(), made.public_key_pem.clone()), (read(PUBLIC_XML), read(PUBLIC_PEM)));
         let config = crate::config::Config::from_text(&made.configuration, folder.path(), &Default::default());
-        assert_eq!(config.expect("a good configuration").applications[0].private_key.expose(), read(PRIVATE_XML).trim());
+        assert_eq!(
+            config.expect("a good configuration").applications[0].private_key.expose(),
+            read(PRIVATE_XML).trim()
+        );
         let text = made.text();
         assert!(text.contains(&made.public_key_xml) && text.contains(&made.configuration), "{text}");
         let json = serde_json::to_string(&made).expect("JSON");
