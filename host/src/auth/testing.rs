@@ -182,6 +182,7 @@ impl TokenBuilder<'_> {
     }
 
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "named after the claim, like its siblings")]
     pub fn sub(self, tenant: impl Into<Value>) -> Self {
         self.claim("sub", tenant)
     }

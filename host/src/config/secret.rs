@@ -1,7 +1,7 @@
 //! Texts that never show, and where they come from: the value itself, a file, or an environment variable.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -23,14 +23,14 @@ pub(super) enum Plain {
 
 /// Reads a secret: `"text"`, `{ env = "NAME" }` or `{ file = "path" }`.
 pub(super) fn read(
-    key: String,
+    key: &str,
     node: &Node,
     plain: Plain,
     base: &Path,
     variables: &BTreeMap<String, String>,
 ) -> Result<Secret, Problem> {
     let bad =
-        |message: &str| Problem::BadValue { place: node.place.clone(), key: key.clone(), message: message.into() };
+        |message: &str| Problem::BadValue { place: node.place.clone(), key: key.to_owned(), message: message.into() };
     let forms = match plain {
         Plain::TheSecret => "should be a text, { env = \"NAME\" } or { file = \"path\" }",
         Plain::APath => "should be a file's path, { env = \"NAME\" } or { file = \"path\" }",
@@ -38,15 +38,15 @@ pub(super) fn read(
     let secret = match &node.value {
         Value::Text(text) if text.trim().is_empty() => return Err(bad("is empty")),
         Value::Text(text) if plain == Plain::TheSecret || is_key(text) => Zeroizing::new(text.clone()),
-        Value::Text(path) => file(&key, node, base.join(path))?,
+        Value::Text(path) => file(key, node, &base.join(path))?,
         Value::Table(table) => {
             let mut entries = table.iter();
             match (entries.next(), entries.next()) {
                 (Some((form, Node { value: Value::Text(name), .. })), None) if form == "env" => {
-                    variable(&key, node, name, variables)?
+                    variable(key, node, name, variables)?
                 }
                 (Some((form, Node { value: Value::Text(path), .. })), None) if form == "file" => {
-                    file(&key, node, base.join(path))?
+                    file(key, node, &base.join(path))?
                 }
                 _ => return Err(bad(forms)),
             }
@@ -77,18 +77,18 @@ fn variable(
     })
 }
 
-fn file(key: &str, node: &Node, file: PathBuf) -> Result<Zeroizing<String>, Problem> {
+fn file(key: &str, node: &Node, file: &Path) -> Result<Zeroizing<String>, Problem> {
     let refuse = |error: String| Problem::SecretFile {
         place: node.place.clone(),
         key: key.to_owned(),
-        file: file.clone(),
+        file: file.to_owned(),
         error,
     };
-    let length = std::fs::metadata(&file).map_err(|error| refuse(error.to_string()))?.len();
+    let length = std::fs::metadata(file).map_err(|error| refuse(error.to_string()))?.len();
     if length > MAX_SECRET_BYTES {
         return Err(refuse(format!("it has {length} bytes, more than any key or password")));
     }
-    let bytes = Zeroizing::new(std::fs::read(&file).map_err(|error| refuse(error.to_string()))?);
+    let bytes = Zeroizing::new(std::fs::read(file).map_err(|error| refuse(error.to_string()))?);
     decode(&bytes).ok_or_else(|| {
         refuse("it is not text (a key in binary form is turned into text with `openssl pkey -inform DER`)".into())
     })

@@ -163,6 +163,7 @@ fn what_is_not_supported_yet_says_so() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one list of cases")]
 fn values_that_cannot_be_meant_are_refused_with_what_could() {
     let cases = [
         (
@@ -547,18 +548,11 @@ fn every_key_of_the_reference_is_read() {
 
 /// The reference's table of keys.
 fn rendered() -> String {
-    let mut text = String::from("| key | takes | default | environment | meaning |\n|---|---|---|---|---|\n");
-    for key in keys::KEYS {
-        text.push_str(&format!(
-            "| `{}` | {} | {} | `{}` | {} |\n",
-            key.path,
-            key.takes,
-            key.default,
-            key.variable(),
-            key.meaning
-        ));
-    }
-    text
+    let head = "| key | takes | default | environment | meaning |\n|---|---|---|---|---|\n".to_owned();
+    keys::KEYS.iter().fold(head, |text, key| {
+        let (variable, keys::Key { path, takes, default, meaning }) = (key.variable(), key);
+        text + &format!("| `{path}` | {takes} | {default} | `{variable}` | {meaning} |\n")
+    })
 }
 
 #[test]

@@ -147,9 +147,9 @@ fn written(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
         match step {
-            Step::Element(index) => text.push_str(&format!("[{index}]")),
+            Step::Element(index) => text.extend(["[", &index.to_string(), "]"]),
             Step::Key(key) if text.is_empty() => text.push_str(key),
-            Step::Key(key) => text.push_str(&format!(".{key}")),
+            Step::Key(key) => text.extend([".", key]),
         }
     }
     text

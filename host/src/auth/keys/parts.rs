@@ -3,6 +3,8 @@
 //! What a file leaves out is computed where the rest determines it. What it gives is checked against the rest: a key
 //! that signs wrongly would be found out by the vendor's Task, far from the file that caused it.
 
+#![expect(clippy::many_single_char_names, reason = "n, e, d, p and q are what these numbers are called everywhere")]
+
 use rsa::rand_core::OsRng;
 use rsa::sha2::{Digest, Sha256};
 use rsa::traits::PrivateKeyParts;

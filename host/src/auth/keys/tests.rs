@@ -84,7 +84,7 @@ fn xml_is_read_in_any_order_case_name_space_and_spacing() {
         .replace("<k:/k:", "</k:")
         .replace("<k:RSAKeyValue>", "<k:RSAKeyValue xmlns:k=\"urn:k\">");
     let cdata = tidy.replace("<D>", "<D><![CDATA[").replace("</D>", "]]></D>");
-    let one_line = tidy.replace('\n', "").to_owned();
+    let one_line = tidy.replace('\n', "");
     for text in [reversed, broken, pair, spaced, prefixed, cdata, one_line, tidy.replace("Modulus", "modulus")] {
         assert_eq!(private_key(&text), Ok(the_key()), "{text}");
     }
