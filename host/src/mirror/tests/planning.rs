@@ -64,18 +64,29 @@ struct Source {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Add { sql_type: usize, nullable: bool, default: Option<u8>, with_values: bool },
+    Add {
+        sql_type: usize,
+        nullable: bool,
+        default: Option<u8>,
+        with_values: bool,
+    },
     Drop(usize),
     Rename(usize),
     Shout(usize),
-    Retype(usize, usize),
+    /// To a type some places away in [`TYPES`], where the next of kin are.
+    Retype(usize, isize),
     Nullable(usize),
     NotNull(usize),
     Default(usize, Option<u8>),
     Swap(usize, usize),
     WidenKey,
-    Write { key: i64, seed: u8 },
-    Delete { key: i64 },
+    Write {
+        key: i64,
+        seed: u8,
+    },
+    Delete {
+        key: i64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -83,13 +94,13 @@ fn step() -> impl Strategy<Value = Step> {
     let at = 0..8usize;
     let default = proptest::option::of(0..3u8);
     prop_oneof![
-        3 => (types.clone(), any::<bool>(), default.clone(), any::<bool>()).prop_map(
+        3 => (types, any::<bool>(), default.clone(), any::<bool>()).prop_map(
             |(sql_type, nullable, default, with_values)| Step::Add { sql_type, nullable, default, with_values }
         ),
         1 => at.clone().prop_map(Step::Drop),
         1 => at.clone().prop_map(Step::Rename),
         1 => at.clone().prop_map(Step::Shout),
-        4 => (at.clone(), types).prop_map(|(at, to)| Step::Retype(at, to)),
+        6 => (at.clone(), -3..=3isize).prop_map(|(at, by)| Step::Retype(at, by)),
         1 => at.clone().prop_map(Step::Nullable),
         1 => at.clone().prop_map(Step::NotNull),
         1 => (at.clone(), default).prop_map(|(at, default)| Step::Default(at, default)),
@@ -107,7 +118,7 @@ fn value(sql_type: SqlType, seed: u8) -> String {
         SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt => number.to_string(),
         SqlType::Decimal { scale: 2, .. } => format!("{number}.25"),
         SqlType::Decimal { .. } => format!("{number}.2500"),
-        SqlType::Real | SqlType::Float => format!("{}", f64::from(number) + 0.5),
+        SqlType::Real | SqlType::Float => format!("{number}.1"),
         SqlType::Char(length) => format!("{:width$}", format!("é{number}"), width = usize::from(length)),
         _ => format!("t{number}"),
     }
@@ -172,8 +183,10 @@ impl Source {
                 self.columns[at].name = format!("c{}", self.names);
             }
             Step::Shout(at) if at < count => self.columns[at].name = self.columns[at].name.to_uppercase(),
-            Step::Retype(at, to) if at < count && !self.columns[at].touched => {
-                let (from, to) = (self.columns[at].sql_type, TYPES[to]);
+            Step::Retype(at, by) if at < count && !self.columns[at].touched => {
+                let from = self.columns[at].sql_type;
+                let place = TYPES.iter().position(|known| *known == from).expect("all types are from there");
+                let to = TYPES[place.saturating_add_signed(by).min(TYPES.len() - 1)];
                 let cells: Option<Vec<_>> = self
                     .rows
                     .values()
