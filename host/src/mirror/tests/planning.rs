@@ -157,6 +157,7 @@ fn converted(text: &str, from: SqlType, to: SqlType) -> Option<String> {
 impl Source {
     fn apply(&mut self, step: &Step) {
         let count = self.columns.len();
+        let pick = |at: usize| at % count.max(1);
         match *step {
             Step::Add { sql_type, nullable, default, with_values } => {
                 self.names += 1;
@@ -172,18 +173,24 @@ impl Source {
                 let name = format!("c{}", self.names);
                 self.columns.push(Col { name, sql_type, nullable, default, touched: true });
             }
-            Step::Drop(at) if at < count => {
+            Step::Drop(at) if count > 0 => {
+                let at = pick(at);
                 self.columns.remove(at);
                 self.rows.values_mut().for_each(|row| {
                     row.remove(at);
                 });
             }
-            Step::Rename(at) if at < count => {
+            Step::Rename(at) if count > 0 => {
+                let at = pick(at);
                 self.names += 1;
                 self.columns[at].name = format!("c{}", self.names);
             }
-            Step::Shout(at) if at < count => self.columns[at].name = self.columns[at].name.to_uppercase(),
-            Step::Retype(at, by) if at < count && !self.columns[at].touched => {
+            Step::Shout(at) if count > 0 => {
+                let column = &mut self.columns[pick(at)];
+                column.name = column.name.to_uppercase();
+            }
+            Step::Retype(at, by) if count > 0 && !self.columns[pick(at)].touched => {
+                let at = pick(at);
                 let from = self.columns[at].sql_type;
                 let place = TYPES.iter().position(|known| *known == from).expect("all types are from there");
                 let to = TYPES[place.saturating_add_signed(by).min(TYPES.len() - 1)];
@@ -198,8 +205,9 @@ impl Source {
                     self.columns[at].touched = true;
                 }
             }
-            Step::Nullable(at) if at < count => self.columns[at].nullable = true,
-            Step::NotNull(at) if at < count => {
+            Step::Nullable(at) if count > 0 => self.columns[pick(at)].nullable = true,
+            Step::NotNull(at) if count > 0 => {
+                let at = pick(at);
                 for (key, row) in &mut self.rows {
                     if row[at].is_none() {
                         row[at] = Some(value(self.columns[at].sql_type, 7));
@@ -306,12 +314,20 @@ proptest! {
 
     #[test]
     fn the_mirror_ends_equal_to_the_source_whatever_changed(
+        first in prop::collection::vec((0..TYPES.len(), any::<bool>()), 0..7),
         intervals in prop::collection::vec(prop::collection::vec(step(), 1..8), 2..5)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let kit = Kit::new();
             let mut source = Source::default();
+            for (sql_type, nullable) in first {
+                source.apply(&Step::Add { sql_type, nullable, default: None, with_values: false });
+            }
+            for key in 0..4 {
+                source.apply(&Step::Write { key, seed: 50 });
+            }
+            source.mirror_into(&kit).await;
             for interval in intervals {
                 for step in &interval {
                     source.apply(step);
