@@ -216,19 +216,35 @@ pub struct StatusConfig {
 
 /// A text that never shows: not in Debug, not in logs; wiped from memory when dropped.
 #[derive(Clone)]
-pub struct Secret(zeroize::Zeroizing<String>);
+pub struct Secret {
+    text: zeroize::Zeroizing<String>,
+    origin: Option<String>,
+}
 
 impl Secret {
     /// Wraps a text.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(zeroize::Zeroizing::new(text))
+        Self { text: zeroize::Zeroizing::new(text), origin: None }
+    }
+
+    /// Says where it was found, for messages: `the file private.xml`.
+    #[must_use]
+    pub fn with_origin(mut self, origin: String) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// The text, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Where it was found, if that is known; shows nothing of the secret.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 }
 
