@@ -138,7 +138,7 @@ fn debug_shows_no_key() {
 }
 
 #[test]
-fn the_refusals_words_are_all_different() {
+fn the_refusals_words_are_all_different_and_all_explained() {
     use RefusalReason as R;
     let all = [
         R::Malformed,
@@ -153,6 +153,12 @@ fn the_refusals_words_are_all_different() {
         R::Tenant,
         R::Nonce,
     ];
+    let page = include_str!("../../../docs/reference-refusals.md");
+    for reason in all {
+        let row = format!("| `{}` | {} |", reason.word(), reason.answer());
+        assert!(page.contains(&row), "docs/reference-refusals.md should have a row that begins with {row}");
+    }
+    assert_eq!(page.matches("\n| `").count(), all.len(), "and no other");
     let distinct = |texts: Vec<&str>| texts.iter().collect::<std::collections::BTreeSet<_>>().len();
     assert_eq!(distinct(all.map(R::word).to_vec()), all.len());
     assert_eq!(distinct(all.map(R::answer).to_vec()), all.len());

@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::{ConfigError, Hint, Place, Problem};
+pub(crate) use secret::decode as decode_text;
 
 /// A commented configuration to begin with: what docs/reference-configuration.md shows.
 #[must_use]
@@ -56,7 +57,7 @@ impl Config {
         let text = match std::fs::read(file) {
             Ok(bytes) => secret::decode(&bytes).ok_or_else(|| ConfigError::NotText { file: file.to_owned() })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if !variables.keys().any(|name| name.starts_with(tree::PREFIX)) {
+                if !variables.keys().any(|name| tree::is_ours(name)) {
                     return Err(ConfigError::NotFound { file: file.to_owned() });
                 }
                 zeroize::Zeroizing::default()

@@ -106,7 +106,7 @@ fn file(key: &str, node: &Node, file: &Path) -> Result<Zeroizing<String>, Proble
 }
 
 /// Text in UTF-8, or in UTF-16 with a byte order mark, which is what Windows writes by redirection.
-pub(super) fn decode(bytes: &[u8]) -> Option<Zeroizing<String>> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let wide = |bytes: &[u8], from: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units = Zeroizing::new(pairs.iter().map(|pair| from(*pair)).collect::<Vec<_>>());

@@ -6,7 +6,7 @@ use super::*;
 fn the_environment_wins_over_the_file() {
     let pairs = [
         ("SPEIL__SERVER__LISTEN", "0.0.0.0:80"),
-        ("SPEIL__SERVER__MAX_CALLS", "7"),
+        ("Speil__Server__Max_Calls", "7"),
         ("SPEIL__SERVER__TLS__CERTIFICATE", "c.pem"),
         ("SPEIL__SERVER__TLS__KEY", "k.pem"),
         ("SPEIL__APPLICATION__0__CHECK_AUDIENCE", "false"),
