@@ -100,7 +100,10 @@ pub(super) fn private(parts: &Parts<'_>) -> Result<RsaPrivateKey, KeyError> {
         (None, Some(d)) => from_exponent(n, e, d)?,
         (None, None) => return Err(KeyError::OnlyPublic),
     };
-    check_given(&key, parts)?;
+    // Without P and Q nothing says which of the recovered primes the file called P.
+    if parts.p.is_some() || parts.q.is_some() {
+        check_given(&key, parts)?;
+    }
     self_test(&key)?;
     Ok(key)
 }
