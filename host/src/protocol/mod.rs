@@ -19,9 +19,13 @@
 //! | from messages to bytes | [`encode`] |
 //! | SOAP faults | [`fault`] |
 //! | the SOAPAction header | [`soap_action`] |
+//! | the service's description | [`wsdl`] |
+//! | calendar arithmetic, ISO texts | [`datetime`] |
 
+pub mod cell;
 pub mod columns;
 pub mod context_id;
+pub mod datetime;
 pub mod decode;
 pub mod default_value;
 pub mod encode;
@@ -30,8 +34,12 @@ pub mod lsn;
 pub mod messages;
 pub mod names;
 pub mod raw_batch;
+pub(crate) mod shown;
 pub mod soap_action;
 pub mod sql_type;
 pub mod table_def;
 pub mod table_name;
+#[cfg(test)]
+mod testing;
+pub mod wsdl;
 mod xml;
