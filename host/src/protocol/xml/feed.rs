@@ -1,8 +1,8 @@
 //! The buffer quick-xml reads from. Sizes are bounded here, before quick-xml gathers anything: an event gets an
 //! allowance, and a byte beyond it is an error that names the limit. The total is counted.
 //!
-//! [`Feed::buffered`] and [`Feed::consume`](io::BufRead::consume) are also the door for a fast path that takes
-//! known byte patterns straight out of the buffer between two events.
+//! [`Feed::peek`] and [`Feed::consume`](io::BufRead::consume) are also the door for a fast path that takes known byte
+//! patterns straight out of the buffer between two events.
 
 use std::io::{self, BufRead, Read};
 
@@ -63,11 +63,6 @@ impl<R: Read> Feed<R> {
             self.starved = true;
         }
         Ok(&self.buffer[self.start..self.end.min(self.start + n)])
-    }
-
-    /// What is in the buffer already.
-    pub(super) fn buffered(&self) -> &[u8] {
-        &self.buffer[self.start..self.end]
     }
 
     /// Sets the allowance of the next event: its bound, and `marks` more for what is around it.
@@ -188,6 +183,5 @@ mod tests {
         feed.consume(1);
         assert_eq!(feed.peek(1).unwrap(), b"");
         assert!(feed.starved());
-        assert_eq!(feed.buffered(), b"");
     }
 }
