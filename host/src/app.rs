@@ -9,7 +9,6 @@ use crate::http::Parts;
 use crate::mirror::{Mirror, MirrorSettings};
 use crate::plugins::{PluginHost, PluginsError};
 use crate::protocol::raw_batch::SpillSettings;
-use crate::protocol::table_name::fold;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::{Store, StoreError};
 
@@ -42,8 +41,8 @@ impl App {
         let applications = Arc::new(Applications::load(&config.applications)?);
         let store = open_store(&config.mirror)?;
         let plugins = Arc::new(PluginHost::load(&config.plugins)?);
-        let keys = config.mirror.keys.iter().map(|(table, columns)| (fold(table), columns.clone())).collect();
-        let mirror = Arc::new(Mirror::new(store.clone(), plugins.clone(), MirrorSettings { keys }));
+        let settings = MirrorSettings { keys: config.mirror.keys.clone() };
+        let mirror = Arc::new(Mirror::new(store.clone(), plugins.clone(), settings));
         Ok(Self { config, applications, store, plugins, mirror })
     }
 

@@ -103,12 +103,6 @@ pub fn ago(then_millis: Option<i64>, now_millis: i64) -> String {
     then_millis.map_or_else(|| "never".into(), |then| format!("{} ago", span((now_millis - then) / 1000)))
 }
 
-/// Now, UTC milliseconds since the Unix epoch.
-#[must_use]
-pub fn now_millis() -> i64 {
-    i64::try_from(time::OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

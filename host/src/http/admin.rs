@@ -16,6 +16,7 @@ use super::connection::Peer;
 use super::overview::{self, Overview};
 use super::parts::Shared;
 use super::router::text;
+use crate::mirror::clock::{Clock, SystemClock};
 use crate::store::StoreError;
 
 /// How long an overview stays good: gathering one opens every mirror.
@@ -82,7 +83,7 @@ async fn look(shared: &Shared) -> Result<Arc<Overview>, StoreError> {
     {
         return Ok(overview.clone());
     }
-    let now = shared.mirror.now();
+    let now = SystemClock.now();
     let gathered = overview::gather(&*shared.store, now, &shared.status, shared.mirror.refusals().all()).await?;
     let overview = Arc::new(gathered);
     *kept = Some((Instant::now(), overview.clone()));

@@ -121,7 +121,7 @@ impl Metrics {
 
     /// A token was not good.
     pub(super) fn refused(&self, reason: RefusalReason) {
-        self.refusals.get_or_create(&ReasonLabel { reason: reason_word(reason) }).inc();
+        self.refusals.get_or_create(&ReasonLabel { reason: reason.word() }).inc();
     }
 
     /// The text of `/metrics`.
@@ -134,23 +134,6 @@ impl Metrics {
         let mut output = String::new();
         text::encode(&mut output, &self.registry)?;
         Ok(output)
-    }
-}
-
-/// A reason as a label.
-const fn reason_word(reason: RefusalReason) -> &'static str {
-    match reason {
-        RefusalReason::Malformed => "malformed",
-        RefusalReason::Algorithm => "algorithm",
-        RefusalReason::UnknownSigner => "unknown_signer",
-        RefusalReason::Signature => "signature",
-        RefusalReason::Issuer => "issuer",
-        RefusalReason::Audience => "audience",
-        RefusalReason::Expired => "expired",
-        RefusalReason::NotYetValid => "not_yet_valid",
-        RefusalReason::MissingTimes => "missing_times",
-        RefusalReason::Tenant => "tenant",
-        RefusalReason::Nonce => "nonce",
     }
 }
 

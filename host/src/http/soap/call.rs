@@ -14,7 +14,7 @@ use super::trace_ids::TraceIds;
 use crate::auth::{Refusal, VerifiedTenant};
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
-use crate::mirror::Arrival;
+use crate::mirror::{Arrival, NewRefusal};
 use crate::protocol::fault::Fault;
 use crate::protocol::names::Operation;
 use crate::protocol::{decode, soap_action};
@@ -175,13 +175,21 @@ impl Call {
         let tenant = refusal.tenant.as_ref().map(|tenant| tenant.as_str().escape_debug().to_string());
         tracing::warn!(
             path = %self.path.escape_debug(),
-            reason = ?refusal.reason,
+            reason = refusal.reason.word(),
             tenant = tenant.as_deref().unwrap_or("(not known)"),
             fix = refusal.fix.as_deref().unwrap_or(""),
             "refused: {}", refusal.log
         );
         self.shared.metrics.refused(refusal.reason);
-        self.shared.mirror.record_refusal(&self.path, operation, refusal).await;
+        // The answer's text and not the log's: that one holds times and names from the token, and equal refusals are
+        // counted together.
+        let remembered = NewRefusal {
+            tenant: refusal.tenant.clone(),
+            reason: refusal.answer.clone(),
+            fix: refusal.fix.clone(),
+            path: self.path.clone(),
+        };
+        self.shared.mirror.record_refusal(remembered).await;
         let mut end = operations::unsuccessful(operation, refusal.answer.clone());
         end.outcome = Outcome::Refused;
         end
