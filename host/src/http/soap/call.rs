@@ -171,7 +171,7 @@ impl Call {
     }
 
     /// A token that is not good is a refusal, not a fault: the Task shows its text to an administrator.
-    async fn refused(&self, operation: Operation, refusal: &Refusal) -> End {
+    async fn refused(&mut self, operation: Operation, refusal: &Refusal) -> End {
         let tenant = refusal.tenant.as_ref().map(|tenant| tenant.as_str().escape_debug().to_string());
         tracing::warn!(
             path = %self.path.escape_debug(),
