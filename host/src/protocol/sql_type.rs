@@ -140,8 +140,10 @@ impl SqlType {
     #[must_use]
     pub const fn max_units(self) -> Option<u16> {
         match self {
-            Self::Char(units) | Self::NChar(units) => Some(units),
-            Self::VarChar(Length::Limited(units)) | Self::NVarChar(Length::Limited(units)) => Some(units),
+            Self::Char(units)
+            | Self::NChar(units)
+            | Self::VarChar(Length::Limited(units))
+            | Self::NVarChar(Length::Limited(units)) => Some(units),
             _ => None,
         }
     }

@@ -455,8 +455,8 @@ fn a_delete_needs_its_key_and_nothing_else() {
         (RowOp::Delete, &[Some("[I:4]"), None, None, Some("one too many")]),
     ];
     let batch = typed(&def, &rows).unwrap();
-    for row in 0..4 {
-        assert_eq!(batch.columns[0].value(row, 0), Value::Integer(row as i64 + 1));
+    for (row, id) in (0..4).zip(1..) {
+        assert_eq!(batch.columns[0].value(row, 0), Value::Integer(id));
         assert_eq!(batch.columns[1].value(row, 0), Value::Null);
         assert_eq!(batch.columns[2].value(row, 0), Value::Null);
     }

@@ -69,8 +69,8 @@ impl DefaultValue {
             Self::Number(number) => number.clone(),
             Self::Text(text) => shown(text),
             Self::Binary(bytes) => {
-                let hex: String = bytes.iter().take(20).map(|byte| format!("{byte:02x}")).collect();
-                format!("0x{hex}{}", if bytes.len() > 20 { "…" } else { "" })
+                let start = bytes.iter().take(20).fold(String::from("0x"), |hex, byte| format!("{hex}{byte:02x}"));
+                if bytes.len() > 20 { start + "…" } else { start }
             }
             Self::Now { .. } => "of the current time".into(),
             Self::NewGuid => "of a new uniqueidentifier".into(),

@@ -129,16 +129,12 @@ impl<'a> Reader<'a> {
         loop {
             let (text, behind) = rest.split_once(close).ok_or(Trouble::Unknown)?;
             inside.push_str(text);
-            match behind.strip_prefix(close) {
-                Some(behind) => {
-                    inside.push(close);
-                    rest = behind;
-                }
-                None => {
-                    self.rest = behind;
-                    return Ok(inside);
-                }
-            }
+            let Some(doubled) = behind.strip_prefix(close) else {
+                self.rest = behind;
+                return Ok(inside);
+            };
+            inside.push(close);
+            rest = doubled;
         }
     }
 
