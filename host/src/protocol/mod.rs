@@ -15,12 +15,20 @@
 //! | a batch as values: one typed column after the other | [`columns`] |
 //! | one cell's text becomes one value | [`cell`] |
 //! | calendar arithmetic, ISO texts | [`datetime`] |
+//! | XML: bytes to elements and texts, bounded | [`xml`] |
+//! | from bytes to messages | [`decode`] |
+//! | from messages to bytes | [`encode`] |
+//! | SOAP faults | [`fault`] |
+//! | the SOAPAction header | [`soap_action`] |
 
 pub mod cell;
 pub mod columns;
 pub mod context_id;
 pub mod datetime;
+pub mod decode;
 pub mod default_value;
+pub mod encode;
+pub mod fault;
 pub mod lsn;
 pub mod messages;
 pub mod names;
@@ -31,3 +39,5 @@ pub mod table_def;
 pub mod table_name;
 #[cfg(test)]
 mod testing;
+pub mod soap_action;
+mod xml;
