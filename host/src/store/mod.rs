@@ -150,7 +150,19 @@ pub trait MirrorDb: Send + Sync + 'static {
 
     /// Says that the next rows without a wipe must find the table emptied: called when -1 was answered.
     /// (protocol.md section 8). Nothing is emptied yet.
+    ///
+    /// A table whose LSN is below zero although neither this, a creation nor a wipe came before (an administrator set it by hand in the
+    /// middle of a cycle) is not being filled: rows that come are applied as changes, and its LSN stays below zero.
     async fn expect_refill(&self, turn: &Turn) -> Result<(), StoreError>;
+
+    /// [`MirrorDb::expect_refill`] for many tables on behalf of one call. Engines that can do it in one transaction
+    /// should.
+    async fn expect_refills(&self, ticket: Ticket, tables: &[TableName]) -> Result<(), StoreError> {
+        for table in tables {
+            self.expect_refill(&Turn { table: table.clone(), ticket }).await?;
+        }
+        Ok(())
+    }
 
     /// Confirms in one transaction that these tables have been looked at by this call without change, so that an older
     /// call may not change them any more: as a write would, but for many tables at once. Unknown names are passed over.
@@ -168,6 +180,20 @@ pub trait MirrorDb: Send + Sync + 'static {
     /// If the stored LSN means refill and nothing was emptied since [`MirrorDb::expect_refill`], the table is
     /// emptied first, once, inside this transaction.
     async fn begin(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Box<dyn RowWriter>, StoreError>;
+
+    /// The counterpart of [`MirrorDb::begin`] and [`RowWriter::commit`] for a table that a plug-in skips
+    /// ([`TableKind::Skipped`]): moves its LSN by the same rule and counts the operations, in one transaction; there are
+    /// no rows. Returns the LSN now stored.
+    ///
+    /// # Errors
+    /// As [`MirrorDb::begin`]; [`StoreErrorKind::SchemaChanged`] also when the table is not skipped any more.
+    async fn advance_skipped(
+        &self,
+        turn: &Turn,
+        hash: SchemaHash,
+        lsn: Lsn,
+        received: history::OpCounts,
+    ) -> Result<Lsn, StoreError>;
 
     /// Reads a table's rows in key order, `columns` of `def` in order, in chunks of at most `chunk` rows, for
     /// comparing and for tests. All rows are operation `Insert`.
