@@ -14,29 +14,29 @@ const MAX_COLUMNS: usize = 32;
 
 impl Host for State {
     async fn ensure(&mut self, table: String, index: Index) -> wasmtime::Result<Result<bool, String>> {
-        Ok(async {
-            let (mirror, table) = self.at(&table)?;
-            let index = checked(index)?;
-            mirror.ensure_index(&table, &index).await.map_err(|error| told(&error))
-        }
-        .await)
+        let place = self.at(&table).and_then(|place| Ok((place, checked(index)?)));
+        Ok(match place {
+            Ok(((mirror, table), index)) => mirror.ensure_index(&table, &index).await.map_err(|error| told(&error)),
+            Err(refusal) => Err(refusal),
+        })
     }
 
     async fn drop(&mut self, table: String, name: String) -> wasmtime::Result<Result<bool, String>> {
-        Ok(async {
-            let (mirror, table) = self.at(&table)?;
-            mirror.drop_index(&table, checked_name("index", &name)?).await.map_err(|error| told(&error))
-        }
-        .await)
+        let place = self.at(&table).and_then(|place| checked_name("index", &name).map(|_| place));
+        Ok(match place {
+            Ok((mirror, table)) => mirror.drop_index(&table, &name).await.map_err(|error| told(&error)),
+            Err(refusal) => Err(refusal),
+        })
     }
 
     async fn list(&mut self, table: String) -> wasmtime::Result<Result<Vec<Index>, String>> {
-        Ok(async {
-            let (mirror, table) = self.at(&table)?;
-            let indexes = mirror.indexes(&table).await.map_err(|error| told(&error))?;
-            Ok(indexes.into_iter().map(shown).collect())
-        }
-        .await)
+        Ok(match self.at(&table) {
+            Ok((mirror, table)) => match mirror.indexes(&table).await {
+                Ok(indexes) => Ok(indexes.into_iter().map(shown).collect()),
+                Err(error) => Err(told(&error)),
+            },
+            Err(refusal) => Err(refusal),
+        })
     }
 }
 

@@ -69,7 +69,7 @@ pub(super) fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     offered::types::add_to_linker::<_, HasSelf<State>>(l, |state| state)?;
     wasmtime_wasi_config::add_to_linker(l, |state: &mut State| WasiConfig::from(state.config()))?;
     cli::environment::add_to_linker::<_, WasiCli>(l, State::cli)?;
-    cli::exit::add_to_linker::<_, WasiCli>(l, &cli::exit::LinkOptions::default(), State::cli)?;
+    cli::exit::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::stdin::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::stdout::add_to_linker::<_, WasiCli>(l, State::cli)?;
     cli::stderr::add_to_linker::<_, WasiCli>(l, State::cli)?;
