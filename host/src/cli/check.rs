@@ -128,21 +128,18 @@ fn certificate(config: &ServerConfig) -> Option<CheckLine> {
 
 fn render(lines: &[CheckLine]) -> String {
     let width = lines.iter().map(|line| line.what.chars().count()).max().unwrap_or_default();
-    let mut text = String::new();
+    let mut text = Vec::new();
     for line in lines {
         let state = if line.ok { "ok    " } else { "FAILED" };
-        text.push_str(&format!("{state}  {:width$}  {}\n", line.what, line.found));
-        if let Some(mend) = &line.mend {
-            text.push_str(&format!("        {:width$}  -> {mend}\n", ""));
-        }
+        text.push(format!("{state}  {:width$}  {}", line.what, line.found));
+        text.extend(line.mend.iter().map(|mend| format!("        {:width$}  -> {mend}", "")));
     }
-    let failed = lines.iter().filter(|line| !line.ok).count();
-    text.push_str(&match failed {
+    text.push(match lines.iter().filter(|line| !line.ok).count() {
         0 => "All is well: `speil serve` would start.".to_owned(),
         1 => "One thing would fail.".to_owned(),
         failed => format!("{failed} things would fail."),
     });
-    text
+    text.join("\n")
 }
 
 #[cfg(test)]

@@ -118,16 +118,14 @@ pub(super) fn tenants(overview: &Overview, now: i64) -> String {
     for broken in &overview.unreadable {
         list.add_row([broken.name.as_str(), "unreadable", "-", "-", "-", "-", "-"]);
     }
-    let mut text = list.to_string();
+    let mut lines = vec![list.to_string()];
     for tenant in &overview.tenants {
-        for advice in &tenant.advice {
-            text.push_str(&format!("\n{}: {advice}", tenant.tenant));
-        }
+        lines.extend(tenant.advice.iter().map(|advice| format!("{}: {advice}", tenant.tenant)));
     }
     for broken in &overview.unreadable {
-        text.push_str(&format!("\n{} ({}): {}", broken.name, broken.place, broken.error));
+        lines.push(format!("{} ({}): {}", broken.name, broken.place, broken.error));
     }
-    text
+    lines.join("\n")
 }
 
 /// `411 current, 2 failing`, worst first.
@@ -149,44 +147,37 @@ fn counts(report: &TenantReport) -> String {
 
 /// One tenant: what to do, tables, cycles, events.
 pub(super) fn one_tenant(report: &TenantReport, now: i64, all: bool) -> String {
-    let mut text = format!(
-        "{} is {}\n  mirror         {}\n  tables         {}\n  rows           {}\n  last call      {}\n  \
-         last complete  {}\n  refill forced  {}",
-        report.tenant,
-        report.state,
-        report.place,
-        counts(report),
-        thousands(report.rows),
-        ago(report.last_call_at, now),
-        ago(report.last_completed_at, now),
-        refill(report),
-    );
-    for advice in &report.advice {
-        text.push_str(&format!("\n  -> {advice}"));
-    }
+    let mut lines = vec![
+        format!("{} is {}", report.tenant, report.state),
+        format!("  mirror         {}", report.place),
+        format!("  tables         {}", counts(report)),
+        format!("  rows           {}", thousands(report.rows)),
+        format!("  last call      {}", ago(report.last_call_at, now)),
+        format!("  last complete  {}", ago(report.last_completed_at, now)),
+        format!("  refill forced  {}", refill(report)),
+    ];
+    lines.extend(report.advice.iter().map(|advice| format!("  -> {advice}")));
     let shown: Vec<_> = report.tables.iter().filter(|one| all || one.state != TableState::Current).collect();
     if !shown.is_empty() {
-        text.push_str(&format!("\n\n{}", tables(&shown, now)));
+        lines.push(format!("\n{}", tables(&shown, now)));
     }
     let hidden = report.tables.len() - shown.len();
     if hidden > 0 {
-        text.push_str(&format!("\n\n{hidden} tables are current; --all shows them."));
+        lines.push(format!("\n{hidden} tables are current; --all shows them."));
     }
     if !report.cycles.is_empty() {
-        text.push_str(&format!("\n\n{}", cycles(&report.cycles, now)));
+        lines.push(format!("\n{}", cycles(&report.cycles, now)));
     }
     let events: Vec<_> = report.events.iter().filter(|event| event.level != EventLevel::Info).take(10).collect();
     if !events.is_empty() {
-        text.push_str("\n\nWarnings and errors, newest first:");
+        lines.push("\nWarnings and errors, newest first:".into());
     }
     for event in events {
         let table = event.table.as_deref().map(|table| format!(" [{table}]")).unwrap_or_default();
-        text.push_str(&format!("\n  {}{table} {}", ago(Some(event.at), now), event.message));
-        if let Some(advice) = &event.advice {
-            text.push_str(&format!("\n    -> {advice}"));
-        }
+        lines.push(format!("  {}{table} {}", ago(Some(event.at), now), event.message));
+        lines.extend(event.advice.iter().map(|advice| format!("    -> {advice}")));
     }
-    text
+    lines.join("\n")
 }
 
 fn tables(shown: &[&TableReport], now: i64) -> String {

@@ -75,13 +75,18 @@ pub fn plugin_lines(plugins: &PluginHost) -> Vec<CheckLine> {
     list.into_iter()
         .map(|plugin| {
             let what = format!("plug-in {}", plugin.name);
-            match plugin.reason {
-                None => CheckLine::ok(what, format!("hooks: {}", plugin.hooks.join(", "))),
-                Some(reason) => CheckLine::failed(
-                    what,
-                    reason,
-                    "calls that need this plug-in fail until its file is replaced or removed; `speil check` tells more",
-                ),
+            match plugin.broken {
+                None => {
+                    CheckLine::ok(what, format!("hooks: {}", plugin.hooks.map_or_else(String::new, |all| all.join(", "))))
+                }
+                Some(reason) => {
+                    let means = if plugin.blocks_rows {
+                        "TableSchema and RowData fail until it works: mend, replace or remove its file"
+                    } else {
+                        "what it should do is left undone: mend, replace or remove its file"
+                    };
+                    CheckLine::failed(what, reason, means)
+                }
             }
         })
         .collect()
@@ -117,12 +122,12 @@ pub(super) async fn readyz(shared: Arc<Shared>) -> Response<Body> {
 /// What `/readyz` shows. The details are for administrators; what stands here may be read by anyone who can reach the
 /// port, so a failure says what fails, and the log and `speil check` say why.
 fn render(ready: bool, lines: &[CheckLine]) -> String {
-    let mut page = String::from(if ready { "ready\n" } else { "not ready\n" });
-    for line in lines {
+    let head = if ready { "ready\n" } else { "not ready\n" };
+    let lines = lines.iter().map(|line| {
         let state = if line.ok { "ok" } else { "FAILED (run `speil check` on the host)" };
-        page.push_str(&format!("{}: {state}\n", line.what));
-    }
-    page
+        format!("{}: {state}\n", line.what)
+    });
+    std::iter::once(head.to_owned()).chain(lines).collect()
 }
 
 #[cfg(test)]

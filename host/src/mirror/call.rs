@@ -257,12 +257,12 @@ impl<'m> Call<'m> {
     }
 
     /// Waits for a table and notes that this call works on it.
-    pub(super) async fn lock(&self, table: &TableName) -> Result<TableGuard, CallError> {
+    pub(super) async fn lock(&mut self, table: &TableName) -> Result<TableGuard, CallError> {
         self.place.table(table).await.map_err(|overtaken| CallError::from(overtaken).of_table(table))
     }
 
     /// The same for the tenant's cycle.
-    pub(super) async fn lock_cycle(&self) -> Result<TableGuard, CallError> {
+    pub(super) async fn lock_cycle(&mut self) -> Result<TableGuard, CallError> {
         Ok(self.place.cycle().await?)
     }
 

@@ -257,42 +257,46 @@ mod tests {
         assert_eq!(read.expect_err("not whole").kind(), io::ErrorKind::UnexpectedEof);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn silence_ends_a_body() {
-        let mut incoming = Incoming::new(dribble(b"x", Duration::from_secs(31)), 100, PATIENCE);
-        assert_eq!(incoming.next().await, Err(BodyError::Stalled(PATIENCE)));
+        let patience = Duration::from_millis(100);
+        let mut incoming = Incoming::new(dribble(b"x", Duration::from_secs(60)), 100, patience);
+        assert_eq!(incoming.next().await, Err(BodyError::Stalled(patience)));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn dribbling_is_no_progress() {
-        let began = Instant::now();
-        let mut incoming = Incoming::new(dribble(b"x", Duration::from_secs(1)), u64::MAX, PATIENCE);
-        assert_eq!(incoming.prefix(usize::MAX).await, Err(BodyError::Stalled(PATIENCE)));
-        assert_eq!(began.elapsed().as_secs(), 30);
+        let (patience, began) = (Duration::from_millis(200), Instant::now());
+        let mut incoming = Incoming::new(dribble(b"x", Duration::from_millis(10)), u64::MAX, patience);
+        assert_eq!(incoming.prefix(usize::MAX).await, Err(BodyError::Stalled(patience)));
+        assert!(began.elapsed() >= patience, "{:?}", began.elapsed());
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn slow_but_steady_is_progress() {
-        let mut incoming = Incoming::new(dribble(&[0; 600], Duration::from_secs(14)), u64::MAX, PATIENCE);
-        assert!(incoming.prefix(60_000).await.expect("comes in its time").len() >= 60_000);
+        let (patience, began) = (Duration::from_millis(400), Instant::now());
+        let mut incoming = Incoming::new(dribble(&[0; 600], Duration::from_millis(20)), u64::MAX, patience);
+        assert!(incoming.prefix(18_000).await.expect("comes in its time").len() >= 18_000);
+        assert!(began.elapsed() > patience, "longer than one patience in all");
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn our_own_slowness_is_not_the_senders() {
-        let mut incoming = Incoming::new(body(&[b"a", b"b"]), 100, PATIENCE);
+        let patience = Duration::from_millis(100);
+        let mut incoming = Incoming::new(body(&[b"a", b"b"]), 100, patience);
         incoming.next().await.expect("a");
-        tokio::time::sleep(Duration::from_secs(1000)).await;
+        tokio::time::sleep(patience * 3).await;
         assert_eq!(incoming.next().await, Ok(Some(Bytes::from_static(b"b"))));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn draining_is_bounded_in_bytes_and_time() {
-        let began = Instant::now();
+        let (time, began) = (Duration::from_secs(20), Instant::now());
         let flood = Incoming::new(dribble(&[0; 5000], Duration::from_millis(1)), u64::MAX, PATIENCE);
-        flood.drain(50_000, Duration::from_secs(5)).await;
-        assert!(began.elapsed() < Duration::from_secs(1));
+        flood.drain(50_000, time).await;
+        assert!(began.elapsed() < time, "stopped by the bytes");
         let silence = Incoming::new(dribble(b"x", Duration::from_secs(1000)), u64::MAX, PATIENCE);
-        silence.drain(50_000, Duration::from_secs(5)).await;
-        assert!((5..7).contains(&began.elapsed().as_secs()));
+        silence.drain(50_000, Duration::from_millis(50)).await;
+        assert!(began.elapsed() < time, "stopped by the time");
     }
 }
