@@ -585,4 +585,54 @@ proptest! {
             }
         }
     }
+
+    #[test]
+    fn a_segment_is_typed_as_its_rows_are_one_by_one(
+        rows in proptest::collection::vec(any_row(), 1..60)
+    ) {
+        let def = table(&[("id", "int", false), ("name", "nvarchar(3)", true), ("count", "int", true)]);
+        let segment = |rows: &[(RowOp, Vec<Option<String>>)]| {
+            RawBatch::from_rows(rows.to_vec()).into_segments().next().unwrap().unwrap()
+        };
+        let together = type_segment(segment(&rows), &def);
+        for (number, row) in rows.iter().enumerate() {
+            match type_segment(segment(std::slice::from_ref(row)), &def) {
+                Ok(alone) => {
+                    let Ok(together) = &together else { continue };
+                    prop_assert_eq!(together.ops[number], row.0);
+                    for (one, all) in alone.columns.iter().zip(&together.columns) {
+                        prop_assert_eq!(one.value(0, 0), all.value(number, 0));
+                    }
+                }
+                Err(error) => {
+                    let expected = CellError { row: number as u64 + 1, ..error };
+                    prop_assert_eq!(together.map(|_| ()), Err(expected));
+                    return Ok(());
+                }
+            }
+        }
+        let together = together.unwrap();
+        prop_assert!(together.columns.iter().all(|column| column.len() == rows.len()));
+    }
+}
+
+/// Mostly what fits, with the number of cells its operation allows.
+fn any_row() -> impl Strategy<Value = (RowOp, Vec<Option<String>>)> {
+    let cells = |count| proptest::collection::vec(any_cell(), count);
+    prop_oneof![
+        20 => (prop_oneof![Just(RowOp::Insert), Just(RowOp::Update)], cells(3..=3)),
+        10 => (Just(RowOp::Delete), cells(1..=4)),
+        1 => (Just(RowOp::Insert), cells(0..=4)),
+    ]
+}
+
+/// Mostly what fits one column or another.
+fn any_cell() -> impl Strategy<Value = Option<String>> {
+    prop_oneof![
+        60 => (0i32..100).prop_map(|number| Some(number.to_string())),
+        1 => Just(None),
+        1 => Just(Some(String::new())),
+        1 => Just(Some("[DT:05/18/2020 10:40:43.0000000]".to_owned())),
+        1 => Just(Some("long text".to_owned())),
+    ]
 }
