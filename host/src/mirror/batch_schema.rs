@@ -53,7 +53,7 @@ pub(super) async fn fit(
         .mirror
         .defs
         .describe(info)
-        .map_err(|error| CallError::request(format!("rows for the table {table} are refused: {error}")).of_table(table))?;
+        .map_err(|error| CallError::request(format!("rows are refused: {error}")).of_table(table))?;
     let plan = call.hooks.plan(&described.def).await.map_err(|failure| CallError::from(failure).of_table(table))?;
     if schema_hash::of_plan(&plan, described.digest) == hash {
         return Ok(Fit { wire: described.def.clone(), order: None, plan, hash });

@@ -44,7 +44,7 @@ use crate::protocol::context_id::ContextId;
 use crate::protocol::messages::{ReplicationSummary, RowDataBatch, TableLsn, TableSchemaInfo};
 use crate::protocol::names::Operation;
 use crate::store::Store;
-use crate::store::history::{CallRecord, EventLevel, EventRecord};
+use crate::store::history::{EventLevel, EventRecord};
 use call::Call;
 use clock::{Clock, SystemClock};
 pub use refusals::{NewRefusal, RefusalMemory, RefusedCalls};

@@ -208,7 +208,8 @@ fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallE
                 RowOp::Delete => "a delete",
             };
             CallError::request(format!(
-                "table {table}, row {row}: {what} for a table without a primary key, which is mirrored by insert alone"
+                "table {:?}, row {row}: {what} for a table without a primary key, which is mirrored by insert alone",
+                table.as_str()
             ))
             .at(table, row, None)
             .advise(format!("name its key columns in the configuration, under [mirror.keys]: {table} = [...]"))
@@ -216,7 +217,7 @@ fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallE
         ReduceError::NullKey { row, column } => {
             let row = batch.first_row + row as u64;
             let column = def.columns[column].name.clone();
-            CallError::request(format!("table {table}, row {row}, column {column}: a key may not be NULL")).at(
+            CallError::request(format!("table {:?}, row {row}, column {column:?}: a key may not be NULL", table.as_str())).at(
                 table,
                 row,
                 Some(column),

@@ -105,7 +105,7 @@ fn read(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> (Vec<TableName>, Vec
         let table = match TableName::new(info.table_name.as_str()) {
             Ok(table) => table,
             Err(error) => {
-                call.trouble(&CallError::request(format!("a table of the source is not mirrored: {error}")));
+                call.trouble(&CallError::request(format!("{error}; this table alone is not mirrored")));
                 continue;
             }
         };
@@ -132,7 +132,7 @@ fn read(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> (Vec<TableName>, Vec
         match call.mirror.defs.describe(info) {
             Ok(described) => listed.push(Listed { table, spelled: info.table_name.clone(), described }),
             Err(error) => {
-                let error = CallError::request(format!("the table {table} is not mirrored: {error}"));
+                let error = CallError::request(format!("{error}; this table alone is not mirrored"));
                 call.trouble(&error.of_table(&table));
             }
         }

@@ -4,7 +4,8 @@ use super::kit::{Kit, batch, contact, info, person, shown, I, START};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::sql_type::{Length, SqlType};
 use crate::store::history::EventLevel;
-use crate::store::{ActualColumn, ActualTable, StoreErrorKind, TableKind};
+use crate::store::records::ActualColumn;
+use crate::store::{ActualTable, StoreErrorKind, TableKind};
 
 fn lsns(answer: &[(String, i64)]) -> Vec<(&str, i64)> {
     answer.iter().map(|(table, lsn)| (table.as_str(), *lsn)).collect()
