@@ -30,4 +30,4 @@ pub mod sql_type;
 pub mod table_def;
 pub mod table_name;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;

@@ -6,7 +6,8 @@ use super::ddl::parse_declared;
 use super::errors::Result;
 use super::ident::same;
 use crate::protocol::table_def::TableDef;
-use crate::store::{ActualColumn, ActualTable};
+use crate::store::ActualTable;
+use crate::store::records::ActualColumn;
 
 /// Something that has a name in the schema.
 #[derive(Debug, Clone, PartialEq, Eq)]

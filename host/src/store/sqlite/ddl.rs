@@ -12,8 +12,7 @@
 
 use super::ident::{blob_literal, quote, text_literal};
 use super::values::{Stored, store};
-use crate::protocol::columns::Value;
-use crate::protocol::default_value::DefaultValue;
+use crate::protocol::default_value::{DefaultValue, TypedDefault};
 use crate::protocol::sql_type::{Family, SqlType};
 use crate::protocol::table_def::{ColumnDef, TableDef};
 
@@ -137,11 +136,10 @@ pub(super) fn column_clause(column: &ColumnDef) -> String {
 /// The default as SQL; `None` when there is none, or it does not fit the column's type and would only be a wrong value.
 pub(super) fn default_clause(column: &ColumnDef) -> Option<String> {
     let sql_type = column.sql_type;
-    match column.default.as_ref()? {
-        DefaultValue::Null => Some("NULL".into()),
-        DefaultValue::Now { utc } => now(sql_type, *utc),
-        DefaultValue::NewGuid => (sql_type == SqlType::UniqueIdentifier).then(|| NEW_GUID.into()),
-        constant => constant_default(constant, sql_type),
+    match column.default.as_ref()?.fits(sql_type).ok()? {
+        TypedDefault::Now { utc } => now(sql_type, utc),
+        TypedDefault::NewGuid => Some(NEW_GUID.into()),
+        TypedDefault::Value(value) => literal(store(value.as_value(), sql_type, &mut String::new()).ok()?),
     }
 }
 
@@ -150,7 +148,7 @@ pub(super) fn default_is_constant(column: &ColumnDef) -> bool {
     !matches!(column.default, Some(DefaultValue::Now { .. } | DefaultValue::NewGuid))
 }
 
-const NEW_GUID: &str = "(upper(substr(hex(randomblob(4)),1,8) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)),2) || \
+const NEW_GUID: &str = "(upper(hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-4' || substr(hex(randomblob(2)),2) || \
                         '-' || substr('89AB', 1 + (random() & 3), 1) || substr(hex(randomblob(2)),2) || '-' || hex(randomblob(6))))";
 
 fn now(sql_type: SqlType, utc: bool) -> Option<String> {
@@ -166,12 +164,6 @@ fn now(sql_type: SqlType, utc: bool) -> Option<String> {
     };
     let local = !utc && !matches!(sql_type, SqlType::DateTimeOffset(_));
     Some(format!("(strftime('{format}', 'now'{}))", if local { ", 'localtime'" } else { "" }))
-}
-
-fn constant_default(default: &DefaultValue, sql_type: SqlType) -> Option<String> {
-    let mut scratch = String::new();
-    let value = default.value_for(sql_type)?;
-    literal(store(value.as_value(), sql_type, &mut scratch).ok()?)
 }
 
 /// A stored value as a SQL literal.
@@ -190,7 +182,66 @@ pub(super) fn literal(value: Stored<'_>) -> Option<String> {
     })
 }
 
-/// A value of a definition's default, for tests and conversions.
-pub(super) fn is_null(value: Value<'_>) -> bool {
-    matches!(value, Value::Null)
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::sql_type::Length;
+    use crate::protocol::table_name::TableName;
+
+    fn column(name: &str, sql_type: SqlType, default: Option<DefaultValue>) -> ColumnDef {
+        ColumnDef { name: name.into(), sql_type, nullable: false, default }
+    }
+
+    #[test]
+    fn a_table_is_declared_as_the_source_declares_it() {
+        let money = DefaultValue::Number("0".into());
+        let def = TableDef {
+            name: TableName::new("con\"tact").unwrap(),
+            columns: vec![
+                column("contact_id", SqlType::Int, None),
+                column("name", SqlType::NVarChar(Length::Max), Some(DefaultValue::Text("it's".into()))),
+                column("amount", SqlType::Money, Some(money)),
+                column("registered", SqlType::DateTime, Some(DefaultValue::Text("17600101 00:00:00".into()))),
+            ],
+            key: vec![0],
+        };
+        let sql = create_table("con\"tact", &def);
+        let expected = r#"CREATE TABLE "con""tact" (
+  "contact_id" INTEGER PRIMARY KEY NOT NULL,
+  "name" "nvarchar(max)" NOT NULL DEFAULT 'it''s',
+  "amount" "money blob" NOT NULL DEFAULT 0e0,
+  "registered" "datetime" NOT NULL DEFAULT '1760-01-01 00:00:00'
+)"#;
+        assert_eq!(sql, expected);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_declared_type_is_read_back_and_keeps_its_own_values(sql_type in crate::protocol::testing::any_type()) {
+            proptest::prop_assert_eq!(parse_declared(&declared(sql_type)), Some(sql_type));
+            proptest::prop_assert!(Affinity::of(&declared(sql_type)).keeps(sql_type));
+        }
+    }
+
+    #[test]
+    fn a_declared_type_of_somebody_else_may_not_keep_every_value() {
+        assert!(!Affinity::of("decimal(38,10)").keeps(SqlType::Decimal { precision: 38, scale: 10 }));
+        assert!(!Affinity::of("money").keeps(SqlType::Money));
+        assert!(!Affinity::of("xml").keeps(SqlType::Xml));
+        assert!(Affinity::of("nvarchar(10)").keeps(SqlType::NVarChar(Length::Limited(10))));
+        assert_eq!(parse_declared("whatever"), None);
+        assert_eq!(parse_declared("int blob"), None);
+    }
+
+    #[test]
+    fn a_default_that_changes_from_row_to_row_is_an_expression() {
+        let db = rusqlite::Connection::open_in_memory().unwrap();
+        let guid = default_clause(&column("g", SqlType::UniqueIdentifier, Some(DefaultValue::NewGuid))).unwrap();
+        let now = default_clause(&column("d", SqlType::DateTime, Some(DefaultValue::Now { utc: true }))).unwrap();
+        let (guid, now): (String, String) =
+            db.query_row(&format!("SELECT {guid}, {now}"), [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        let value = super::super::values::load(rusqlite::types::ValueRef::Text(guid.as_bytes()), SqlType::UniqueIdentifier);
+        assert!(matches!(value, Some(crate::protocol::columns::Value::Guid(_))), "{guid}");
+        assert!(crate::protocol::datetime::parse_iso(&now, SqlType::DateTime).is_some(), "{now}");
+    }
 }

@@ -9,7 +9,8 @@ use rusqlite::Connection;
 use super::catalog::columns;
 use super::errors::Result;
 use super::ident::{quote, same};
-use crate::store::{IndexColumn, IndexDef, StoreError, StoreErrorKind};
+use crate::store::records::IndexColumn;
+use crate::store::{IndexDef, StoreError, StoreErrorKind};
 
 /// An index as it is in the file.
 struct Found {

@@ -98,7 +98,7 @@ impl MirrorDb for SqliteMirror {
     }
 
     async fn ticket(&self) -> Result<Ticket> {
-        self.session.write(Durability::Relaxed, Work::next_ticket).await
+        self.session.write(Durability::Relaxed, |work| work.next_ticket()).await
     }
 
     async fn tables(&self) -> Result<Vec<TableRecord>> {

@@ -5,8 +5,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
-
 use super::errors::{Result, at, lost_task};
 use super::ident::metadata_table;
 use super::open::{Access, enter_wal, open};
@@ -180,10 +178,6 @@ impl Writing<'_> {
         let session = self.session;
         let conn = self.open(false)?;
         Ok(Work { db: &conn.db, metadata: &session.metadata })
-    }
-
-    pub fn db(&mut self) -> Result<&Connection> {
-        Ok(&self.open(false)?.db)
     }
 
     pub fn commit(&mut self) -> Result<()> {
