@@ -71,7 +71,8 @@ impl App {
 pub fn open_store(config: &MirrorConfig) -> Result<Arc<dyn Store>, StoreError> {
     match &config.store {
         StoreConfig::Sqlite { directory, max_open } => {
-            Ok(Arc::new(SqliteStore::open(SqliteSettings { directory: directory.clone(), max_open: *max_open })?))
+            let settings = SqliteSettings { max_open: *max_open, ..SqliteSettings::new(directory) };
+            Ok(Arc::new(SqliteStore::open(settings)?))
         }
         StoreConfig::SqlServer { .. } => Err(StoreError::new(
             crate::store::StoreErrorKind::Environment,

@@ -48,9 +48,8 @@ mod tests {
 
     #[test]
     fn the_environment_wins_unless_it_is_empty() {
-        let chosen = |environment: Option<&str>| {
-            filter(environment.map(str::to_owned), "info").expect("understood").to_string()
-        };
+        let chosen =
+            |environment: Option<&str>| filter(environment.map(str::to_owned), "info").expect("understood").to_string();
         assert_eq!(chosen(None), "info");
         assert_eq!(chosen(Some(" ")), "info");
         assert_eq!(chosen(Some("speil=debug")), "speil=debug");

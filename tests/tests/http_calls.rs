@@ -81,7 +81,8 @@ async fn a_bad_token_is_a_refusal_for_every_operation() {
     let host = Host::start().await;
     let stranger = TokenIssuer::new(generate_key(1024).expect("a key"));
     let forged = stranger.issue(APPLICATION, TENANT, now()).expect("signed");
-    let expired = issuer().token(APPLICATION, TENANT, now()).exp(now() - 3600).nbf(now() - 7200).sign().expect("signed");
+    let expired =
+        issuer().token(APPLICATION, TENANT, now()).exp(now() - 3600).nbf(now() - 7200).sign().expect("signed");
     for operation in ["Authenticate", "TableSchema", "RowData", "Wipe", "ReplicationCompleted"] {
         for token in [&forged, &expired] {
             let answer = call(host.address, operation, &envelope(token, operation, "<ClientState/>")).await;
@@ -108,7 +109,8 @@ async fn a_bad_token_is_answered_though_its_body_is_large_and_goes_on() {
     connection.answer().await.refused();
     // One that never ends its message is answered as well.
     let mut endless = Connection::open(host.address).await;
-    let head = post("RowData", &message).replace(&format!("Content-Length: {}", message.len()), "Content-Length: 60000000");
+    let head =
+        post("RowData", &message).replace(&format!("Content-Length: {}", message.len()), "Content-Length: 60000000");
     endless.send(&head[..head.len() - 1_000_000]).await;
     endless.answer().await.refused();
 }
@@ -118,15 +120,14 @@ async fn too_large_a_message_is_refused_when_announced_and_when_it_comes() {
     let host = Host::start_with(|config| config.server.max_request_bytes = 100_000).await;
     let mut announced = Connection::open(host.address).await;
     announced
-        .send(format!(
-            "POST {PATH} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100001\r\n\r\n"
-        ))
+        .send(format!("POST {PATH} HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 100001\r\n\r\n"))
         .await;
     let fault = announced.answer().await.fault();
     assert_eq!(fault, ("s:Client".into(), "The message is larger than the 100000 bytes this endpoint accepts.".into()));
 
     call_as(host.address, TENANT, "TableSchema", &tables(&["contact"])).await.succeeded();
-    let message = envelope(&token(TENANT), "RowData", &row_data(&[batch("contact", 1..300, 1), batch("contact", 300..900, 2)]));
+    let message =
+        envelope(&token(TENANT), "RowData", &row_data(&[batch("contact", 1..300, 1), batch("contact", 300..900, 2)]));
     let (one, two) = message.split_at(80_000);
     let mut chunked = Connection::open(host.address).await;
     let action = format!("{}RowData", speil::protocol::names::ACTION_PREFIX);
@@ -178,7 +179,9 @@ async fn a_compressed_message_is_a_fault_and_a_compressed_answer_is_for_those_wh
     let names: Vec<String> = (0..100).map(|number| format!("table{number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let message = envelope(&token(TENANT), "TableSchema", &tables(&names));
-    for (headers, gzip) in [("", false), ("Accept-Encoding: gzip, deflate\r\n", true), ("Accept-Encoding: gzip;q=0\r\n", false)] {
+    for (headers, gzip) in
+        [("", false), ("Accept-Encoding: gzip, deflate\r\n", true), ("Accept-Encoding: gzip;q=0\r\n", false)]
+    {
         let mut connection = Connection::open(host.address).await;
         connection.send(post_with("TableSchema", &message, headers)).await;
         let answer = connection.answer().await;
@@ -204,7 +207,8 @@ async fn a_table_that_schema_never_made_is_refused_and_not_a_fault() {
 async fn a_message_that_breaks_keeps_the_batches_that_came_whole() {
     let host = Host::start().await;
     call_as(host.address, TENANT, "TableSchema", &tables(&["contact"])).await.succeeded();
-    let broken = envelope(&token(TENANT), "RowData", &row_data(&[batch("contact", 1..11, 5), "<d:RowDataBatch><oops".into()]));
+    let broken =
+        envelope(&token(TENANT), "RowData", &row_data(&[batch("contact", 1..11, 5), "<d:RowDataBatch><oops".into()]));
     let fault = call(host.address, "RowData", &broken).await.fault();
     assert_eq!(fault.0, "s:Client");
     assert_eq!(host.rows(TENANT, "contact").await, 10);

@@ -84,7 +84,8 @@ async fn a_host_with_all_it_needs_is_alive_and_ready() {
 async fn one_tenants_broken_mirror_leaves_the_host_ready() {
     let host = Host::start().await;
     client::call_as(host.address, TENANT, "TableSchema", &soap::tables(&["contact"])).await.succeeded();
-    std::fs::write(host.folder.path().join("mirrors").join("Cust666.db"), b"this is no database at all").expect("written");
+    std::fs::write(host.folder.path().join("mirrors").join("Cust666.db"), b"this is no database at all")
+        .expect("written");
     assert_eq!(get(host.address, "/readyz", "").await.status, 200);
     let status = get(host.address, "/status", "").await;
     let status: serde_json::Value = serde_json::from_str(&status.body).expect("JSON");

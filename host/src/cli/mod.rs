@@ -1,13 +1,11 @@
 //! The command line: one file per verb. A verb answers with an exit code or with a sentence that says what went wrong.
 
 mod check;
-mod demo;
 mod keygen;
 pub mod output;
 mod resync;
 mod serve;
 mod status;
-mod task;
 mod target;
 mod wipe;
 
@@ -39,8 +37,6 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Mirror a simulated tenant end to end, with nothing configured, and show what happened.
-    Demo(demo::DemoArgs),
     /// Be the mirroring endpoint: listen, check, mirror, until told to stop.
     Serve(serve::ServeArgs),
     /// Look at keys, certificates, store and plug-ins: what would fail, before it does.
@@ -53,8 +49,6 @@ enum Verb {
     Wipe(wipe::WipeArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
-    /// The Mirroring Task simulator: mirror a made-up tenant to any endpoint, or test one against the contract.
-    Task(task::TaskArgs),
 }
 
 /// Which configuration.
@@ -77,14 +71,12 @@ pub fn main() -> ExitCode {
     // clap answers --help and --version itself, with exit code 0, and what it does not understand with 2.
     let cli = Cli::parse();
     let done = match cli.verb {
-        Verb::Demo(args) => demo::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
-        Verb::Task(args) => task::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }
@@ -105,7 +97,8 @@ mod tests {
         fn look(command: &clap::Command, path: &str) {
             let path = format!("{path} {}", command.get_name());
             assert!(command.get_about().is_some(), "{path} has no help");
-            for argument in command.get_arguments().filter(|one| !["help", "version"].contains(&one.get_id().as_str())) {
+            for argument in command.get_arguments().filter(|one| !["help", "version"].contains(&one.get_id().as_str()))
+            {
                 assert!(argument.get_help().is_some(), "{path} {} has no help", argument.get_id());
             }
             command.get_subcommands().for_each(|one| look(one, &path));

@@ -9,9 +9,11 @@ use super::{CliError, ConfigArgs, target};
 
 /// Have tables filled anew.
 #[derive(Debug, Args)]
-#[command(after_help = "Sets the stored LSN to -1. The tenant's next cycle then sends these tables from nothing; until \
+#[command(
+    after_help = "Sets the stored LSN to -1. The tenant's next cycle then sends these tables from nothing; until \
                         it does, their rows stay as they are. Works while `speil serve` runs.\n\n\
-                        Examples:\n  speil resync Cust10195 contact person\n  speil resync Cust10195        (every table)")]
+                        Examples:\n  speil resync Cust10195 contact person\n  speil resync Cust10195        (every table)"
+)]
 pub(super) struct ResyncArgs {
     /// The tenant (context identifier), as `speil status` shows it.
     tenant: String,

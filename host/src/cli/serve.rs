@@ -126,7 +126,9 @@ mod signals {
     }
 
     #[cfg(windows)]
-    use tokio::signal::windows::{CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+    use tokio::signal::windows::{
+        CtrlBreak, CtrlC, CtrlClose, CtrlShutdown, ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown,
+    };
 
     #[cfg(windows)]
     pub(super) struct Signals {

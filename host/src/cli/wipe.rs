@@ -12,9 +12,11 @@ use crate::store::Turn;
 
 /// Empty tables now.
 #[derive(Debug, Args)]
-#[command(after_help = "The tables and their indexes stay; their rows are gone until the tenant's next cycle has filled \
+#[command(
+    after_help = "The tables and their indexes stay; their rows are gone until the tenant's next cycle has filled \
                         them anew. `speil resync` does the same without emptying first.\n\n\
-                        Examples:\n  speil wipe Cust10195 contact person\n  speil wipe Cust10195 contact --yes --json")]
+                        Examples:\n  speil wipe Cust10195 contact person\n  speil wipe Cust10195 contact --yes --json"
+)]
 pub(super) struct WipeArgs {
     /// The tenant (context identifier), as `speil status` shows it.
     tenant: String,
@@ -59,10 +61,8 @@ pub(super) fn run(args: &WipeArgs) -> Result<ExitCode, CliError> {
         Ok(wiped)
     })?;
     if args.json {
-        let list: Vec<_> = wiped
-            .iter()
-            .map(|(table, rows)| serde_json::json!({ "table": table.to_string(), "rows": rows }))
-            .collect();
+        let list: Vec<_> =
+            wiped.iter().map(|(table, rows)| serde_json::json!({ "table": table.to_string(), "rows": rows })).collect();
         print_json(&list)?;
     } else {
         for (table, rows) in &wiped {

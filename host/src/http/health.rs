@@ -76,9 +76,10 @@ pub fn plugin_lines(plugins: &PluginHost) -> Vec<CheckLine> {
         .map(|plugin| {
             let what = format!("plug-in {}", plugin.name);
             match plugin.broken {
-                None => {
-                    CheckLine::ok(what, format!("hooks: {}", plugin.hooks.map_or_else(String::new, |all| all.join(", "))))
-                }
+                None => CheckLine::ok(
+                    what,
+                    format!("hooks: {}", plugin.hooks.map_or_else(String::new, |all| all.join(", "))),
+                ),
                 Some(reason) => {
                     let means = if plugin.blocks_rows {
                         "TableSchema and RowData fail until it works: mend, replace or remove its file"
@@ -140,10 +141,7 @@ mod tests {
             CheckLine::ok("keys", "application 0123 answers on /m.svc"),
             CheckLine::failed("store", "/srv/secret/place is read-only", "mend it"),
         ];
-        assert_eq!(
-            render(false, &lines),
-            "not ready\nkeys: ok\nstore: FAILED (run `speil check` on the host)\n"
-        );
+        assert_eq!(render(false, &lines), "not ready\nkeys: ok\nstore: FAILED (run `speil check` on the host)\n");
         assert_eq!(render(true, &lines[..1]), "ready\nkeys: ok\n");
     }
 }

@@ -32,12 +32,10 @@ pub(super) fn get(public_url: Option<&str>, tls: bool, headers: &HeaderMap, path
     let (name, value) = query.split_once('=').unwrap_or((query, ""));
     match name.to_ascii_lowercase().as_str() {
         "" => html(&service_page(&url)),
-        "wsdl" => match value.to_ascii_lowercase().as_str() {
-            "" => xml(wsdl::wsdl(&url)),
-            part => wsdl::part(&url, part).map_or_else(|| unknown(query), xml),
-        },
+        "wsdl" if value.is_empty() => xml(wsdl::wsdl(&url)),
         "singlewsdl" => xml(wsdl::single_wsdl(&url)),
-        "xsd" => wsdl::xsd(&value.to_ascii_lowercase()).map_or_else(|| unknown(query), xml),
+        "xsd" => wsdl::xsd(&url, &value.to_ascii_lowercase()).map_or_else(|| unknown(query), xml),
+        "wsdl" => unknown(query),
         _ => html(&service_page(&url)),
     }
 }

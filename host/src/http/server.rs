@@ -19,7 +19,9 @@ use super::work::Work;
 /// Why a server cannot start. A sentence for people.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("cannot listen on {address}: {source}. Is another program (or another speil) using it? Set [server] listen to a free address")]
+    #[error(
+        "cannot listen on {address}: {source}. Is another program (or another speil) using it? Set [server] listen to a free address"
+    )]
     Listen { address: SocketAddr, source: std::io::Error },
     #[error(transparent)]
     Tls(#[from] TlsError),

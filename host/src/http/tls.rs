@@ -31,11 +31,8 @@ pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
         path: config.key.clone(),
         source,
     })?;
-    let unusable = |source| TlsError::Unusable {
-        certificate: config.certificate.clone(),
-        key: config.key.clone(),
-        source,
-    };
+    let unusable =
+        |source| TlsError::Unusable { certificate: config.certificate.clone(), key: config.key.clone(), source };
     let mut server = rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(unusable)?
@@ -48,7 +45,6 @@ pub fn acceptor(config: &TlsConfig) -> Result<TlsAcceptor, TlsError> {
 
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = |source| TlsError::Read { what: "certificate", path: path.to_owned(), source };
-    let chain: Vec<_> =
-        CertificateDer::pem_file_iter(path).map_err(read)?.collect::<Result<_, _>>().map_err(read)?;
+    let chain: Vec<_> = CertificateDer::pem_file_iter(path).map_err(read)?.collect::<Result<_, _>>().map_err(read)?;
     if chain.is_empty() { Err(TlsError::Empty(path.to_owned())) } else { Ok(chain) }
 }

@@ -89,10 +89,7 @@ pub fn config(folder: &std::path::Path) -> Config {
         },
         plugins: PluginsConfig { directory: None, cache_directory: None },
         log: LogConfig { format: LogFormat::Text, filter: "info".into() },
-        status: StatusConfig {
-            late_after: Duration::from_secs(36_000),
-            silent_after: Duration::from_secs(86_400),
-        },
+        status: StatusConfig { late_after: Duration::from_secs(36_000), silent_after: Duration::from_secs(86_400) },
     }
 }
 

@@ -92,8 +92,7 @@ impl Call {
             Err(end) => (None, end),
         };
         self.write_down(operation, &end);
-        let manner =
-            Manner { gzip: answer::accepts_gzip(&self.headers), close: !self.body.is_complete() };
+        let manner = Manner { gzip: answer::accepts_gzip(&self.headers), close: !self.body.is_complete() };
         let response = answer::respond(&end.answer, manner);
         if !self.body.is_complete() {
             // While the answer is on its way; hyper keeps the connection open for writing as long as this reads.

@@ -104,10 +104,7 @@ async fn read<T: Send + 'static>(
 /// The answer to a defect of ours in a task of its own.
 pub(super) fn mistake(panic: &tokio::task::JoinError) -> End {
     tracing::error!(error = %panic, "a call was ended by a mistake in this program");
-    End::fault(Fault::server(
-        "An internal error ended this call; the host's log has the details.",
-        panic.to_string(),
-    ))
+    End::fault(Fault::server("An internal error ended this call; the host's log has the details.", panic.to_string()))
 }
 
 async fn authenticate(job: Job, client_state: Option<String>) -> End {
@@ -155,9 +152,7 @@ pub(super) fn unsuccessful(operation: Operation, message: String) -> End {
             client_state: String::new(),
             additional_information_json: String::new(),
         }),
-        Operation::TableSchema => {
-            response::table_schema(&TableSchemaResponse { outcome, mirror_lsn: Vec::new() })
-        }
+        Operation::TableSchema => response::table_schema(&TableSchemaResponse { outcome, mirror_lsn: Vec::new() }),
         Operation::RowData | Operation::Wipe | Operation::ReplicationCompleted => {
             response::plain(operation, &PlainResponse { outcome })
         }

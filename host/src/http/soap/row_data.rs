@@ -63,9 +63,8 @@ enum Applied {
 async fn apply(job: &Job, state: oneshot::Receiver<String>, batches: mpsc::Receiver<Batch>) -> Applied {
     let Ok(state) = state.await else { return Applied::Done(Ok(())) };
     let (mirror, caller) = (job.shared.mirror.clone(), job.caller(Some(state)));
-    let applying = tokio::spawn(tracing::Instrument::in_current_span(async move {
-        mirror.row_data(caller, batches).await
-    }));
+    let applying =
+        tokio::spawn(tracing::Instrument::in_current_span(async move { mirror.row_data(caller, batches).await }));
     match applying.await {
         Ok(done) => Applied::Done(done),
         Err(panic) => Applied::Panicked(panic),

@@ -45,7 +45,8 @@ mod tests {
     fn the_vendors_own_is_kept() {
         let mut headers = HeaderMap::new();
         headers.insert("Request-Id", "|8cdd8ba6-4e2f.1.".parse().expect("legal"));
-        headers.insert("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().expect("legal"));
+        headers
+            .insert("Traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().expect("legal"));
         let ids = TraceIds::of(&headers);
         assert_eq!(ids.request, "|8cdd8ba6-4e2f.1.");
         assert_eq!(ids.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
