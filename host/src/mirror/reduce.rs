@@ -21,7 +21,7 @@ pub(super) struct Reduced {
 }
 
 /// A row that cannot be reduced. `row` counts from 0 inside the batch.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReduceError {
     /// An update or delete of a table that has no key.
     NoKey { row: usize, op: RowOp },
@@ -144,7 +144,9 @@ mod tests {
 
     fn integers(values: &[Option<i64>]) -> Column {
         let mut column = Fixed::with_capacity(values.len());
-        values.iter().for_each(|&value| column.push(value));
+        for &value in values {
+            column.push(value);
+        }
         Column::Integer(column)
     }
 
@@ -176,8 +178,7 @@ mod tests {
 
     #[test]
     fn a_table_without_a_key_takes_inserts_only() {
-        let mut batch =
-            TypedBatch { ops: vec![I, I], columns: vec![integers(&[Some(1), Some(1)])], first_row: 1 };
+        let mut batch = TypedBatch { ops: vec![I, I], columns: vec![integers(&[Some(1), Some(1)])], first_row: 1 };
         let def = def(&[SqlType::Int], &[]);
         assert_eq!(reduce(&batch, &def).unwrap().upserts, [0, 1]);
         batch.ops[1] = U;

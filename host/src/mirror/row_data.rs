@@ -35,7 +35,8 @@ pub(super) async fn run(
         let batch = batch.map_err(|BrokenBody(what)| CallError::request(what))?;
         apply(call, &opened, batch).await.map_err(|mut error| {
             if number > 1 {
-                error.message = format!("{} (batch {number} of the call; those before it are in the mirror)", error.message);
+                error.message =
+                    format!("{} (batch {number} of the call; those before it are in the mirror)", error.message);
             }
             error
         })?;
@@ -70,7 +71,7 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Res
     let mut next = segments.recv().await;
     let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
     while let Some(segment) = next {
-        let segment = segment.map_err(|error| error.into_call_error(&table))?;
+        let segment = segment.map_err(|error| error.into_call_error(&fit.wire))?;
         segment.ops.iter().for_each(|&op| count(&mut received, op));
         let batch = to_target(call, &fit, &target, segment).await?;
         let reduced = reduce(&batch, &target).map_err(|error| reduce_error(error, &batch, &target))?;
@@ -120,8 +121,10 @@ async fn to_target(
         || batch.len() != rows
         || batch.columns.iter().any(|column| column.len() != rows)
     {
-        let message = format!("the transforms of table {table} made something that does not fit from row {first_row} on");
-        return Err(StoreError::new(StoreErrorKind::Internal, message)).map_err(|error| CallError::from(error).of_table(table));
+        let message =
+            format!("the transforms of table {table} made something that does not fit from row {first_row} on");
+        return Err(StoreError::new(StoreErrorKind::Internal, message))
+            .map_err(|error| CallError::from(error).of_table(table));
     }
     Ok(batch)
 }
@@ -133,13 +136,16 @@ enum SegmentError {
 }
 
 impl SegmentError {
-    fn into_call_error(self, table: &TableName) -> CallError {
+    fn into_call_error(self, def: &TableDef) -> CallError {
         match self {
             Self::Cell(error) => {
-                let message = error.to_string();
-                CallError::request(message)
-                    .at(table, error.row, error.column)
-                    .advise("look at the row at the source, or leave the table out until it is mended")
+                let advice = if def.key.is_empty() {
+                    configure_key(def)
+                } else {
+                    "look at the row at the source; until it is mended, a plug-in can leave out or change such rows"
+                        .into()
+                };
+                CallError::request(error.to_string()).at(&def.name, error.row, error.column).advise(advice)
             }
             Self::Spill(error) => spill_error(error),
         }
@@ -185,7 +191,9 @@ async fn count_only(rows: RawBatch, at: i64) -> Result<OpCounts, CallError> {
     });
     match counted.await {
         Ok(received) => received.map_err(spill_error),
-        Err(error) => Err(StoreError::new(StoreErrorKind::Internal, "counting rows broke off").with_source(error).into()),
+        Err(error) => {
+            Err(StoreError::new(StoreErrorKind::Internal, "counting rows broke off").with_source(error).into())
+        }
     }
 }
 
@@ -212,18 +220,22 @@ fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallE
                 table.as_str()
             ))
             .at(table, row, None)
-            .advise(format!("name its key columns in the configuration, under [mirror.keys]: {table} = [...]"))
+            .advise(configure_key(def))
         }
         ReduceError::NullKey { row, column } => {
             let row = batch.first_row + row as u64;
             let column = def.columns[column].name.clone();
-            CallError::request(format!("table {:?}, row {row}, column {column:?}: a key may not be NULL", table.as_str())).at(
-                table,
-                row,
-                Some(column),
-            )
+            CallError::request(format!(
+                "table {:?}, row {row}, column {column:?}: a key may not be NULL",
+                table.as_str()
+            ))
+            .at(table, row, Some(column))
         }
     }
+}
+
+fn configure_key(def: &TableDef) -> String {
+    format!("if the table has a key, name its columns in the configuration, under [mirror.keys]: {} = [...]", def.name)
 }
 
 /// Keys for `rows-committed`: the last change of each, in order of first appearance.
@@ -273,4 +285,3 @@ fn key_text(batch: &TypedBatch, def: &TableDef, at: usize, row: usize) -> String
         (_, Some(marked)) => marked.split_once(':').map_or(marked, |(_, value)| value).to_owned(),
     }
 }
-

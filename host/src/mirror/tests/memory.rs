@@ -13,6 +13,7 @@ use crate::protocol::default_value::DefaultValue;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::{ReplicationSummary, RowOp};
 use crate::protocol::raw_batch::RawBatch;
+use crate::protocol::sql_type::Family;
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::protocol::table_name::TableName;
 use crate::store::history::{
@@ -165,14 +166,7 @@ fn new_table(
     ticket: Ticket,
 ) -> Table {
     Table {
-        record: TableRecord {
-            table: name.clone(),
-            hash,
-            lsn: Lsn::REFILL,
-            kind,
-            fill_begun: false,
-            def: def.cloned(),
-        },
+        record: TableRecord { table: name.clone(), hash, lsn: Lsn::REFILL, kind, fill_begun: false, def: def.cloned() },
         rows: BTreeMap::new(),
         actual: None,
         ticket,
@@ -215,14 +209,26 @@ impl State {
 
 /// A default as a stored cell.
 fn default_cell(column: &ColumnDef) -> Option<String> {
-    let text = match column.default.as_ref()? {
-        DefaultValue::Number(text) | DefaultValue::Text(text) => text.clone(),
+    match column.default.as_ref()? {
+        DefaultValue::Number(text) | DefaultValue::Text(text) => Some(as_cell(text, column)),
         other => panic!("no test alters with the default {other:?}"),
-    };
+    }
+}
+
+/// A cell of a column whose type has changed.
+fn retyped(cell: &str, old: &ColumnDef, new: &ColumnDef) -> String {
+    if old.sql_type == new.sql_type || old.sql_type.family() == Family::Text {
+        return cell.to_owned();
+    }
+    let (_, value) = cell.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap().split_once(':').unwrap();
+    as_cell(value, new)
+}
+
+fn as_cell(text: &str, column: &ColumnDef) -> String {
     let def = TableDef { name: TableName::new("x").unwrap(), columns: vec![column.clone()], key: vec![] };
     let batch = RawBatch::from_rows([(RowOp::Insert, [Some(text)])]);
     let typed = cell::type_segment(batch.into_segments().next().unwrap().unwrap(), &def).unwrap();
-    stored(&typed, &def, 0, 0)
+    stored(&typed, &def, 0, 0).unwrap()
 }
 
 fn stored(batch: &TypedBatch, def: &TableDef, column: usize, row: usize) -> Option<String> {
@@ -260,14 +266,24 @@ impl MirrorDb for Memory {
         let mut state = self.state();
         state.enter("create_table", turn.table.as_str())?;
         state.turn(turn)?;
-        if state.tables.get(turn.table.folded()).is_some_and(|table| table.record.hash.is_none() && table.actual.is_some()) {
+        if state
+            .tables
+            .get(turn.table.folded())
+            .is_some_and(|table| table.record.hash.is_none() && table.actual.is_some())
+        {
             return Err(StoreError::new(StoreErrorKind::Foreign, "not ours"));
         }
         let made = new_table(&turn.table, Some(def), Some(hash), TableKind::Mirrored, turn.ticket);
         state.tables.insert(turn.table.folded().to_owned(), made);
         Ok(())
     }
-    async fn alter_table(&self, turn: &Turn, old: &TableDef, new: &TableDef, hash: SchemaHash) -> Result<(), StoreError> {
+    async fn alter_table(
+        &self,
+        turn: &Turn,
+        old: &TableDef,
+        new: &TableDef,
+        hash: SchemaHash,
+    ) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("alter_table", turn.table.as_str())?;
         state.turn(turn)?;
@@ -278,7 +294,7 @@ impl MirrorDb for Memory {
                 .columns
                 .iter()
                 .map(|column| match old.column_index(&column.name) {
-                    Some(at) => row[at].clone(),
+                    Some(at) => row[at].as_deref().map(|cell| retyped(cell, &old.columns[at], column)),
                     None => default_cell(column),
                 })
                 .collect();
@@ -503,7 +519,9 @@ impl History for Memory {
     async fn record_events(&self, events: &[EventRecord]) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("record_events", "")?;
-        events.iter().for_each(|event| state.events.insert(0, event.clone()));
+        for event in events {
+            state.events.insert(0, event.clone());
+        }
         Ok(())
     }
     async fn complete_cycle(&self, at: Millis, reported: &[ReplicationSummary]) -> Result<Vec<String>, StoreError> {

@@ -179,5 +179,9 @@ fn the_digest_tells_definitions_apart_and_passes_over_case() {
 fn a_definition_survives_being_stored() {
     let def = TableDef::from_wire(&contact(), None).unwrap();
     let stored = serde_json::to_string(&def).unwrap();
+    assert!(stored.contains("\"sql_type\":\"nvarchar(220)\""), "{stored}");
+    let damaged = stored.replace("nvarchar(220)", "nvarchar(9999)");
+    let error = serde_json::from_str::<TableDef>(&damaged).unwrap_err().to_string();
+    assert!(error.starts_with("\"nvarchar(9999)\" is not a column type of SQL Server"), "{error}");
     assert_eq!(serde_json::from_str::<TableDef>(&stored).unwrap(), def);
 }
