@@ -15,6 +15,7 @@
 //! | a batch as values: one typed column after the other | [`columns`] |
 //! | one cell's text becomes one value | [`cell`] |
 //! | calendar arithmetic, ISO texts | [`datetime`] |
+//! | text from outside, fit to stand in a message | `shown` |
 
 pub mod cell;
 pub mod columns;
