@@ -83,8 +83,7 @@ def main(arguments):
     info, batches = row_data(client)
 
     if only_print:
-        for name in sorted(client.service._operations):
-            print(client.service._operations[name])
+        print("operations:", ", ".join(sorted(name for name in dir(client.service) if name[0] != "_")))
         envelope = client.create_message(
             client.service, "RowData", ClientState="", DataBatches=batches, _soapheaders=header
         )

@@ -11,6 +11,7 @@ use super::super::super::xml::reader::XmlReader;
 use super::super::super::xml::values;
 use super::super::once::{Once, nil, unknown_item};
 use super::super::table_info::{self, Allowance};
+use super::plain_cells::KnownCells;
 use super::row;
 
 pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) -> Result<RowDataBatch, Fault> {
@@ -45,9 +46,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) ->
                     table = table_info::read(xml, &mut allowance)?;
                 }
             }
-            // Of another namespace: passing over it would lose every row.
-            Element::Unknown if xml.local_name() == "Data" => return Err(super::wrong_namespace("Data")),
-            _ => xml.skip()?,
+            _ => super::stranger(xml, tag, PARENT)?,
         }
     }
     let rows = builder.finish().map_err(|error| cannot_keep(&error))?;
@@ -55,6 +54,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) ->
 }
 
 fn rows<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBuilder) -> Result<(), Fault> {
+    let mut known = KnownCells::default();
     while let Some(tag) = xml.child()? {
         if tag.element != Element::RowData {
             return Err(unknown_item(xml.local_name(), "Data", "RowData"));
@@ -62,7 +62,7 @@ fn rows<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBuilder) -> R
         if tag.nil {
             return Err(nil("A RowData"));
         }
-        row::read(xml, builder)?;
+        row::read(xml, &mut known, builder)?;
     }
     Ok(())
 }
