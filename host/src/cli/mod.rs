@@ -3,6 +3,7 @@
 mod check;
 mod keygen;
 pub mod output;
+pub mod reference;
 mod resync;
 mod serve;
 mod status;

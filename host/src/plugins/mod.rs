@@ -42,3 +42,4 @@ pub use hook::{FailureRule, Function, Hook};
 pub use hooks::{CallHooks, CallInfo, HookFailure, HookSource, NoHooks};
 pub use host::{PluginHost, PluginStatus, PluginsError};
 pub use limits::Limits;
+pub use sidecar::Sidecar;
