@@ -109,6 +109,7 @@ impl operation::Guest for Recorder {
             println!("{text}");
             eprintln!("{text}, loudly");
             print!("and a line without an end");
+            std::io::Write::flush(&mut std::io::stdout()).expect("output goes to the log");
         }
         Ok(())
     }
