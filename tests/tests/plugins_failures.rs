@@ -13,8 +13,10 @@ use speil::protocol::table_name::TableName;
 use speil::store::Applied;
 use speil::store::history::{EventLevel, EventRecord};
 
-/// Short, so that an endless loop is a matter of a tenth of a second.
-const LIMITS: &str = "time = \"100ms\"\nmemory = \"32 MiB\"";
+/// Short for the endless loop alone: no other misbehaviour may meet it first, however busy the machine is.
+fn limits(behaviour: &str) -> &'static str {
+    if behaviour == "loop" { "time = \"500ms\"" } else { "memory = \"32 MiB\"" }
+}
 
 /// Calls one function as the pipeline would.
 async fn call(function: Function, call: &mut dyn CallHooks) -> Result<(), HookFailure> {
@@ -103,7 +105,7 @@ async fn outcome(host: &PluginHost, function: Function) -> String {
 async fn outcomes(behaviour: &str) -> String {
     let mut all = Vec::new();
     for function in Function::ALL {
-        let host = hostile(function.name(), behaviour, LIMITS);
+        let host = hostile(function.name(), behaviour, limits(behaviour));
         all.push(format!("{function} {}", outcome(&host, function).await));
     }
     all.join("\n")
@@ -111,22 +113,70 @@ async fn outcomes(behaviour: &str) -> String {
 
 #[tokio::test]
 async fn a_trap_in_each_hook() {
-    insta::assert_snapshot!(outcomes("trap").await, @"");
+    insta::assert_snapshot!(outcomes("trap").await, @r#"
+    resolve-connection fails: plug-in hostile, hook resolve-connection: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    authenticated fails: plug-in hostile, hook authenticated: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    transform.plan fails: plug-in hostile, hook transform.plan for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    transform.apply fails: plug-in hostile, hook transform.apply for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    operation.before fails: plug-in hostile, hook operation.before: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    log-event ignored
+    "#);
 }
 
 #[tokio::test]
 async fn an_endless_loop_in_each_hook() {
-    insta::assert_snapshot!(outcomes("loop").await, @"");
+    insta::assert_snapshot!(outcomes("loop").await, @r#"
+    resolve-connection fails: plug-in hostile, hook resolve-connection: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    authenticated fails: plug-in hostile, hook authenticated: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    transform.plan fails: plug-in hostile, hook transform.plan for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    transform.apply fails: plug-in hostile, hook transform.apply for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    operation.before fails: plug-in hostile, hook operation.before: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    log-event ignored
+    "#);
 }
 
 #[tokio::test]
 async fn a_memory_hog_in_each_hook() {
-    insta::assert_snapshot!(outcomes("memory").await, @"");
+    insta::assert_snapshot!(outcomes("memory").await, @r#"
+    resolve-connection fails: plug-in hostile, hook resolve-connection: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    authenticated fails: plug-in hostile, hook authenticated: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    transform.plan fails: plug-in hostile, hook transform.plan for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    transform.apply fails: plug-in hostile, hook transform.apply for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    operation.before fails: plug-in hostile, hook operation.before: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    log-event ignored
+    "#);
 }
 
 #[tokio::test]
 async fn a_returned_error_in_each_hook() {
-    insta::assert_snapshot!(outcomes("error").await, @"");
+    insta::assert_snapshot!(outcomes("error").await, @r#"
+    resolve-connection fails: plug-in hostile, hook resolve-connection: it answered an error: on purpose
+    authenticated fails: plug-in hostile, hook authenticated: it answered an error: on purpose
+    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it answered an error: on purpose
+    transform.plan fails: plug-in hostile, hook transform.plan for table person: it answered an error: on purpose
+    transform.apply fails: plug-in hostile, hook transform.apply for table person: it answered an error: on purpose
+    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it answered an error: on purpose
+    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it answered an error: on purpose
+    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it answered an error: on purpose
+    operation.before refused: plug-in hostile refuses the call: on purpose
+    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it answered an error: on purpose
+    log-event ignored
+    "#);
 }
 
 #[tokio::test]
@@ -165,5 +215,11 @@ async fn answers_that_cannot_be_used_fail_the_call() {
         let failure = call(function, &mut *begin(&host, Operation::Authenticate)).await.unwrap_err();
         all.push(failure.message);
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    plug-in hostile, hook resolve-connection: it answered an empty connection; to leave it to the configuration, it answers none
+    plug-in hostile, hook resolve-connection: it answered a connection of 1 MiB, and at most 64 KiB are taken
+    plug-in hostile, hook authenticated: it answered a text that is not JSON: key must be a string at line 1 column 3
+    plug-in hostile, hook authenticated: it answered JSON that is not an object such as { "doNotReplicate": "true" }
+    plug-in hostile, hook authenticated: it answered 1025 KiB of JSON, and at most 64 KiB are taken
+    "#);
 }

@@ -54,8 +54,7 @@ async fn all_hooks(call: &mut dyn CallHooks) {
     call.after_operation(&CallOutcome { successful: false, message: "because".into() }).await;
 }
 
-const ANSWERS: &[u8] =
-    b"[config]\nresolve = \"place/here.db\"\nauthenticated = '{ \"doNotReplicate\": \"true\" }'\n";
+const ANSWERS: &[u8] = b"[config]\nresolve = \"place/here.db\"\nauthenticated = '{ \"doNotReplicate\": \"true\" }'\n";
 
 #[tokio::test]
 async fn every_hook_is_called_in_order_with_its_arguments_on_one_instance() {
@@ -64,7 +63,18 @@ async fn every_hook_is_called_in_order_with_its_arguments_on_one_instance() {
     let mut call = begin(&host, Operation::TableSchema);
     all_hooks(&mut *call).await;
     assert!(call.take_events().is_empty());
-    insta::assert_snapshot!(lines.take().join("\n"), @"");
+    insta::assert_snapshot!(lines.take().join("\n"), @r#"
+    INFO recorder 1 [Cust1 app "state" r1] operation.before OperationKind::TableSchema
+    INFO recorder 2 [Cust1 app "state" r1] resolve-connection
+    INFO recorder 3 [Cust1 app "state" r1] authenticated
+    INFO recorder 4 [Cust1 app "state" r1] transform.plan Table { name: "person", columns: [Column { name: "id", sql-type: "int", kind: ValueKind::Integer, nullable: false, key: true }, Column { name: "name", sql-type: "nvarchar(20)", kind: ValueKind::Text, nullable: true, key: false }, Column { name: "age", sql-type: "int", kind: ValueKind::Integer, nullable: false, key: false }, Column { name: "height", sql-type: "float", kind: ValueKind::Real, nullable: true, key: false }, Column { name: "pay", sql-type: "decimal(10,2)", kind: ValueKind::Decimal, nullable: true, key: false }, Column { name: "born", sql-type: "datetime", kind: ValueKind::Timestamp, nullable: true, key: false }, Column { name: "photo", sql-type: "varbinary(max)", kind: ValueKind::Binary, nullable: true, key: false }, Column { name: "guid", sql-type: "uniqueidentifier", kind: ValueKind::Text, nullable: true, key: false }, Column { name: "seen", sql-type: "datetimeoffset(7)", kind: ValueKind::Text, nullable: true, key: false }] }
+    INFO recorder 5 [Cust1 app "state" r1] before-replicate-table person SchemaChange::Recreated
+    INFO recorder 6 [Cust1 app "state" r1] wiped person
+    INFO recorder 7 [Cust1 app "state" r1] rows-committed Commit { table: "person", inserted: 1, updated: 2, deleted: 3, lsn: 7, changes: [Change { kind: ChangeKind::Upserted, key: ["1"] }, Change { kind: ChangeKind::Deleted, key: ["2"] }], truncated: true }
+    INFO recorder 8 [Cust1 app "state" r1] replication-completed [TableSummary { table: "person", inserts: 1, updates: 2, deletes: 3 }]
+    INFO recorder 9 [Cust1 app "state" r1] log-event Event { at: 1600000000000, level: Level::Warning, kind: "schema", table: Some("person"), message: "something", advice: Some("do this") }
+    INFO recorder 10 [Cust1 app "state" r1] operation.after OperationKind::TableSchema false "because"
+    "#);
 }
 
 #[tokio::test]

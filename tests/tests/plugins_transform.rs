@@ -47,7 +47,10 @@ async fn a_table_that_no_plug_in_names_passes_untouched() {
     let plan = plan(&host).await;
     assert_eq!(plan.digest, None);
     assert_eq!(plan.target.as_deref(), Some(&*person()));
-    assert_eq!(shown(&person(), &begin(&host, Operation::RowData).transform(&plan, four()).await.unwrap()), shown(&person(), &four()));
+    assert_eq!(
+        shown(&person(), &begin(&host, Operation::RowData).transform(&plan, four()).await.unwrap()),
+        shown(&person(), &four())
+    );
 }
 
 #[tokio::test]
@@ -67,7 +70,12 @@ async fn columns_are_dropped_added_and_changed_and_deletes_pass_by() {
         "person.suffix" = "!"
         "#,
     );
-    insta::assert_snapshot!(transformed(&host, four()).await, @"");
+    insta::assert_snapshot!(transformed(&host, four()).await, @r#"
+    I id=Integer(1) name=Text("Ann!") age=Integer(31) initial=Text("Ann!") note=Null
+    D id=Integer(2) name=Null age=Null initial=Null note=Null
+    U id=Integer(3) name=Null age=Integer(32) initial=Null note=Null
+    U id=Integer(4) name=Text("Eve!") age=Integer(33) initial=Text("Eve!") note=Null
+    "#);
 }
 
 #[tokio::test]
@@ -79,7 +87,12 @@ async fn a_row_that_is_not_kept_becomes_a_delete() {
         "person.filter" = "Eve"
         "#,
     );
-    insta::assert_snapshot!(transformed(&host, four()).await, @"");
+    insta::assert_snapshot!(transformed(&host, four()).await, @r#"
+    I id=Integer(1) name=Text("Ann") age=Integer(30)
+    D id=Integer(2) name=Null age=Null
+    U id=Integer(3) name=Null age=Integer(31)
+    D id=Integer(4) name=Null age=Null
+    "#);
 }
 
 #[tokio::test]
@@ -97,7 +110,11 @@ async fn in_a_table_without_a_key_a_row_that_is_not_kept_is_left_out() {
 async fn every_kind_of_value_crosses_unchanged() {
     let all = "name,height,pay,born,photo,guid,seen";
     let host = transformer(&format!("\"person.inputs\" = \"{all}\"\n\"person.outputs\" = \"{all}\""));
-    let text = |name: &str| format!("\"person.inputs\" = \"{name}\"\n\"person.outputs\" = \"note\"\n\"person.add\" = \"note nvarchar(200)\"");
+    let text = |name: &str| {
+        format!(
+            "\"person.inputs\" = \"{name}\"\n\"person.outputs\" = \"note\"\n\"person.add\" = \"note nvarchar(200)\""
+        )
+    };
     let mut all = transformed(&host, people(&[(RowOp::Insert, 1, Some("Ann"), 30)])).await;
     let before = shown(&person(), &people(&[(RowOp::Insert, 1, Some("Ann"), 30)]));
     // Texts, and so what crosses as text, get a suffix, which is empty here.
@@ -107,7 +124,14 @@ async fn every_kind_of_value_crosses_unchanged() {
         let after = transformed(&transformer(&text(name)), people(&[(RowOp::Insert, 1, Some("Ann"), 30)])).await;
         all.push_str(after.split(" note=").nth(1).unwrap());
     }
-    insta::assert_snapshot!(all, @"");
+    insta::assert_snapshot!(all, @r#"
+    Text("1.75")
+    Text("-1234.50")
+    Text("637254240430000000")
+    Text("[0, 255]")
+    Text("6F6F6F6F-6F6F-6F6F-6F6F-6F6F6F6F6F6F")
+    Text("2020-05-18T18:40:43.1234567+02:00")
+    "#);
 }
 
 #[tokio::test]
@@ -207,7 +231,20 @@ async fn every_wrong_plan_is_refused() {
         assert_eq!((failure.plugin.as_str(), failure.hook, failure.refused), ("hostile", "transform.plan", false));
         all.push(failure.message);
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    plug-in hostile, hook transform.plan for table person: its plan drops `id`, which is part of the primary key; key columns stay
+    plug-in hostile, hook transform.plan for table person: its plan promises `id`, which is part of the primary key; key columns are not changed
+    plug-in hostile, hook transform.plan for table person: its plan drops `nobody`, and the table has no column of that name
+    plug-in hostile, hook transform.plan for table person: its plan asks for `nobody`, and the table has no column of that name
+    plug-in hostile, hook transform.plan for table person: its plan promises `nobody`, and the table has no column of that name
+    plug-in hostile, hook transform.plan for table person: its plan both drops and promises `name`
+    plug-in hostile, hook transform.plan for table person: its plan promises `NAME` twice
+    plug-in hostile, hook transform.plan for table person: its plan adds `NAME`, and the table has a column of that name
+    plug-in hostile, hook transform.plan for table person: its plan adds `A`, and the table has a column of that name
+    plug-in hostile, hook transform.plan for table person: its plan adds `a` with the type `varchar(5); drop table x`: "varchar(5); drop table x" is not written as a column type is: expected a name, then perhaps numbers in parentheses
+    plug-in hostile, hook transform.plan for table person: its plan adds a column named ``; a name has 1 to 128 characters and no NUL
+    plug-in hostile, hook transform.plan for table person: after its plan the table would have more than 1024 columns
+    "#);
 }
 
 #[tokio::test]
@@ -234,7 +271,20 @@ async fn every_wrong_answer_is_refused() {
         assert_eq!((failure.plugin.as_str(), failure.hook, failure.refused), ("hostile", "transform.apply", false));
         all.push(failure.message);
     }
-    insta::assert_snapshot!(all.join("\n"), @"");
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    plug-in hostile, hook transform.apply for table person: it returned 2 values for the column `name`, and got 3 rows
+    plug-in hostile, hook transform.apply for table person: it returned 4 values for the column `name`, and got 3 rows
+    plug-in hostile, hook transform.apply for table person: it returned 2 keep flags for 3 rows
+    plug-in hostile, hook transform.apply for table person: it returned 0 keep flags for 3 rows
+    plug-in hostile, hook transform.apply for table person: it did not return the column `added`, which its plan promised
+    plug-in hostile, hook transform.apply for table person: it returned the column `name` twice
+    plug-in hostile, hook transform.apply for table person: it returned the column `id`, which its plan did not promise
+    plug-in hostile, hook transform.apply for table person: it returned text values for the column `age`, whose type int takes integer values
+    plug-in hostile, hook transform.apply for table person: its value for the column `age` in row 1: outside what int holds
+    plug-in hostile, hook transform.apply for table person: its value for the column `age` in row 1: NULL, which the column does not allow
+    plug-in hostile, hook transform.apply for table person: its value for the column `added` in row 1: longer than nvarchar(5) holds
+    plug-in hostile, hook transform.apply for table person: it handed over more than its limit of 8 MiB at once; raise `output` under [limits] in hostile.toml if it needs that much
+    "#);
 }
 
 #[tokio::test]

@@ -2,8 +2,9 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+use std::cell::RefCell;
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Once};
 
 use speil::config::PluginsConfig;
 use speil::plugins::{CallHooks, CallInfo, HookSource, PluginHost};
@@ -135,27 +136,34 @@ pub fn told(events: &[EventRecord]) -> Vec<String> {
         .collect()
 }
 
-/// The log lines of plug-ins written while it lives, on this thread.
-pub struct Lines {
-    lines: Arc<Mutex<Vec<String>>>,
-    _guard: tracing::subscriber::DefaultGuard,
+thread_local! {
+    /// A test runs on one thread, and with it the plug-ins it calls.
+    static LINES: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
 }
 
+/// The log lines of plug-ins written on this thread.
+pub struct Lines(());
+
 impl Lines {
-    /// Listens from now on.
+    /// Listens from now on. One listener serves all tests: subscribers that come and go while others write lose lines.
     pub fn listen() -> Self {
-        let lines = Arc::<Mutex<Vec<String>>>::default();
-        let subscriber = tracing_subscriber::registry().with(Listener(lines.clone()));
-        Self { lines, _guard: tracing::subscriber::set_default(subscriber) }
+        static LISTENER: Once = Once::new();
+        LISTENER.call_once(|| {
+            let subscriber = tracing_subscriber::registry().with(Listener);
+            tracing::subscriber::set_global_default(subscriber).expect("nobody else listens in a test");
+        });
+        let lines = Self(());
+        lines.take();
+        lines
     }
 
     /// The lines since last asked: `LEVEL plugin text`.
     pub fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.lines.lock().expect("no test panics while it writes a line"))
+        LINES.take()
     }
 }
 
-struct Listener(Arc<Mutex<Vec<String>>>);
+struct Listener;
 
 impl<S: tracing::Subscriber> Layer<S> for Listener {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
@@ -165,7 +173,7 @@ impl<S: tracing::Subscriber> Layer<S> for Listener {
         let mut line = Line::default();
         event.record(&mut line);
         let line = format!("{} {} {}", event.metadata().level(), line.plugin, line.message);
-        self.0.lock().expect("no test panics while it writes a line").push(line);
+        LINES.with_borrow_mut(|lines| lines.push(line));
     }
 }
 

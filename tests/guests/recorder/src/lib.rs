@@ -13,8 +13,8 @@ use exports::speil::mirror::{
     authenticated, before_replicate_table, log_event, operation, replication_completed, resolve_connection,
     rows_committed, transform, wiped,
 };
-use speil::mirror::{indexes, log};
 use speil::mirror::types::{Context, OperationKind, Table};
+use speil::mirror::{indexes, log};
 use wasi::config::store;
 
 /// Lines written by this instance: state that must not outlive the call it serves.
