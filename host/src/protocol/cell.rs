@@ -27,7 +27,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-pub use encode::encode;
+pub use encode::{encode, encode_into};
 pub use error::CellError;
 pub(super) use error::Misfit;
 pub(super) use parse::{binary, decimal, guid, integer, real, time, timestamp, timestamp_offset, utf16_units};

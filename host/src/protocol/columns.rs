@@ -105,10 +105,11 @@ impl Column {
     /// The value is of another family, or the column is full (4 GiB of texts). Nothing was appended then.
     pub fn push(&mut self, value: Value<'_>) -> Result<(), PushError> {
         match (&mut *self, value) {
-            (Self::Integer(c), Value::Integer(v)) => c.push(Some(v)),
             (Self::Real(c), Value::Real(v)) => c.push(Some(v)),
             (Self::Decimal(c), Value::Decimal { unscaled, .. }) => c.push(Some(unscaled)),
-            (Self::Timestamp(c), Value::Timestamp(v)) | (Self::Time(c), Value::Time(v)) => c.push(Some(v)),
+            (Self::Integer(c), Value::Integer(v))
+            | (Self::Timestamp(c), Value::Timestamp(v))
+            | (Self::Time(c), Value::Time(v)) => c.push(Some(v)),
             (Self::TimestampOffset(c), Value::TimestampOffset(ticks, offset)) => c.push(Some((ticks, offset))),
             (Self::Text(c), Value::Text(v)) => c.push(Some(v.as_bytes()))?,
             (Self::Binary(c), Value::Binary(v)) => c.push(Some(v))?,

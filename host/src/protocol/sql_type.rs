@@ -5,8 +5,9 @@ mod text;
 
 pub use text::SqlTypeError;
 
-/// A column type SQL Server can give a table's column.
+/// A column type SQL Server can give a table's column. Stored as its text, so that what is read back is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum SqlType {
     Bit,
     TinyInt,
@@ -60,7 +61,7 @@ pub enum SqlType {
 }
 
 /// The length of a variable column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Length {
     /// Characters or bytes, at least 1.
     Limited(u16),
@@ -140,8 +141,10 @@ impl SqlType {
     #[must_use]
     pub const fn max_units(self) -> Option<u16> {
         match self {
-            Self::Char(units) | Self::NChar(units) => Some(units),
-            Self::VarChar(Length::Limited(units)) | Self::NVarChar(Length::Limited(units)) => Some(units),
+            Self::Char(units)
+            | Self::NChar(units)
+            | Self::VarChar(Length::Limited(units))
+            | Self::NVarChar(Length::Limited(units)) => Some(units),
             _ => None,
         }
     }

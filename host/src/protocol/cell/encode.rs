@@ -14,59 +14,65 @@ use crate::protocol::sql_type::SqlType;
 #[must_use]
 pub fn encode(value: Value<'_>, sql_type: SqlType) -> Option<String> {
     let mut out = String::new();
+    encode_into(&mut out, value, sql_type).then_some(out)
+}
+
+/// Appends what [`encode`] returns: for those who keep one buffer for many cells. Answers false, and appends nothing, for
+/// nil.
+pub fn encode_into(out: &mut String, value: Value<'_>, sql_type: SqlType) -> bool {
     match value {
-        Value::Null => return None,
-        Value::Text(text) => return Some(text.to_owned()),
+        Value::Null => return false,
+        Value::Text(text) => out.push_str(text),
         Value::Integer(number) => {
             let marker = if sql_type == SqlType::SmallInt { 'S' } else { 'I' };
             write!(out, "[{marker}:{number}]").expect("writing to a String cannot fail");
         }
         Value::Real(number) => {
             out.push_str("[F:");
-            push_real(&mut out, number, sql_type);
+            push_real(out, number, sql_type);
             out.push(']');
         }
         Value::Decimal { unscaled, scale } => {
             out.push_str(if matches!(sql_type, SqlType::Money | SqlType::SmallMoney) { "[M:" } else { "[F:" });
-            push_decimal(&mut out, unscaled, scale);
+            push_decimal(out, unscaled, scale);
             out.push(']');
         }
         Value::Timestamp(ticks) if sql_type == SqlType::Date => {
             out.push_str("[D:");
-            push_slash_date(&mut out, ticks);
+            push_slash_date(out, ticks);
             out.push(']');
         }
         Value::Timestamp(ticks) => {
             out.push_str("[DT:");
-            push_moment(&mut out, ticks);
+            push_moment(out, ticks);
             out.push(']');
         }
         Value::TimestampOffset(ticks, offset) => {
             out.push_str("[DT:");
-            push_moment(&mut out, ticks);
+            push_moment(out, ticks);
             out.push(' ');
-            write_offset(&mut out, offset);
+            write_offset(out, offset);
             out.push(']');
         }
         Value::Time(ticks) => {
             let civil = civil_from_ticks(ticks);
             out.push_str("[T:");
-            push_digits(&mut out, civil.hour, 2);
+            push_digits(out, civil.hour, 2);
             out.push(':');
-            push_digits(&mut out, civil.minute, 2);
+            push_digits(out, civil.minute, 2);
             if ticks % datetime::TICKS_PER_MINUTE != 0 {
                 out.push(':');
-                push_digits(&mut out, civil.second, 2);
+                push_digits(out, civil.second, 2);
             }
             if civil.fraction != 0 {
                 out.push('.');
-                push_digits(&mut out, civil.fraction, 7);
+                push_digits(out, civil.fraction, 7);
             }
             out.push(']');
         }
         Value::Binary(bytes) => {
             out.push_str("[B:");
-            STANDARD.encode_string(bytes, &mut out);
+            STANDARD.encode_string(bytes, out);
             out.push(']');
         }
         Value::Guid(bytes) => {
@@ -78,7 +84,7 @@ pub fn encode(value: Value<'_>, sql_type: SqlType) -> Option<String> {
             }
         }
     }
-    Some(out)
+    true
 }
 
 /// `MM/dd/yyyy`

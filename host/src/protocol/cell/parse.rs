@@ -129,7 +129,7 @@ fn whole(value: &[u8], (first, last): (i64, i64)) -> Result<i64, Misfit> {
 #[cold]
 fn not_whole(value: &[u8]) -> Misfit {
     match split_number(value) {
-        Some(parts) if parts.exponent.is_none() => Misfit::Decimals { allowed: 0 },
+        Some(parts) if !parts.exponent => Misfit::Decimals { allowed: 0 },
         _ => Misfit::Form,
     }
 }
@@ -139,8 +139,8 @@ struct Parts<'a> {
     negative: bool,
     before: &'a [u8],
     after: &'a [u8],
-    /// With its sign.
-    exponent: Option<&'a [u8]>,
+    /// Whether there is one; its digits matter to nobody but the standard library.
+    exponent: bool,
 }
 
 /// `-17.25E-07` and its shorter forms. Digits on one side of the point at least, and behind it if there is one.
@@ -165,16 +165,13 @@ fn split_number(value: &[u8]) -> Option<Parts<'_>> {
         return None;
     }
     let exponent = match rest {
-        [] => None,
+        [] => false,
         [b'e' | b'E', exponent @ ..] => {
-            let unsigned = match exponent {
-                [b'+' | b'-', unsigned @ ..] => unsigned,
-                unsigned => unsigned,
-            };
+            let unsigned = if let [b'+' | b'-', unsigned @ ..] = exponent { unsigned } else { exponent };
             if unsigned.is_empty() || !unsigned.iter().all(u8::is_ascii_digit) {
                 return None;
             }
-            Some(exponent)
+            true
         }
         _ => return None,
     };
@@ -184,7 +181,7 @@ fn split_number(value: &[u8]) -> Option<Parts<'_>> {
 /// decimal, money, smallmoney: unscaled.
 pub(in crate::protocol) fn decimal(text: &[u8], scale: u8, range: (i128, i128)) -> Result<Option<i128>, Misfit> {
     let Some((value, _)) = number(text)? else { return Ok(None) };
-    let parts = split_number(value).filter(|parts| parts.exponent.is_none()).ok_or(Misfit::Form)?;
+    let parts = split_number(value).filter(|parts| !parts.exponent).ok_or(Misfit::Form)?;
     if parts.after.len() > usize::from(scale) {
         return Err(Misfit::Decimals { allowed: scale });
     }
@@ -207,9 +204,9 @@ pub(in crate::protocol) fn decimal(text: &[u8], scale: u8, range: (i128, i128)) 
 /// float and real: the nearest number the type has.
 pub(in crate::protocol) fn real(text: &[u8], sql_type: SqlType) -> Result<Option<f64>, Misfit> {
     let Some((value, exponent_allowed)) = number(text)? else { return Ok(None) };
-    let parts = split_number(value).filter(|parts| parts.exponent.is_none() || exponent_allowed).ok_or(Misfit::Form)?;
+    let parts = split_number(value).filter(|parts| !parts.exponent || exponent_allowed).ok_or(Misfit::Form)?;
     // Most are small whole numbers, which need no more.
-    if parts.after.is_empty() && parts.exponent.is_none() && parts.before.len() <= 7 {
+    if parts.after.is_empty() && !parts.exponent && parts.before.len() <= 7 {
         let number = parts.before.iter().fold(0u32, |number, &digit| number * 10 + u32::from(digit - b'0'));
         let number = f64::from(number);
         return Ok(Some(if parts.negative { -number } else { number }));

@@ -16,7 +16,8 @@ pub struct Spans {
     shared: Bytes,
     /// Where a span begins at or after the end of `shared`, it lies here.
     own: Vec<u8>,
-    spans: Vec<(u32, u32)>,
+    /// Start and length of each value.
+    places: Vec<(u32, u32)>,
     nulls: Nulls,
 }
 
@@ -158,7 +159,7 @@ impl Spans {
         Self {
             shared: Bytes::new(),
             own: Vec::new(),
-            spans: Vec::with_capacity(rows),
+            places: Vec::with_capacity(rows),
             nulls: Nulls::with_capacity(rows),
         }
     }
@@ -186,7 +187,7 @@ impl Spans {
         assert!(span.end <= self.shared.len(), "a span lies inside the buffer the column was made over");
         let start = u32::try_from(span.start).expect("a segment's buffer is below 4 GiB");
         let len = u32::try_from(span.len()).expect("a segment's buffer is below 4 GiB");
-        self.spans.push((start, len));
+        self.places.push((start, len));
     }
 
     /// Appends a copy of a value, or NULL.
@@ -215,7 +216,7 @@ impl Spans {
             Ok(Some(())) => {
                 let len = u32::try_from(self.own.len() - from);
                 if let (Ok(start), Ok(len)) = (u32::try_from(self.shared.len() + from), len) {
-                    self.spans.push((start, len));
+                    self.places.push((start, len));
                     self.nulls.push(false);
                     return Ok(());
                 }
@@ -240,7 +241,7 @@ impl Spans {
         if self.nulls.is_null(row) {
             return None;
         }
-        let (start, len) = self.spans[row];
+        let (start, len) = self.places[row];
         let (start, len) = (start as usize, len as usize);
         Some(match start.checked_sub(self.shared.len()) {
             // An empty value at the very end of the shared buffer also comes this way, and is as empty.
@@ -261,13 +262,13 @@ impl Spans {
     /// Rows in the column.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.spans.len()
+        self.places.len()
     }
 
     /// Whether it has no rows.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.places.is_empty()
     }
 
     /// Which rows are NULL.
@@ -286,7 +287,7 @@ impl Spans {
             return Self {
                 shared: self.shared.clone(),
                 own: Vec::new(),
-                spans: rows.iter().map(|&row| self.spans[row as usize]).collect(),
+                places: rows.iter().map(|&row| self.places[row as usize]).collect(),
                 nulls: self.nulls.gather(rows),
             };
         }

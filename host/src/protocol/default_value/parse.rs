@@ -129,16 +129,12 @@ impl<'a> Reader<'a> {
         loop {
             let (text, behind) = rest.split_once(close).ok_or(Trouble::Unknown)?;
             inside.push_str(text);
-            match behind.strip_prefix(close) {
-                Some(behind) => {
-                    inside.push(close);
-                    rest = behind;
-                }
-                None => {
-                    self.rest = behind;
-                    return Ok(inside);
-                }
-            }
+            let Some(doubled) = behind.strip_prefix(close) else {
+                self.rest = behind;
+                return Ok(inside);
+            };
+            inside.push(close);
+            rest = doubled;
         }
     }
 
@@ -397,12 +393,8 @@ mod tests {
             "user_name()",
             "next value for s",
             "-",
-            "''''''",
             "1_0",
         ] {
-            if wire == "''''''" {
-                continue; // two doubled quotes: a good text, tested above
-            }
             let error = DefaultValue::parse(wire).map(|value| format!("{value:?}")).expect_err(wire);
             assert!(matches!(error, DefaultValueError::Unknown(_)), "{wire:?}: {error}");
         }
@@ -436,6 +428,8 @@ mod tests {
             let digits = format!("{whole}{fraction:010}");
             let shifted = format!("{digits}e{}", -10);
             let moved = format!("{digits}{}e{}", "0".repeat(usize::try_from(exponent.max(0)).unwrap()), -10 - exponent.max(0));
+            let canonical = format!("{whole}.{fraction:010}").trim_end_matches('0').trim_end_matches('.').to_owned();
+            prop_assert_eq!(DefaultValue::parse(&plain), Ok(Some(DefaultValue::Number(canonical))));
             prop_assert_eq!(DefaultValue::parse(&plain), DefaultValue::parse(&shifted));
             prop_assert_eq!(DefaultValue::parse(&plain), DefaultValue::parse(&moved));
         }

@@ -160,6 +160,20 @@ fn number(text: &str) -> Option<u32> {
     (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse().unwrap_or(u32::MAX))
 }
 
+impl TryFrom<String> for SqlType {
+    type Error = SqlTypeError;
+
+    fn try_from(text: String) -> Result<Self, SqlTypeError> {
+        text.parse()
+    }
+}
+
+impl From<SqlType> for String {
+    fn from(sql_type: SqlType) -> Self {
+        sql_type.to_string()
+    }
+}
+
 impl fmt::Display for Length {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -143,7 +143,7 @@ fn the_digest_is_what_it_has_always_been() {
     ]);
     let def = TableDef::from_wire(&info, None).unwrap();
     // Computed by another program from the description alone.
-    let hex: String = def.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = def.digest().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
     assert_eq!(hex, "4b1388d5c7f7dbc73f257cd97f95c49db37e286f48bec0433731f54eadd37fe6");
 }
 
@@ -168,10 +168,10 @@ fn the_digest_tells_definitions_apart_and_passes_over_case() {
     ];
     let mut digests = vec![def.digest()];
     for change in changes {
-        let mut changed = def.clone();
-        change(&mut changed);
-        assert!(!digests.contains(&changed.digest()), "{changed:?}");
-        digests.push(changed.digest());
+        let mut other = def.clone();
+        change(&mut other);
+        assert!(!digests.contains(&other.digest()), "{other:?}");
+        digests.push(other.digest());
     }
 }
 
@@ -179,5 +179,9 @@ fn the_digest_tells_definitions_apart_and_passes_over_case() {
 fn a_definition_survives_being_stored() {
     let def = TableDef::from_wire(&contact(), None).unwrap();
     let stored = serde_json::to_string(&def).unwrap();
+    assert!(stored.contains("\"sql_type\":\"nvarchar(220)\""), "{stored}");
+    let damaged = stored.replace("nvarchar(220)", "nvarchar(9999)");
+    let error = serde_json::from_str::<TableDef>(&damaged).unwrap_err().to_string();
+    assert!(error.starts_with("\"nvarchar(9999)\" is not a column type of SQL Server"), "{error}");
     assert_eq!(serde_json::from_str::<TableDef>(&stored).unwrap(), def);
 }
