@@ -65,7 +65,9 @@ impl StoreFactory for SqliteFactory {
                         ValueRef::Null => None,
                         ValueRef::Integer(value) => Some(value.to_string()),
                         ValueRef::Real(value) => Some(value.to_string()),
-                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+                        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+                            Some(String::from_utf8_lossy(bytes).into_owned())
+                        }
                     })
                 })
                 .collect()
@@ -101,7 +103,10 @@ async fn no_strange_name_leaves_the_folder() {
         let db = store.open(&tenant(name), None).await.unwrap();
         assert_eq!(Path::new(&db.place()).parent(), Some(f.directory()), "{name}");
     }
-    assert_eq!(std::fs::read_dir(f.directory()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count(), 0);
+    assert_eq!(
+        std::fs::read_dir(f.directory()).unwrap().filter(|entry| entry.as_ref().unwrap().path().is_dir()).count(),
+        0
+    );
 }
 
 #[tokio::test]
@@ -133,8 +138,11 @@ async fn a_plug_in_may_place_a_mirror_in_a_folder_below() {
 async fn a_plug_in_cannot_place_a_mirror_elsewhere() {
     let f = SqliteFactory::new();
     let store = f.store();
-    for place in ["../x.db", "/tmp/x.db", "a/../../x.db", "C:\\x.db", "x.db:stream", "NUL", "a//b", "", "\\\\host\\share\\x"] {
-        let error = store.open(&cust(), Some(&connection(place))).await.err().unwrap_or_else(|| panic!("{place} was allowed"));
+    for place in
+        ["../x.db", "/tmp/x.db", "a/../../x.db", "C:\\x.db", "x.db:stream", "NUL", "a//b", "", "\\\\host\\share\\x"]
+    {
+        let error =
+            store.open(&cust(), Some(&connection(place))).await.err().unwrap_or_else(|| panic!("{place} was allowed"));
         assert_eq!(error.kind, StoreErrorKind::Connection, "{place}");
     }
     assert!(store.list().await.unwrap().is_empty());
@@ -186,8 +194,10 @@ async fn files_that_are_no_database_say_so_and_hide_no_other() {
     std::fs::write(f.directory().join("Damaged.db"), damaged).unwrap();
     let store = f.store();
     let found = store.list().await.unwrap();
-    let seen: Vec<_> =
-        found.iter().map(|mirror| (mirror.name.as_str(), mirror.mirror.as_ref().err().map(|error| error.kind))).collect();
+    let seen: Vec<_> = found
+        .iter()
+        .map(|mirror| (mirror.name.as_str(), mirror.mirror.as_ref().err().map(|error| error.kind)))
+        .collect();
     let corrupt = Some(StoreErrorKind::Corrupt);
     assert_eq!(seen, [("Damaged", corrupt), ("Garbage", corrupt), ("Good", None)]);
     for name in ["Garbage", "Damaged"] {

@@ -41,7 +41,11 @@ pub async fn an_added_column_takes_its_default(f: &impl StoreFactory) {
     new.columns.push(with("n", SqlType::SmallInt, DefaultValue::Number("-1".into())));
     new.columns.push(with("t", NVARCHAR_MAX, DefaultValue::Text(String::new())));
     new.columns.push(with("d", SqlType::DateTime, DefaultValue::Text("17600101 00:00:00".into())));
-    new.columns.push(with("p", SqlType::Decimal { precision: 20, scale: 2 }, DefaultValue::Number("123456789012345678.25".into())));
+    new.columns.push(with(
+        "p",
+        SqlType::Decimal { precision: 20, scale: 2 },
+        DefaultValue::Number("123456789012345678.25".into()),
+    ));
     let no_date = Timestamp(ticks_from_civil(1760, 1, 1, 0, 0, 0, 0).unwrap());
     let exact = Decimal { unscaled: 12_345_678_901_234_567_825, scale: 2 };
     for row in altered(&db, &new).await {
@@ -63,13 +67,20 @@ pub async fn a_column_is_dropped(f: &impl StoreFactory) {
     let db = with_three(f).await;
     let mut new = contact();
     new.columns.remove(1);
-    assert_eq!(altered(&db, &new).await, [[Integer(1), money(12_500)], [Integer(2), money(25_000)], [Integer(3), money(37_500)]]);
+    assert_eq!(
+        altered(&db, &new).await,
+        [[Integer(1), money(12_500)], [Integer(2), money(25_000)], [Integer(3), money(37_500)]]
+    );
 }
 
 pub async fn columns_are_added_dropped_and_moved_at_once(f: &impl StoreFactory) {
     let db = with_three(f).await;
     let mut new = contact();
-    new.columns = vec![column("amount", SqlType::Money, true), column("new", SqlType::Bit, true), column("contact_id", SqlType::Int, false)];
+    new.columns = vec![
+        column("amount", SqlType::Money, true),
+        column("new", SqlType::Bit, true),
+        column("contact_id", SqlType::Int, false),
+    ];
     new.key = vec![2];
     assert_eq!(altered(&db, &new).await[2], [money(37_500), Null, Integer(3)]);
 }
@@ -113,7 +124,10 @@ pub async fn a_column_becomes_nullable_and_not_nullable_again(f: &impl StoreFact
     strict.columns[1].nullable = false;
     assert_eq!(altered(&db, &strict).await, three());
     let mut writer = db.begin(&turn("contact", 3), &strict, hash(2)).await.unwrap();
-    assert_eq!(kind(writer.apply(changes(&strict, &[(Insert, vec![Integer(9), Null, Null])])).await), StoreErrorKind::Row);
+    assert_eq!(
+        kind(writer.apply(changes(&strict, &[(Insert, vec![Integer(9), Null, Null])])).await),
+        StoreErrorKind::Row
+    );
     drop(writer);
     db.alter_table(&turn("contact", 4), &strict, &contact(), hash(1)).await.unwrap();
     put(&db, &contact(), 5, &[vec![Integer(9), Null, Null]], 110).await.unwrap();
@@ -165,7 +179,11 @@ pub async fn a_key_that_the_rows_do_not_have_is_refused(f: &impl StoreFactory) {
 
 pub async fn indexes_on_columns_that_stay_are_kept(f: &impl StoreFactory) {
     let db = with_three(f).await;
-    f.by_hand(&cust(), r#"CREATE INDEX "by_name" ON "contact" ("name"); CREATE INDEX "by_amount" ON "contact" ("amount");"#).await;
+    f.by_hand(
+        &cust(),
+        r#"CREATE INDEX "by_name" ON "contact" ("name"); CREATE INDEX "by_amount" ON "contact" ("amount");"#,
+    )
+    .await;
     let mut new = contact();
     new.columns.remove(2);
     new.columns.insert(1, column("extra", SqlType::Int, true));
@@ -180,7 +198,10 @@ pub async fn views_of_somebody_else_do_not_stand_in_the_way(f: &impl StoreFactor
     let mut new = contact();
     new.columns.insert(1, column("extra", SqlType::Int, true));
     altered(&db, &new).await;
-    assert_eq!(f.query(&cust(), r#"SELECT "name" FROM "names" ORDER BY "contact_id""#).await[0], [Some("Ada".to_owned())]);
+    assert_eq!(
+        f.query(&cust(), r#"SELECT "name" FROM "names" ORDER BY "contact_id""#).await[0],
+        [Some("Ada".to_owned())]
+    );
     let mut without = new.clone();
     without.columns.remove(2);
     db.alter_table(&turn("contact", 3), &new, &without, hash(3)).await.unwrap();

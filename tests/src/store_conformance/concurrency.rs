@@ -32,11 +32,11 @@ pub async fn a_long_read_does_not_hold_up_a_writer(f: &impl StoreFactory) {
     let reading = {
         let db = db.clone();
         tokio::spawn(async move {
-            let (mut started, mut seen) = (Some(started), 0);
+            let (mut started, mut seen, told) = (Some(started), 0, std::sync::Mutex::new(told));
             db.read(&contact(), 1, &mut |batch| {
                 if let Some(started) = started.take() {
                     started.send(()).expect("somebody waits");
-                    told.recv().expect("somebody tells");
+                    told.lock().expect("nobody panicked").recv().expect("somebody tells");
                 }
                 seen += batch.len();
                 std::ops::ControlFlow::Continue(())

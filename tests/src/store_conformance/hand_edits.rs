@@ -102,7 +102,11 @@ pub async fn a_row_written_by_hand_has_no_hash_of_ours(f: &impl StoreFactory) {
 
 pub async fn rows_changed_by_hand_do_not_disturb(f: &impl StoreFactory) {
     let db = with_three(f).await;
-    f.by_hand(&cust(), r#"DELETE FROM "contact" WHERE "contact_id" = 1; INSERT INTO "contact" ("contact_id") VALUES (50);"#).await;
+    f.by_hand(
+        &cust(),
+        r#"DELETE FROM "contact" WHERE "contact_id" = 1; INSERT INTO "contact" ("contact_id") VALUES (50);"#,
+    )
+    .await;
     let rows = [(Update, person(1, "Ada")), (Delete, person(50, "")), (Delete, person(2, ""))];
     apply(&db, &contact(), 2, &rows, 110).await.unwrap();
     assert_eq!(rows_of(&db, &contact()).await, [person(1, "Ada"), person(3, "Cy")]);

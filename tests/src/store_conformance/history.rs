@@ -61,7 +61,8 @@ pub async fn cycles_come_newest_first_and_as_many_as_asked(f: &impl StoreFactory
         db.history().begin_cycle(Ticket(ticket), ticket * 10).await.unwrap();
     }
     db.history().begin_cycle(Ticket(9), 99).await.unwrap();
-    let ids = |cycles: Vec<CycleRecord>| cycles.into_iter().map(|cycle| (cycle.id, cycle.started_at)).collect::<Vec<_>>();
+    let ids =
+        |cycles: Vec<CycleRecord>| cycles.into_iter().map(|cycle| (cycle.id, cycle.started_at)).collect::<Vec<_>>();
     assert_eq!(ids(db.history().cycles(2).await.unwrap()), [(9, 90), (5, 50)]);
     assert_eq!(db.history().cycles(100).await.unwrap().len(), 3);
     assert_eq!(db.history().cycles(100).await.unwrap()[1].completed_at, None);
@@ -108,7 +109,9 @@ pub async fn a_table_knows_its_rows_and_when_they_changed(f: &impl StoreFactory)
     put(&db, &contact(), 1, &[person(4, "Di")], 50).await.unwrap();
     let filled = now().await;
     assert_eq!((filled.rows, filled.fill_started_at), (4, None));
-    apply(&db, &contact(), 1, &[(Delete, person(1, "")), (Delete, person(99, "")), (Update, person(2, "x"))], 60).await.unwrap();
+    apply(&db, &contact(), 1, &[(Delete, person(1, "")), (Delete, person(99, "")), (Update, person(2, "x"))], 60)
+        .await
+        .unwrap();
     assert_eq!(now().await.rows, 3);
     db.wipe(&turn("contact", 2)).await.unwrap();
     assert_eq!(now().await.rows, 0);
@@ -117,7 +120,8 @@ pub async fn a_table_knows_its_rows_and_when_they_changed(f: &impl StoreFactory)
 
 pub async fn a_tables_last_error_stays_until_rows_come_through(f: &impl StoreFactory) {
     let db = with_three(f).await;
-    let error = TableError { at: 5_000, message: "row 7 does not fit".into(), row: Some(7), column: Some("name".into()) };
+    let error =
+        TableError { at: 5_000, message: "row 7 does not fit".into(), row: Some(7), column: Some("name".into()) };
     let mut failed = call(5_000, true);
     failed.table_errors.push((named("CONTACT"), error.clone()));
     failed.table_errors.push((named("never_made"), error.clone()));

@@ -7,7 +7,8 @@ use super::StoreFactory;
 use super::kit::*;
 
 fn index(name: &str, columns: &[(&str, bool)], unique: bool) -> IndexDef {
-    let columns = columns.iter().map(|(name, descending)| IndexColumn { name: (*name).to_owned(), descending: *descending });
+    let columns =
+        columns.iter().map(|(name, descending)| IndexColumn { name: (*name).to_owned(), descending: *descending });
     IndexDef { name: name.to_owned(), columns: columns.collect(), unique }
 }
 

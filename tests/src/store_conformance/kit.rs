@@ -165,7 +165,9 @@ pub async fn rows_of(db: &Arc<dyn MirrorDb>, def: &TableDef) -> Vec<Row> {
     db.read(def, 1_000, &mut |batch| {
         for row in 0..batch.len() {
             let cells = batch.columns.iter().zip(&def.columns);
-            rows.push(cells.map(|(cells, column)| cells.value(row, column.sql_type.decimal_scale()).to_owned()).collect());
+            rows.push(
+                cells.map(|(cells, column)| cells.value(row, column.sql_type.decimal_scale()).to_owned()).collect(),
+            );
         }
         ControlFlow::Continue(())
     })

@@ -8,8 +8,23 @@ use super::kit::*;
 pub async fn names_may_hold_anything(f: &impl StoreFactory) {
     let db = open(f).await;
     let names = [
-        "order", "with space", "with\"quote", "with'apostrophe", "with]bracket", "[bracketed]", "semi;colon", "日本語", "a.b.c",
-        "--comment", "tab\tand\nline", "%", "_", "0", "select * from x", "rowid", "🙂",
+        "order",
+        "with space",
+        "with\"quote",
+        "with'apostrophe",
+        "with]bracket",
+        "[bracketed]",
+        "semi;colon",
+        "日本語",
+        "a.b.c",
+        "--comment",
+        "tab\tand\nline",
+        "%",
+        "_",
+        "0",
+        "select * from x",
+        "rowid",
+        "🙂",
     ];
     for name in names {
         let columns: Vec<_> = std::iter::once(column("id", SqlType::Int, false))
@@ -70,7 +85,9 @@ pub async fn a_table_of_111_columns_works(f: &impl StoreFactory) {
         .collect();
     let def = table("wide", columns);
     db.create_table(&turn("wide", 1), &def, hash(1)).await.unwrap();
-    let row = |id: i64| -> Row { (0..111).map(|i| if i % 3 == 0 { Integer(id + i) } else { text(&format!("{id}/{i}")) }).collect() };
+    let row = |id: i64| -> Row {
+        (0..111).map(|i| if i % 3 == 0 { Integer(id + i) } else { text(&format!("{id}/{i}")) }).collect()
+    };
     let rows: Vec<Row> = (0..50).map(row).collect();
     put(&db, &def, 1, &rows, 10).await.unwrap();
     apply(&db, &def, 1, &[(Update, row(7))], 11).await.unwrap();

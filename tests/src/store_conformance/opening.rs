@@ -1,6 +1,6 @@
 //! Mirrors are made, found and kept apart.
 
-use speil::store::{MirrorDb as _, Store as _, StoreErrorKind};
+use speil::store::StoreErrorKind;
 
 use super::StoreFactory;
 use super::kit::*;
@@ -58,7 +58,8 @@ pub async fn the_list_shows_every_mirror(f: &impl StoreFactory) {
 
 pub async fn two_tenants_share_nothing(f: &impl StoreFactory) {
     let store = f.store();
-    let (one, two) = (store.open(&tenant("Cust1"), None).await.unwrap(), store.open(&tenant("Cust2"), None).await.unwrap());
+    let (one, two) =
+        (store.open(&tenant("Cust1"), None).await.unwrap(), store.open(&tenant("Cust2"), None).await.unwrap());
     one.create_table(&turn("contact", 5), &contact(), hash(1)).await.unwrap();
     put(&one, &contact(), 5, &three(), 7).await.unwrap();
     assert!(two.tables().await.unwrap().is_empty());
@@ -72,8 +73,31 @@ pub async fn tenants_with_strange_names_have_mirrors_of_their_own(f: &impl Store
     let long = "Ø".repeat(128);
     let longer_by_one_letter = format!("{}Å", "Ø".repeat(127));
     let names = [
-        "a", "a.", "a. b", "../a", "a/b", "a\\b", "C:a", "a:stream", "CON", "nul.txt", "COM1", "%43ON", "a%2Eb", "a.b", ".a", "-a",
-        "'; DROP TABLE x; --", "a\"b", "a]b", "日本", "sqlite_a", "speil_a", "a_mirroring", &long, &longer_by_one_letter,
+        "a",
+        "a.",
+        "a. b",
+        "../a",
+        "a/b",
+        "a\\b",
+        "C:a",
+        "a:stream",
+        "CON",
+        "nul.txt",
+        "COM1",
+        "%43ON",
+        "a%2Eb",
+        "a.b",
+        ".a",
+        "-a",
+        "'; DROP TABLE x; --",
+        "a\"b",
+        "a]b",
+        "日本",
+        "sqlite_a",
+        "speil_a",
+        "a_mirroring",
+        &long,
+        &longer_by_one_letter,
     ];
     let store = f.store();
     for (number, name) in (1u8..).zip(names) {

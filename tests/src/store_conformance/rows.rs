@@ -153,7 +153,8 @@ pub async fn a_table_of_key_columns_only_works(f: &impl StoreFactory) {
     let def = table("ids", vec![column("id", SqlType::BigInt, false)]);
     db.create_table(&turn("ids", 1), &def, hash(1)).await.unwrap();
     put(&db, &def, 1, &[vec![Integer(i64::MIN)], vec![Integer(i64::MAX)]], 10).await.unwrap();
-    let (applied, _) = apply(&db, &def, 1, &[(Update, vec![Integer(i64::MAX)]), (Update, vec![Integer(0)])], 11).await.unwrap();
+    let (applied, _) =
+        apply(&db, &def, 1, &[(Update, vec![Integer(i64::MAX)]), (Update, vec![Integer(0)])], 11).await.unwrap();
     assert_eq!(applied, Applied { inserted: 1, updated: 1, deleted: 0 });
     assert_eq!(rows_of(&db, &def).await, [[Integer(i64::MIN)], [Integer(0)], [Integer(i64::MAX)]]);
 }

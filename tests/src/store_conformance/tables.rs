@@ -37,7 +37,10 @@ pub async fn a_table_of_somebody_else_is_never_touched(f: &impl StoreFactory) {
     db.drop_table(&turn("contact", 1)).await.unwrap();
     assert_eq!(kind(db.wipe(&turn("contact", 1)).await), StoreErrorKind::UnknownTable);
     assert_eq!(kind(db.begin(&turn("contact", 1), &contact(), hash(1)).await), StoreErrorKind::UnknownTable);
-    assert_eq!(kind(db.alter_table(&turn("contact", 1), &contact(), &contact(), hash(1)).await), StoreErrorKind::UnknownTable);
+    assert_eq!(
+        kind(db.alter_table(&turn("contact", 1), &contact(), &contact(), hash(1)).await),
+        StoreErrorKind::UnknownTable
+    );
     db.skip_table(&turn("contact", 1), hash(1)).await.unwrap();
     assert_eq!(f.query(&cust(), r#"SELECT a FROM "contact""#).await, [[Some("7".to_owned())]]);
 }
@@ -82,11 +85,17 @@ pub async fn a_skipped_tables_lsn_moves_without_rows(f: &impl StoreFactory) {
     assert_eq!(db.advance_skipped(&at, hash(9), Lsn(50), counts(4, 0, 0, 5)).await.unwrap(), Lsn(50));
     assert_eq!(db.advance_skipped(&at, hash(9), Lsn(40), counts(0, 0, 0, 5)).await.unwrap(), Lsn(50));
     assert_eq!(lsn_of(&db, "contact").await, 50);
-    assert_eq!(kind(db.advance_skipped(&at, hash(8), Lsn(60), counts(0, 0, 0, 5)).await), StoreErrorKind::SchemaChanged);
+    assert_eq!(
+        kind(db.advance_skipped(&at, hash(8), Lsn(60), counts(0, 0, 0, 5)).await),
+        StoreErrorKind::SchemaChanged
+    );
     assert_eq!(db.wipe(&at).await.unwrap(), 0);
     assert_eq!(lsn_of(&db, "contact").await, -1);
     db.create_table(&at, &contact(), hash(1)).await.unwrap();
-    assert_eq!(kind(db.advance_skipped(&at, hash(1), Lsn(60), counts(0, 0, 0, 5)).await), StoreErrorKind::SchemaChanged);
+    assert_eq!(
+        kind(db.advance_skipped(&at, hash(1), Lsn(60), counts(0, 0, 0, 5)).await),
+        StoreErrorKind::SchemaChanged
+    );
 }
 
 pub async fn a_wipe_empties_and_says_how_many_rows_there_were(f: &impl StoreFactory) {
@@ -130,8 +139,13 @@ pub async fn defaults_reach_rows_that_somebody_adds_by_hand(f: &impl StoreFactor
     db.create_table(&turn("contact", 1), &def, hash(1)).await.unwrap();
     f.by_hand(&cust(), r#"INSERT INTO "contact" ("contact_id") VALUES (1);"#).await;
     let no_date = speil::protocol::datetime::parse_iso("1760-01-01 00:00:00", SqlType::DateTime).unwrap();
-    let expected =
-        vec![Integer(1), Integer(-1), text("it's"), speil::protocol::columns::OwnedValue::Timestamp(no_date), money(i128::from(i64::MAX))];
+    let expected = vec![
+        Integer(1),
+        Integer(-1),
+        text("it's"),
+        speil::protocol::columns::OwnedValue::Timestamp(no_date),
+        money(i128::from(i64::MAX)),
+    ];
     assert_eq!(rows_of(&db, &def).await, [expected]);
 }
 

@@ -24,7 +24,8 @@ async fn vendors(f: &impl StoreFactory) -> Arc<dyn MirrorDb> {
 
 fn theirs() -> speil::protocol::table_def::TableDef {
     let mut def = contact();
-    def.columns[1].sql_type = speil::protocol::sql_type::SqlType::VarChar(speil::protocol::sql_type::Length::Limited(200));
+    def.columns[1].sql_type =
+        speil::protocol::sql_type::SqlType::VarChar(speil::protocol::sql_type::Length::Limited(200));
     def
 }
 
@@ -66,7 +67,8 @@ pub async fn their_own_columns_stay_as_they_are(f: &impl StoreFactory) {
     db.adopt_table(&turn("contact", 1), &theirs(), hash(1)).await.unwrap();
     put(&db, &theirs(), 2, &[], 4712).await.unwrap();
     db.create_table(&turn("person", 2), &simple("person"), hash(1)).await.unwrap();
-    let rows = f.query(&cust(), r#"SELECT tablename, LSN, schemahash FROM "Cust10195_mirroring" ORDER BY tablename"#).await;
+    let rows =
+        f.query(&cust(), r#"SELECT tablename, LSN, schemahash FROM "Cust10195_mirroring" ORDER BY tablename"#).await;
     assert_eq!(rows[0], [Some("contact".to_owned()), Some("4712".to_owned()), Some("AbC=".to_owned())]);
     assert_eq!(rows[1][..2], [Some("person".to_owned()), Some("-1".to_owned())]);
 }

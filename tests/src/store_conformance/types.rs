@@ -33,7 +33,8 @@ pub async fn integers_and_bits(f: &impl StoreFactory) {
 }
 
 pub async fn floating_point_numbers(f: &impl StoreFactory) {
-    let values = [0.0, 1.0, -1.5, 0.1, 1e-307, -1.79e308, f64::MAX, f64::MIN_POSITIVE, 9_007_199_254_740_993.0, 1.0 / 3.0];
+    let values =
+        [0.0, 1.0, -1.5, 0.1, 1e-307, -1.79e308, f64::MAX, f64::MIN_POSITIVE, 9_007_199_254_740_993.0, 1.0 / 3.0];
     let reals = [0.0f32, 1.0, 0.1, f32::MAX, f32::MIN, f32::MIN_POSITIVE, 16_777_217.0];
     let cases = [
         (SqlType::Float, values.map(Real).to_vec()),
@@ -44,7 +45,9 @@ pub async fn floating_point_numbers(f: &impl StoreFactory) {
 
 pub async fn decimals_of_any_length_are_never_rounded(f: &impl StoreFactory) {
     let mut cases = Vec::new();
-    for (precision, scale) in [(1, 0), (9, 2), (15, 15), (16, 0), (18, 0), (18, 2), (19, 0), (19, 4), (38, 0), (38, 10), (38, 38)] {
+    for (precision, scale) in
+        [(1, 0), (9, 2), (15, 15), (16, 0), (18, 0), (18, 2), (19, 0), (19, 4), (38, 0), (38, 10), (38, 38)]
+    {
         let sql_type = SqlType::Decimal { precision, scale };
         let (first, last) = sql_type.decimal_range().unwrap();
         let one = 10i128.pow(u32::from(scale)).min(last);
@@ -58,7 +61,10 @@ pub async fn money_to_the_last_digit(f: &impl StoreFactory) {
     let values = |values: &[i128]| values.iter().map(|&value| money(value)).collect::<Vec<_>>();
     let (least, most) = (i128::from(i64::MIN), i128::from(i64::MAX));
     let cases = [
-        (SqlType::Money, values(&[least, least + 1, -1, 0, 1, 12_345, 999_999_999_999_999, 1_000_000_000_000_001, most - 1, most])),
+        (
+            SqlType::Money,
+            values(&[least, least + 1, -1, 0, 1, 12_345, 999_999_999_999_999, 1_000_000_000_000_001, most - 1, most]),
+        ),
         (SqlType::SmallMoney, values(&[-2_147_483_648, -1, 0, 1, 2_147_483_647])),
     ];
     round_trip(f, &cases).await;
@@ -67,7 +73,12 @@ pub async fn money_to_the_last_digit(f: &impl StoreFactory) {
 pub async fn ordinary_amounts_are_numbers_to_everybody(f: &impl StoreFactory) {
     let db = with_three(f).await;
     put(&db, &contact(), 2, &[vec![Integer(4), Null, money(10_500)]], 110).await.unwrap();
-    let sums = f.query(&cust(), r#"SELECT "contact_id" FROM "contact" WHERE "amount" / 2 = 0.525 AND "amount" < 2 AND "amount" = 1.05"#).await;
+    let sums = f
+        .query(
+            &cust(),
+            r#"SELECT "contact_id" FROM "contact" WHERE "amount" / 2 = 0.525 AND "amount" < 2 AND "amount" = 1.05"#,
+        )
+        .await;
     assert_eq!(sums, [[Some("4".to_owned())]]);
 }
 
@@ -88,7 +99,10 @@ pub async fn dates_and_times_at_both_ends(f: &impl StoreFactory) {
     for digits in 0..=7 {
         let sql_type = SqlType::Time(digits);
         let (first, last) = datetime::range(sql_type);
-        cases.push((sql_type, [first, last, 522_000_000_000].map(|ticks| Time(datetime::cut(ticks, sql_type))).to_vec()));
+        cases.push((
+            sql_type,
+            [first, last, 522_000_000_000].map(|ticks| Time(datetime::cut(ticks, sql_type))).to_vec(),
+        ));
     }
     round_trip(f, &cases).await;
 }
@@ -108,8 +122,29 @@ pub async fn times_with_an_offset(f: &impl StoreFactory) {
 
 pub async fn texts_are_themselves(f: &impl StoreFactory) {
     let texts = [
-        "", " ", "  both ends  ", "\t\r\n", "\r", "a\0b", "\0", "\u{1}\u{b}\u{fffe}\u{ffff}", "🙂 日本語 æøå", "[I:5] not a number", "5", "007",
-        "1e5", "1.50", " 12 ", "NULL", "null", "it's \"quoted\"", "x'00'", "9223372036854775808", "-0", "e\u{301}", "\u{feff}bom",
+        "",
+        " ",
+        "  both ends  ",
+        "\t\r\n",
+        "\r",
+        "a\0b",
+        "\0",
+        "\u{1}\u{b}\u{fffe}\u{ffff}",
+        "🙂 日本語 æøå",
+        "[I:5] not a number",
+        "5",
+        "007",
+        "1e5",
+        "1.50",
+        " 12 ",
+        "NULL",
+        "null",
+        "it's \"quoted\"",
+        "x'00'",
+        "9223372036854775808",
+        "-0",
+        "e\u{301}",
+        "\u{feff}bom",
     ];
     let values: Vec<OwnedValue> = texts.iter().map(|value| Text((*value).to_owned())).collect();
     let types = [
@@ -129,7 +164,13 @@ pub async fn texts_are_themselves(f: &impl StoreFactory) {
 }
 
 pub async fn bytes_are_themselves(f: &impl StoreFactory) {
-    let values = vec![Binary(vec![0]), Binary(vec![]), Binary(b"123".to_vec()), Binary((0..=255).collect()), Binary(vec![0xff; 70_000])];
+    let values = vec![
+        Binary(vec![0]),
+        Binary(vec![]),
+        Binary(b"123".to_vec()),
+        Binary((0..=255).collect()),
+        Binary(vec![0xff; 70_000]),
+    ];
     let types = [
         SqlType::Binary(8),
         SqlType::VarBinary(Length::Limited(8)),
@@ -158,10 +199,19 @@ pub async fn keys_of_every_kind_find_their_rows(f: &impl StoreFactory) {
         (SqlType::TinyInt, vec![Integer(0), Integer(255)]),
         (SqlType::SmallInt, vec![Integer(-32_768), Integer(32_767)]),
         (SqlType::BigInt, vec![Integer(i64::MIN), Integer(i64::MAX)]),
-        (SqlType::Decimal { precision: 38, scale: 2 }, vec![Decimal { unscaled: -150, scale: 2 }, Decimal { unscaled: 10i128.pow(37) + 1, scale: 2 }]),
+        (
+            SqlType::Decimal { precision: 38, scale: 2 },
+            vec![Decimal { unscaled: -150, scale: 2 }, Decimal { unscaled: 10i128.pow(37) + 1, scale: 2 }],
+        ),
         (SqlType::Money, vec![money(1), money(12_345)]),
         (SqlType::Float, vec![Real(-0.5), Real(1e300)]),
-        (SqlType::DateTime, vec![Timestamp(datetime::range(SqlType::DateTime).0), Timestamp(datetime::cut(MAX_TICKS, SqlType::DateTime))]),
+        (
+            SqlType::DateTime,
+            vec![
+                Timestamp(datetime::range(SqlType::DateTime).0),
+                Timestamp(datetime::cut(MAX_TICKS, SqlType::DateTime)),
+            ],
+        ),
         (SqlType::Date, vec![Timestamp(0), Timestamp(datetime::cut(MAX_TICKS, SqlType::Date))]),
         (nvarchar(20), vec![text("5"), text("five ")]),
         (SqlType::UniqueIdentifier, vec![Guid([0; 16]), Guid([0xee; 16])]),
