@@ -1,5 +1,7 @@
 //! SQLite against what every store promises, and what is SQLite's alone: files, their names, how many are open, damage.
 
+#![expect(clippy::wildcard_imports, reason = "the kit is the cases' own vocabulary")]
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use speil::store::{Connection, Store, StoreErrorKind};
 use speil_tests::store_conformance::StoreFactory;
 use speil_tests::store_conformance::kit::*;
 
-speil_tests::store_conformance!(crate::SqliteFactory::new);
+speil_tests::store_conformance!(crate::SqliteFactory::fresh);
 
 /// A folder of mirrors that goes with the test.
 pub struct SqliteFactory {
@@ -20,7 +22,7 @@ pub struct SqliteFactory {
 }
 
 impl SqliteFactory {
-    pub fn new() -> Self {
+    pub fn fresh() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
@@ -30,10 +32,6 @@ impl SqliteFactory {
 
     fn settings(&self) -> SqliteSettings {
         SqliteSettings { busy_timeout: Duration::from_secs(5), ..SqliteSettings::new(self.directory()) }
-    }
-
-    fn sqlite(&self, settings: SqliteSettings) -> SqliteStore {
-        SqliteStore::open(settings).expect("a store opens nothing yet")
     }
 
     /// Another program's connection to a tenant of a plain name.
@@ -47,7 +45,7 @@ impl SqliteFactory {
 #[async_trait]
 impl StoreFactory for SqliteFactory {
     fn store(&self) -> Arc<dyn Store> {
-        Arc::new(self.sqlite(self.settings()))
+        Arc::new(sqlite(self.settings()))
     }
 
     async fn by_hand(&self, tenant: &ContextId, statements: &str) {
@@ -83,13 +81,17 @@ impl StoreFactory for SqliteFactory {
     }
 }
 
+fn sqlite(settings: SqliteSettings) -> SqliteStore {
+    SqliteStore::open(settings).expect("a store opens nothing yet")
+}
+
 fn connection(text: &str) -> Connection {
     Connection(text.to_owned())
 }
 
 #[tokio::test]
 async fn an_ordinary_tenants_file_has_its_name() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let db = with_three(&f).await;
     assert_eq!(PathBuf::from(db.place()), f.directory().join("Cust10195.db"));
     assert!(f.directory().join("Cust10195.db").is_file());
@@ -97,7 +99,7 @@ async fn an_ordinary_tenants_file_has_its_name() {
 
 #[tokio::test]
 async fn no_strange_name_leaves_the_folder() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     for name in ["../escaped", "/etc/passwd", "a/../../b", "..\\c", "C:\\d", "e:stream"] {
         let db = store.open(&tenant(name), None).await.unwrap();
@@ -111,7 +113,7 @@ async fn no_strange_name_leaves_the_folder() {
 
 #[tokio::test]
 async fn a_name_that_differs_by_case_is_refused_and_told_why() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     store.open(&tenant("Cust1"), None).await.unwrap();
     let error = store.open(&tenant("CUST1"), None).await.err().expect("it is refused");
@@ -124,7 +126,7 @@ async fn a_name_that_differs_by_case_is_refused_and_told_why() {
 
 #[tokio::test]
 async fn a_plug_in_may_place_a_mirror_in_a_folder_below() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     let db = store.open(&cust(), Some(&connection("north/oslo/main.db"))).await.unwrap();
     assert_eq!(PathBuf::from(db.place()), f.directory().join("north").join("oslo").join("main.db"));
@@ -136,7 +138,7 @@ async fn a_plug_in_may_place_a_mirror_in_a_folder_below() {
 
 #[tokio::test]
 async fn a_plug_in_cannot_place_a_mirror_elsewhere() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     for place in
         ["../x.db", "/tmp/x.db", "a/../../x.db", "C:\\x.db", "x.db:stream", "NUL", "a//b", "", "\\\\host\\share\\x"]
@@ -150,7 +152,7 @@ async fn a_plug_in_cannot_place_a_mirror_elsewhere() {
 
 #[tokio::test]
 async fn two_tenants_sent_to_one_file_do_not_meet() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     let one = store.open(&tenant("Cust1"), Some(&connection("shared.db"))).await.unwrap();
     one.create_table(&turn("contact", 1), &contact(), hash(1)).await.unwrap();
@@ -164,7 +166,7 @@ async fn two_tenants_sent_to_one_file_do_not_meet() {
 
 #[tokio::test]
 async fn another_tenants_metadata_table_is_enough_to_refuse_a_file() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     f.by_hand(&tenant("Cust1"), r#"CREATE TABLE "Cust2_mirroring" (tablename text, LSN bigint);"#).await;
     let error = f.store().open(&tenant("Cust1"), None).await.err().expect("it is refused");
     assert_eq!(error.kind, StoreErrorKind::Connection);
@@ -173,7 +175,7 @@ async fn another_tenants_metadata_table_is_enough_to_refuse_a_file() {
 
 #[tokio::test]
 async fn a_file_written_by_a_later_version_is_left_alone() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     drop(with_three(&f).await);
     f.by_hand(&cust(), "UPDATE speil_meta SET value = 99 WHERE name = 'format';").await;
     let error = f.store().open(&cust(), None).await.err().expect("it is refused");
@@ -183,7 +185,7 @@ async fn a_file_written_by_a_later_version_is_left_alone() {
 
 #[tokio::test]
 async fn files_that_are_no_database_say_so_and_hide_no_other() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     f.store().open(&tenant("Good"), None).await.unwrap();
     std::fs::write(f.directory().join("Garbage.db"), vec![0x5a; 9_000]).unwrap();
     std::fs::write(f.directory().join("Empty.db"), b"").unwrap();
@@ -210,8 +212,8 @@ async fn files_that_are_no_database_say_so_and_hide_no_other() {
 
 #[tokio::test]
 async fn only_so_many_mirrors_have_files_open() {
-    let f = SqliteFactory::new();
-    let store = f.sqlite(SqliteSettings { max_open: 3, ..f.settings() });
+    let f = SqliteFactory::fresh();
+    let store = sqlite(SqliteSettings { max_open: 3, ..f.settings() });
     let mut mirrors = Vec::new();
     for number in 0..10 {
         let db = store.open(&tenant(&format!("Cust{number}")), None).await.unwrap();
@@ -235,8 +237,8 @@ async fn only_so_many_mirrors_have_files_open() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_mirror_in_use_is_not_closed_for_another() {
-    let f = SqliteFactory::new();
-    let store = Arc::new(f.sqlite(SqliteSettings { max_open: 1, ..f.settings() }));
+    let f = SqliteFactory::fresh();
+    let store = Arc::new(sqlite(SqliteSettings { max_open: 1, ..f.settings() }));
     let one = store.open(&tenant("Cust1"), None).await.unwrap();
     one.create_table(&turn("contact", 1), &contact(), hash(1)).await.unwrap();
     let mut writer = one.begin(&turn("contact", 1), &contact(), hash(1)).await.unwrap();
@@ -255,7 +257,7 @@ async fn a_mirror_in_use_is_not_closed_for_another() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_backup_put_in_the_files_place_is_what_is_mirrored_from_then_on() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     let db = store.open(&cust(), None).await.unwrap();
     db.create_table(&turn("contact", 1), &contact(), hash(1)).await.unwrap();
@@ -276,7 +278,7 @@ async fn a_backup_put_in_the_files_place_is_what_is_mirrored_from_then_on() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_file_removed_under_us_is_made_anew_only_when_a_mirror_is_asked_for() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let store = f.store();
     let db = store.open(&cust(), None).await.unwrap();
     db.create_table(&turn("contact", 1), &contact(), hash(1)).await.unwrap();
@@ -292,9 +294,9 @@ async fn a_file_removed_under_us_is_made_anew_only_when_a_mirror_is_asked_for() 
 
 #[tokio::test]
 async fn a_file_locked_by_another_program_is_a_passing_trouble() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     drop(with_three(&f).await);
-    let store = f.sqlite(SqliteSettings { busy_timeout: Duration::from_millis(20), ..f.settings() });
+    let store = sqlite(SqliteSettings { busy_timeout: Duration::from_millis(20), ..f.settings() });
     let db = store.open(&cust(), None).await.unwrap();
     let other = f.connect(&cust());
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -308,20 +310,20 @@ async fn a_file_locked_by_another_program_is_a_passing_trouble() {
 
 #[tokio::test]
 async fn the_check_says_where_and_what_is_wrong() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let below = f.directory().join("not").join("there");
-    let sentence = f.sqlite(SqliteSettings::new(&below)).check().await.unwrap();
+    let sentence = sqlite(SqliteSettings::new(&below)).check().await.unwrap();
     assert!(sentence.contains("there"), "{sentence}");
     assert_eq!(std::fs::read_dir(f.directory()).unwrap().count(), 0);
     let file = f.directory().join("file");
     std::fs::write(&file, b"in the way").unwrap();
-    let error = f.sqlite(SqliteSettings::new(file.join("mirrors"))).check().await.unwrap_err();
+    let error = sqlite(SqliteSettings::new(file.join("mirrors"))).check().await.unwrap_err();
     assert_eq!(error.kind, StoreErrorKind::Environment);
 }
 
 #[tokio::test]
 async fn dates_and_types_read_well_in_any_tool() {
-    let f = SqliteFactory::new();
+    let f = SqliteFactory::fresh();
     let db = open(&f).await;
     let mut def = contact();
     def.columns.push(column("registered", speil::protocol::sql_type::SqlType::DateTime, true));

@@ -187,7 +187,7 @@ impl Share {
     /// Waits for the writing connection.
     pub async fn write(self) -> WriterLease {
         let guard = Arc::clone(&self.files.writer).lock_owned().await;
-        WriterLease { guard, _share: self }
+        WriterLease { guard, share: self }
     }
 
     /// Waits for a reading connection.
@@ -217,12 +217,12 @@ impl Drop for Share {
 pub(super) struct WriterLease {
     // Dropped before the share: an idle mirror has no lease out.
     guard: OwnedMutexGuard<Option<Conn>>,
-    _share: Share,
+    share: Share,
 }
 
 impl WriterLease {
     pub fn files(&self) -> &Files {
-        self._share.files()
+        self.share.files()
     }
 
     /// The connection, opened by `open` if it is not yet.
