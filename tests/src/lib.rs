@@ -1,3 +1,4 @@
-//! What the end-to-end tests share, and the suites that several implementations must pass.
+//! What the tests of several rooms share, and the suites that several implementations of one trait must pass.
 
+pub mod kit;
 pub mod store_conformance;
