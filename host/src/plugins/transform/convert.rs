@@ -143,9 +143,9 @@ pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Resul
             let value = if sql_type == SqlType::Real { f64::from(value as f32) } else { value };
             if value.is_finite() { Ok(value) } else { Err(at(row, &beyond(sql_type))) }
         })?),
-        ColumnValuesResult::Decimal(values) => Column::Decimal(fixed(values, |row, text| {
-            decimal(&text, sql_type).map_err(|what| at(row, &what))
-        })?),
+        ColumnValuesResult::Decimal(values) => {
+            Column::Decimal(fixed(values, |row, text| decimal(&text, sql_type).map_err(|what| at(row, &what)))?)
+        }
         ColumnValuesResult::Timestamp(values) => {
             let (first, last) = datetime::range(sql_type);
             let ticks = fixed(values, |row, ticks| {
@@ -167,20 +167,15 @@ pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Resul
     })
 }
 
-fn texts(
-    values: &[Option<String>],
-    sql_type: SqlType,
-    at: impl Fn(usize, &str) -> String,
-) -> Result<Column, String> {
+fn texts(values: &[Option<String>], sql_type: SqlType, at: impl Fn(usize, &str) -> String) -> Result<Column, String> {
     let each = || values.iter().map(Option::as_deref);
     Ok(match sql_type.family() {
         Family::Guid => Column::Guid(fixed(each(), |row, text: &str| {
             guid(text).ok_or_else(|| at(row, "not a uniqueidentifier such as 6F9619FF-8B86-D011-B42D-00C04FC964FF"))
         })?),
         Family::TimestampOffset => Column::TimestampOffset(fixed(each(), |row, text: &str| {
-            datetime::parse_iso_offset(&text.replacen('T', " ", 1), sql_type).ok_or_else(|| {
-                at(row, "not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00")
-            })
+            datetime::parse_iso_offset(&text.replacen('T', " ", 1), sql_type)
+                .ok_or_else(|| at(row, "not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00"))
         })?),
         _ => {
             if let Some(most) = sql_type.max_units() {
@@ -299,7 +294,7 @@ fn decimal(text: &str, sql_type: SqlType) -> Result<i128, String> {
 
 /// `6F9619FF-8B86-D011-B42D-00C04FC964FF`, as SQL Server shows it.
 fn guid_text(bytes: [u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex = format!("{:032X}", u128::from_be_bytes(bytes));
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
@@ -377,7 +372,21 @@ mod tests {
             refused(V::Binary(vec![Some(vec![0; 3])]), SqlType::Binary(2)),
             refused(V::Decimal(vec![Some("x".into())]), SqlType::Money),
         ];
-        insta::assert_snapshot!(refusals.join("\n"), @"");
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        it returned text values for the column `c`, whose type int takes integer values
+        it returned 0 values for the column `c`, and got 1 rows
+        its value for the column `c` in row 1: outside what bit holds
+        its value for the column `c` in row 1: outside what int holds
+        its value for the column `c` in row 1: outside what float holds
+        its value for the column `c` in row 1: outside what real holds
+        its value for the column `c` in row 1: outside what datetime2(7) holds
+        its value for the column `c` in row 1: outside what time(7) holds
+        its value for the column `c` in row 1: longer than nchar(2) holds
+        its value for the column `c` in row 1: not a uniqueidentifier such as 6F9619FF-8B86-D011-B42D-00C04FC964FF
+        its value for the column `c` in row 1: not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00
+        its value for the column `c` in row 1: longer than binary(2) holds
+        its value for the column `c` in row 1: not a decimal number such as -12.3400
+        "#);
     }
 
     #[test]
@@ -389,8 +398,7 @@ mod tests {
 
     #[test]
     fn sixteen_bit_units_count_and_not_bytes() {
-        let def =
-            ColumnDef { name: "c".into(), sql_type: SqlType::NChar(2), nullable: true, default: None };
+        let def = ColumnDef { name: "c".into(), sql_type: SqlType::NChar(2), nullable: true, default: None };
         for fits in ["åå", "😀", ""] {
             assert!(column(ColumnValuesResult::Text(vec![Some(fits.into())]), &def, 1).is_ok(), "{fits}");
         }
