@@ -1,8 +1,13 @@
 //! A batch as values: whole typed columns, one after the other. This is what transforms see and stores write.
 
-use bytes::Bytes;
+mod stored;
+mod value;
+
+pub use stored::{Fixed, Nulls, Spans, SpansBuilder, SpansFull};
+pub use value::{OwnedValue, PushError, Value};
 
 use super::messages::RowOp;
+use super::sql_type::{Family, SqlType};
 
 /// Rows of one table, typed. `columns[i]` belongs to `TableDef.columns[i]`; every column and `ops` have the same
 /// length. Cells of a delete that are not key cells are NULL whatever was sent.
@@ -26,6 +31,19 @@ impl TypedBatch {
     pub fn is_empty(&self) -> bool {
         self.ops.is_empty()
     }
+
+    /// The batch of these rows (numbered from 0), in this order. Its `first_row` is this batch's.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn gather(&self, rows: &[u32]) -> Self {
+        Self {
+            ops: rows.iter().map(|&row| self.ops[row as usize]).collect(),
+            columns: self.columns.iter().map(|column| column.gather(rows)).collect(),
+            first_row: self.first_row,
+        }
+    }
 }
 
 /// One column of values. The variant is that of the column type's [`super::sql_type::Family`].
@@ -48,170 +66,104 @@ pub enum Column {
     Guid(Fixed<[u8; 16]>),
 }
 
-/// Values of one size. A NULL's value is the type's default and means nothing.
-#[derive(Debug, Clone, Default)]
-pub struct Fixed<T> {
-    values: Vec<T>,
-    nulls: Nulls,
-}
-
-/// Values of any length, as spans of one shared buffer: text columns point into the bytes that came in.
-#[derive(Debug, Clone, Default)]
-pub struct Spans {
-    buffer: Bytes,
-    spans: Vec<(u32, u32)>,
-    nulls: Nulls,
-}
-
-/// Which rows are NULL: one bit a row, and a count so that "none" is free to ask.
-#[derive(Debug, Clone, Default)]
-pub struct Nulls {
-    bits: Vec<u64>,
-    len: usize,
-    count: usize,
-}
-
-impl Nulls {
-    /// Appends one row.
-    pub fn push(&mut self, null: bool) {
-        if self.len % 64 == 0 {
-            self.bits.push(0);
+impl Column {
+    /// An empty column for values of a type, with room for `rows`.
+    #[must_use]
+    pub fn with_capacity(sql_type: SqlType, rows: usize) -> Self {
+        match sql_type.family() {
+            Family::Integer => Self::Integer(Fixed::with_capacity(rows)),
+            Family::Real => Self::Real(Fixed::with_capacity(rows)),
+            Family::Decimal => Self::Decimal(Fixed::with_capacity(rows)),
+            Family::Timestamp => Self::Timestamp(Fixed::with_capacity(rows)),
+            Family::Time => Self::Time(Fixed::with_capacity(rows)),
+            Family::TimestampOffset => Self::TimestampOffset(Fixed::with_capacity(rows)),
+            Family::Text => Self::Text(Spans::with_capacity(rows)),
+            Family::Binary => Self::Binary(Spans::with_capacity(rows)),
+            Family::Guid => Self::Guid(Fixed::with_capacity(rows)),
         }
-        if null {
-            self.bits[self.len / 64] |= 1 << (self.len % 64);
-            self.count += 1;
-        }
-        self.len += 1;
     }
 
-    /// Whether the row is NULL.
+    /// Which family's values the column holds.
     #[must_use]
-    pub fn is_null(&self, row: usize) -> bool {
-        self.count != 0 && self.bits[row / 64] & (1 << (row % 64)) != 0
+    pub const fn family(&self) -> Family {
+        match self {
+            Self::Integer(_) => Family::Integer,
+            Self::Real(_) => Family::Real,
+            Self::Decimal(_) => Family::Decimal,
+            Self::Timestamp(_) => Family::Timestamp,
+            Self::Time(_) => Family::Time,
+            Self::TimestampOffset(_) => Family::TimestampOffset,
+            Self::Text(_) => Family::Text,
+            Self::Binary(_) => Family::Binary,
+            Self::Guid(_) => Family::Guid,
+        }
+    }
+
+    /// Appends a value. A decimal's scale must be the column type's, which the column itself does not know.
+    ///
+    /// # Errors
+    /// The value is of another family, or the column is full (4 GiB of texts). Nothing was appended then.
+    pub fn push(&mut self, value: Value<'_>) -> Result<(), PushError> {
+        match (&mut *self, value) {
+            (Self::Real(c), Value::Real(v)) => c.push(Some(v)),
+            (Self::Decimal(c), Value::Decimal { unscaled, .. }) => c.push(Some(unscaled)),
+            (Self::Integer(c), Value::Integer(v))
+            | (Self::Timestamp(c), Value::Timestamp(v))
+            | (Self::Time(c), Value::Time(v)) => c.push(Some(v)),
+            (Self::TimestampOffset(c), Value::TimestampOffset(ticks, offset)) => c.push(Some((ticks, offset))),
+            (Self::Text(c), Value::Text(v)) => c.push(Some(v.as_bytes()))?,
+            (Self::Binary(c), Value::Binary(v)) => c.push(Some(v))?,
+            (Self::Guid(c), Value::Guid(v)) => c.push(Some(v)),
+            (_, Value::Null) => self.push_null(),
+            (column, value) => return Err(PushError::Family { column: column.family(), value: value.family() }),
+        }
+        Ok(())
+    }
+
+    /// Appends a NULL.
+    pub fn push_null(&mut self) {
+        match self {
+            Self::Integer(c) | Self::Timestamp(c) | Self::Time(c) => c.push(None),
+            Self::Real(c) => c.push(None),
+            Self::Decimal(c) => c.push(None),
+            Self::TimestampOffset(c) => c.push(None),
+            Self::Text(c) | Self::Binary(c) => c.push_span(None),
+            Self::Guid(c) => c.push(None),
+        }
+    }
+
+    /// A column of these rows (numbered from 0), in this order; a row may come twice. Texts that came in with a
+    /// batch are shared, not copied.
+    ///
+    /// # Panics
+    /// When there is no such row.
+    #[must_use]
+    pub fn gather(&self, rows: &[u32]) -> Self {
+        match self {
+            Self::Integer(c) => Self::Integer(c.gather(rows)),
+            Self::Real(c) => Self::Real(c.gather(rows)),
+            Self::Decimal(c) => Self::Decimal(c.gather(rows)),
+            Self::Timestamp(c) => Self::Timestamp(c.gather(rows)),
+            Self::Time(c) => Self::Time(c.gather(rows)),
+            Self::TimestampOffset(c) => Self::TimestampOffset(c.gather(rows)),
+            Self::Text(c) => Self::Text(c.gather(rows)),
+            Self::Binary(c) => Self::Binary(c.gather(rows)),
+            Self::Guid(c) => Self::Guid(c.gather(rows)),
+        }
     }
 
     /// How many rows are NULL.
     #[must_use]
-    pub const fn count(&self) -> usize {
-        self.count
-    }
-}
-
-impl<T: Copy + Default> Fixed<T> {
-    /// An empty column with room for `rows`.
-    #[must_use]
-    pub fn with_capacity(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), nulls: Nulls::default() }
-    }
-
-    /// Appends a value, or NULL.
-    pub fn push(&mut self, value: Option<T>) {
-        self.values.push(value.unwrap_or_default());
-        self.nulls.push(value.is_none());
-    }
-
-    /// The value of a row; `None` is NULL.
-    #[must_use]
-    pub fn get(&self, row: usize) -> Option<T> {
-        if self.nulls.is_null(row) { None } else { Some(self.values[row]) }
-    }
-
-    /// Rows in the column.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Whether it has no rows.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
-    }
-}
-
-impl Spans {
-    /// An empty column over a buffer that is complete already.
-    #[must_use]
-    pub fn over(buffer: Bytes, rows: usize) -> Self {
-        Self { buffer, spans: Vec::with_capacity(rows), nulls: Nulls::default() }
-    }
-
-    /// A column from values of its own.
-    ///
-    /// # Panics
-    /// When the values together exceed 4 GiB.
-    pub fn from_values<'a>(values: impl IntoIterator<Item = Option<&'a [u8]>>) -> Self {
-        let mut buffer = Vec::new();
-        let mut column = Self::default();
-        for value in values {
-            let start = buffer.len();
-            buffer.extend_from_slice(value.unwrap_or_default());
-            column.push_span(value.map(|_| start..buffer.len()));
+    pub const fn null_count(&self) -> usize {
+        match self {
+            Self::Integer(c) | Self::Timestamp(c) | Self::Time(c) => c.nulls().count(),
+            Self::Real(c) => c.nulls().count(),
+            Self::Decimal(c) => c.nulls().count(),
+            Self::TimestampOffset(c) => c.nulls().count(),
+            Self::Text(c) | Self::Binary(c) => c.nulls().count(),
+            Self::Guid(c) => c.nulls().count(),
         }
-        column.buffer = buffer.into();
-        column
     }
-
-    /// Appends a span of the buffer, or NULL.
-    ///
-    /// # Panics
-    /// When the span lies beyond 4 GiB.
-    pub fn push_span(&mut self, span: Option<std::ops::Range<usize>>) {
-        self.nulls.push(span.is_none());
-        let span = span.unwrap_or(0..0);
-        let start = u32::try_from(span.start).expect("a segment's buffer is below 4 GiB");
-        let len = u32::try_from(span.len()).expect("a segment's buffer is below 4 GiB");
-        self.spans.push((start, len));
-    }
-
-    /// The bytes of a row; `None` is NULL.
-    #[must_use]
-    pub fn get(&self, row: usize) -> Option<&[u8]> {
-        if self.nulls.is_null(row) {
-            return None;
-        }
-        let (start, len) = self.spans[row];
-        Some(&self.buffer[start as usize..start as usize + len as usize])
-    }
-
-    /// The text of a row of a [`Column::Text`]; `None` is NULL.
-    ///
-    /// # Panics
-    /// When the bytes are not UTF-8, which whoever makes a text column has ruled out.
-    #[must_use]
-    pub fn get_str(&self, row: usize) -> Option<&str> {
-        self.get(row).map(|bytes| std::str::from_utf8(bytes).expect("text columns are checked when made"))
-    }
-
-    /// Rows in the column.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// Whether it has no rows.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-}
-
-/// One value, borrowed. For code that works cell by cell.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Value<'a> {
-    Null,
-    Integer(i64),
-    Real(f64),
-    Decimal { unscaled: i128, scale: u8 },
-    Timestamp(i64),
-    Time(i64),
-    TimestampOffset(i64, i16),
-    Text(&'a str),
-    Binary(&'a [u8]),
-    Guid([u8; 16]),
-}
-
-impl Column {
     /// Rows in the column.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -250,3 +202,6 @@ impl Column {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

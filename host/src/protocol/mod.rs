@@ -14,14 +14,20 @@
 //! | a batch as it came: cells as text | [`raw_batch`] |
 //! | a batch as values: one typed column after the other | [`columns`] |
 //! | one cell's text becomes one value | [`cell`] |
+//! | calendar arithmetic, ISO texts | [`datetime`] |
 
+pub mod cell;
 pub mod columns;
 pub mod context_id;
+pub mod datetime;
 pub mod default_value;
 pub mod lsn;
 pub mod messages;
 pub mod names;
 pub mod raw_batch;
+pub(crate) mod shown;
 pub mod sql_type;
 pub mod table_def;
 pub mod table_name;
+#[cfg(test)]
+mod testing;

@@ -1,8 +1,13 @@
 //! SQL Server column types: parsed from the wire and written out again, never passed through (protocol.md
-//! section 5, invariant 8).
+//! section 5, invariant 8). Its text form, both ways, is in `text`.
 
-/// A column type SQL Server can give a table's column.
+mod text;
+
+pub use text::SqlTypeError;
+
+/// A column type SQL Server can give a table's column. Stored as its text, so that what is read back is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub enum SqlType {
     Bit,
     TinyInt,
@@ -56,7 +61,7 @@ pub enum SqlType {
 }
 
 /// The length of a variable column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Length {
     /// Characters or bytes, at least 1.
     Limited(u16),
@@ -126,5 +131,80 @@ impl SqlType {
             Self::Money | Self::SmallMoney => 4,
             _ => 0,
         }
+    }
+
+    /// The most UTF-16 units a character column may hold; `None` for no limit of its own and for other types.
+    ///
+    /// For `char` and `varchar` the source counts bytes of a code page the wire does not name. No code page packs
+    /// two UTF-16 units into one byte, so every value the source can hold passes, and what is refused is surely
+    /// too long.
+    #[must_use]
+    pub const fn max_units(self) -> Option<u16> {
+        match self {
+            Self::Char(units)
+            | Self::NChar(units)
+            | Self::VarChar(Length::Limited(units))
+            | Self::NVarChar(Length::Limited(units)) => Some(units),
+            _ => None,
+        }
+    }
+
+    /// The most bytes a binary column may hold; `None` for no limit of its own and for other types.
+    #[must_use]
+    pub const fn max_bytes(self) -> Option<u16> {
+        match self {
+            Self::Binary(bytes) | Self::VarBinary(Length::Limited(bytes)) => Some(bytes),
+            Self::RowVersion => Some(8),
+            Self::HierarchyId => Some(892),
+            _ => None,
+        }
+    }
+
+    /// The smallest and greatest number of the integer family; `None` for the others.
+    #[must_use]
+    pub const fn integer_range(self) -> Option<(i64, i64)> {
+        Some(match self {
+            Self::Bit => (0, 1),
+            Self::TinyInt => (0, 255),
+            Self::SmallInt => (i16::MIN as i64, i16::MAX as i64),
+            Self::Int => (i32::MIN as i64, i32::MAX as i64),
+            Self::BigInt => (i64::MIN, i64::MAX),
+            _ => return None,
+        })
+    }
+
+    /// The smallest and greatest number of the decimal family, scaled by [`SqlType::decimal_scale`]; `None` for the
+    /// others.
+    #[must_use]
+    pub const fn decimal_range(self) -> Option<(i128, i128)> {
+        Some(match self {
+            Self::Decimal { precision, .. } => {
+                let limit = 10i128.pow(precision as u32) - 1;
+                (-limit, limit)
+            }
+            Self::Money => (i64::MIN as i128, i64::MAX as i128),
+            Self::SmallMoney => (i32::MIN as i128, i32::MAX as i128),
+            _ => return None,
+        })
+    }
+
+    /// Whether SQL Server lets a column of this type be part of a primary key, and a mirror can tell its values
+    /// apart. `sql_variant` is left out: of its values only a text arrives.
+    #[must_use]
+    pub const fn can_be_key(self) -> bool {
+        !matches!(
+            self,
+            Self::Text
+                | Self::NText
+                | Self::Image
+                | Self::Xml
+                | Self::Json
+                | Self::SqlVariant
+                | Self::Geometry
+                | Self::Geography
+                | Self::VarChar(Length::Max)
+                | Self::NVarChar(Length::Max)
+                | Self::VarBinary(Length::Max)
+        )
     }
 }

@@ -120,6 +120,10 @@ pub trait History: Send + Sync {
     /// Adds a call to the newest cycle, stores its errors and events. Events are kept to the newest 1,000.
     async fn record_call(&self, call: &CallRecord) -> Result<(), StoreError>;
 
+    /// Stores events that belong to no call of a good token (a refused one): no cycle and no time of a last call is
+    /// touched. Kept to the newest 1,000 together with the others.
+    async fn record_events(&self, events: &[EventRecord]) -> Result<(), StoreError>;
+
     /// `ReplicationCompleted` came: closes the newest cycle with what the Task reported, compares it table by table
     /// with the operations received in it, marks every mirrored table confirmed. Returns the mismatches.
     async fn complete_cycle(&self, at: Millis, reported: &[ReplicationSummary]) -> Result<Vec<String>, StoreError>;
