@@ -14,20 +14,32 @@
 //! | a batch as it came: cells as text | [`raw_batch`] |
 //! | a batch as values: one typed column after the other | [`columns`] |
 //! | one cell's text becomes one value | [`cell`] |
+//! | XML: bytes to elements and texts, bounded | [`xml`] |
+//! | from bytes to messages | [`decode`] |
+//! | from messages to bytes | [`encode`] |
+//! | SOAP faults | [`fault`] |
+//! | the SOAPAction header | [`soap_action`] |
+//! | the service's description | [`wsdl`] |
 //! | calendar arithmetic, ISO texts | [`datetime`] |
 
 pub mod cell;
 pub mod columns;
 pub mod context_id;
 pub mod datetime;
+pub mod decode;
 pub mod default_value;
+pub mod encode;
+pub mod fault;
 pub mod lsn;
 pub mod messages;
 pub mod names;
 pub mod raw_batch;
 pub(crate) mod shown;
+pub mod soap_action;
 pub mod sql_type;
 pub mod table_def;
 pub mod table_name;
 #[cfg(test)]
 mod testing;
+pub mod wsdl;
+mod xml;
