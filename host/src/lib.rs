@@ -17,13 +17,17 @@
 //! | [`task`] | the Mirroring Task simulator, to test any endpoint against |
 //! | [`config`] | `speil.toml` |
 //! | [`cli`] | one file per verb |
+//! | [`app`] | the composition root: from a configuration to the parts of a host |
+//! | [`logging`] | where logs go and how they look |
 //!
 //! Imports point one way: `cli → http, task → mirror → store, plugins, auth → protocol`.
 
+pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod http;
+pub mod logging;
 pub mod mirror;
 pub mod plugins;
 pub mod protocol;

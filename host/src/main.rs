@@ -1,3 +1,5 @@
-fn main() {
-    let _e = wasmtime::Engine::default();
+//! The binary: everything is in the library, where tests reach it.
+
+fn main() -> std::process::ExitCode {
+    speil::cli::main()
 }

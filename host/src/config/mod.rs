@@ -1,9 +1,87 @@
 //! `speil.toml`: what an operator may set, with the defaults. Paths are absolute once loaded.
+//!
+//! | idea | file |
+//! |---|---|
+//! | the types, which the rest of the host sees | here |
+//! | every key: name, default, meaning | [`keys`] |
+//! | TOML and the environment as one tree with places | `tree` |
+//! | one table being read, unknown keys and what was meant | `section` |
+//! | what a value may look like | `values`, `secret` |
+//! | the tree becomes a [`Config`]; defaults | `read` |
+//! | everything that can be wrong | [`ConfigError`] |
+//!
+//! Reading is by hand and not by serde, so that all mistakes of a file are reported at once, each with line and column.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod error;
+pub mod keys;
+mod read;
+mod secret;
+mod section;
+mod tree;
+mod values;
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use error::{ConfigError, Hint, Place, Problem};
+
+/// A commented configuration to begin with: what docs/reference-configuration.md shows.
+#[must_use]
+pub const fn sample() -> &'static str {
+    include_str!("sample.toml")
+}
+
+impl Config {
+    /// Reads a file, with this process's environment laid over it. A file that does not exist is read as an empty one
+    /// when the environment sets any key, so that a container needs no file.
+    ///
+    /// # Errors
+    /// The file cannot be read, or holds mistakes: all of them.
+    pub fn load(file: &Path) -> Result<Self, ConfigError> {
+        let variables = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Self::load_with(file, &variables)
+    }
+
+    /// The same with a given environment.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with(file: &Path, variables: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
+        let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
+        let absolute = std::path::absolute(file).map_err(unreadable)?;
+        let base = absolute.parent().unwrap_or(&absolute);
+        let text = match std::fs::read(file) {
+            Ok(bytes) => secret::decode(&bytes).ok_or_else(|| ConfigError::NotText { file: file.to_owned() })?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                if !variables.keys().any(|name| name.starts_with(tree::PREFIX)) {
+                    return Err(ConfigError::NotFound { file: file.to_owned() });
+                }
+                zeroize::Zeroizing::default()
+            }
+            Err(error) => return Err(unreadable(error)),
+        };
+        Self::from_text(&text, base, variables)
+            .map_err(|problems| ConfigError::Invalid { file: file.to_owned(), problems })
+    }
+
+    /// The same from a text; relative paths begin at `base`.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn from_text(text: &str, base: &Path, variables: &BTreeMap<String, String>) -> Result<Self, Vec<Problem>> {
+        let mut root = tree::parse(text)?;
+        let mut problems = Vec::new();
+        tree::overlay(&mut root, variables, &mut problems);
+        let around = read::Surroundings { base, variables };
+        match read::config(root, &around, &mut problems) {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(problems),
+        }
+    }
+}
 
 /// The whole configuration, checked.
 #[derive(Debug, Clone)]
@@ -159,3 +237,6 @@ impl std::fmt::Debug for Secret {
         f.write_str("Secret(…)")
     }
 }
+
+#[cfg(test)]
+mod tests;

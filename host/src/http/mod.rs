@@ -1,1 +1,30 @@
-//! (room under construction)
+//! The front door: HTTP in, the pipeline's answers out (protocol.md section 2; design.md, "The way of a row").
+//!
+//! | idea | file |
+//! |---|---|
+//! | accept, stop | [`server`] |
+//! | one connection, its TLS and its clocks | `connection`, [`tls`], `timed_io` |
+//! | which path is what | `router` |
+//! | a SOAP call from head to answer | `soap/` |
+//! | service page and WSDL for people and their tools | `page` |
+//! | is it alive, is it ready | [`health`] |
+//! | numbers for machines, states for administrators | `metrics`, `admin`, [`overview`] |
+//!
+//! What is below this room knows no HTTP: the vendor's next protocol is another room like this one.
+
+mod admin;
+mod connection;
+pub mod health;
+mod metrics;
+pub mod overview;
+mod page;
+mod parts;
+mod router;
+mod server;
+mod soap;
+mod timed_io;
+pub mod tls;
+mod work;
+
+pub use parts::Parts;
+pub use server::{RunningServer, ServeError, Server, StopReport};

@@ -1,13 +1,55 @@
 //! The pipeline: what the five operations do, whichever front door they came through. Knows no HTTP and no SOAP.
+//!
+//! | question | file |
+//! |---|---|
+//! | what every call goes through | [`call`] |
+//! | what keeps two calls off one table, and an older one from undoing a newer | [`order`] |
+//! | Authenticate, TableSchema, RowData, Wipe, ReplicationCompleted | a file each |
+//! | who decides whether a table is left, altered or filled anew | [`schema_plan`] |
+//! | what a table's stored hash is made of | [`schema_hash`] |
+//! | does a batch fit the table that TableSchema made | [`batch_schema`] |
+//! | which operation on a key wins | [`reduce`] |
+//! | what was refused at the door | [`refusals`] |
+//! | the words people see, and what to do | [`state`], [`advice`] |
+//! | the report that status, metrics and the admin interface show | [`report`] |
+
+mod advice;
+mod authenticate;
+mod batch_schema;
+mod call;
+pub mod clock;
+mod connections;
+mod defs;
+mod order;
+mod reduce;
+pub mod refusals;
+mod replication_completed;
+pub mod report;
+mod row_data;
+mod schema_hash;
+mod schema_plan;
+pub mod state;
+mod table_schema;
+#[cfg(test)]
+mod tests;
+mod wipe;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::mpsc;
 
 use crate::plugins::HookSource;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::messages::{ReplicationSummary, RowDataBatch, TableLsn, TableSchemaInfo};
+use crate::protocol::names::Operation;
 use crate::store::Store;
+use crate::store::history::{EventLevel, EventRecord};
+use call::Call;
+use clock::{Clock, SystemClock};
+pub use refusals::{NewRefusal, RefusalMemory, RefusedCalls};
+pub use report::{TenantReport, report};
+pub use state::{TableState, TenantState};
 
 /// Who calls, once the token is checked.
 #[derive(Debug, Clone)]
@@ -53,13 +95,18 @@ pub struct Authenticated {
 pub struct Mirror {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) hooks: Arc<dyn HookSource>,
-    pub(crate) settings: MirrorSettings,
+    clock: Arc<dyn Clock>,
+    order: order::Order,
+    arrivals: AtomicU64,
+    defs: defs::Defs,
+    connections: connections::Connections,
+    refusals: RefusalMemory,
 }
 
 /// What the pipeline needs of the configuration.
 #[derive(Debug, Clone, Default)]
 pub struct MirrorSettings {
-    /// `[mirror.keys]`, folded table name to column names.
+    /// `[mirror.keys]`, table name to column names.
     pub keys: std::collections::BTreeMap<String, Vec<String>>,
 }
 
@@ -67,26 +114,77 @@ impl Mirror {
     /// Puts the pipeline together.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, hooks: Arc<dyn HookSource>, settings: MirrorSettings) -> Self {
-        Self { store, hooks, settings }
+        Self {
+            store,
+            hooks,
+            clock: Arc::new(SystemClock),
+            order: order::Order::default(),
+            arrivals: AtomicU64::new(0),
+            defs: defs::Defs::new(&settings.keys),
+            connections: connections::Connections::default(),
+            refusals: RefusalMemory::default(),
+        }
     }
 
-    /// The next arrival number.
+    /// The same with another clock.
+    #[must_use]
+    pub fn with_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The next arrival number: take it when a request's head was read, before anything can make it wait.
     #[must_use]
     pub fn arrival(&self) -> Arrival {
-        todo!("mirror room")
+        Arrival(self.arrivals.fetch_add(1, Ordering::SeqCst))
+    }
+
+    /// Calls that were refused at the door, as far as this process remembers.
+    #[must_use]
+    pub fn refusals(&self) -> &RefusalMemory {
+        &self.refusals
+    }
+
+    /// Remembers a call refused at the door; when its tenant is known and has a mirror, there too. Never fails: what
+    /// cannot be written is in the log.
+    pub async fn record_refusal(&self, refusal: NewRefusal) {
+        let now = self.clock.now();
+        let tell = self.refusals.remember(&refusal, now);
+        let Some(tenant) = refusal.tenant.filter(|_| tell) else { return };
+        let connection = self.connections.of(&tenant);
+        let recorded = async {
+            let Some(db) = self.store.open_existing(&tenant, connection.as_ref()).await? else { return Ok(()) };
+            let event = EventRecord {
+                at: now,
+                level: EventLevel::Warning,
+                kind: "refused".into(),
+                operation: None,
+                table: None,
+                message: refusal.reason,
+                advice: refusal.fix,
+            };
+            db.history().record_events(&[event]).await
+        };
+        if let Err(error) = recorded.await {
+            tracing::warn!(%tenant, "the refused call cannot be recorded in the tenant's mirror: {error}");
+        }
     }
 
     /// # Errors
     /// A hook failed or refused.
-    pub async fn authenticate(&self, _caller: Caller) -> Result<Authenticated, Failure> {
-        todo!("mirror room")
+    pub async fn authenticate(&self, caller: Caller) -> Result<Authenticated, Failure> {
+        let mut call = Call::begin(self, caller, Operation::Authenticate);
+        let result = authenticate::run(&mut call).await;
+        call.finish(result).await
     }
 
     /// # Errors
     /// No table listed, mirror cannot be opened, a hook failed. One broken table is not a failure: it is left out of
     /// the answer and told in history and events.
-    pub async fn table_schema(&self, _caller: Caller, _tables: Vec<TableSchemaInfo>) -> Result<Vec<TableLsn>, Failure> {
-        todo!("mirror room")
+    pub async fn table_schema(&self, caller: Caller, tables: Vec<TableSchemaInfo>) -> Result<Vec<TableLsn>, Failure> {
+        let mut call = Call::begin(self, caller, Operation::TableSchema);
+        let result = table_schema::run(&mut call, &tables).await;
+        call.finish(result).await
     }
 
     /// Takes batches until the channel closes. Each is its own transaction.
@@ -95,25 +193,31 @@ impl Mirror {
     /// The first batch that fails; nothing after it is applied.
     pub async fn row_data(
         &self,
-        _caller: Caller,
-        _batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
+        caller: Caller,
+        batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
     ) -> Result<(), Failure> {
-        todo!("mirror room")
+        let mut call = Call::begin(self, caller, Operation::RowData);
+        let result = row_data::run(&mut call, batches).await;
+        call.finish(result).await
     }
 
     /// # Errors
     /// Unknown table, mirror cannot be opened, a hook failed.
-    pub async fn wipe(&self, _caller: Caller, _table_name: String) -> Result<(), Failure> {
-        todo!("mirror room")
+    pub async fn wipe(&self, caller: Caller, table_name: String) -> Result<(), Failure> {
+        let mut call = Call::begin(self, caller, Operation::Wipe);
+        let result = wipe::run(&mut call, &table_name).await;
+        call.finish(result).await
     }
 
     /// # Errors
     /// Mirror cannot be opened, a hook failed.
     pub async fn replication_completed(
         &self,
-        _caller: Caller,
-        _changed: Vec<ReplicationSummary>,
+        caller: Caller,
+        changed: Vec<ReplicationSummary>,
     ) -> Result<(), Failure> {
-        todo!("mirror room")
+        let mut call = Call::begin(self, caller, Operation::ReplicationCompleted);
+        let result = replication_completed::run(&mut call, &changed).await;
+        call.finish(result).await
     }
 }

@@ -9,9 +9,19 @@ pub struct StoreError {
     pub kind: StoreErrorKind,
     /// What happened, where, and what to do.
     pub message: String,
+    /// The row it is about, when it is about one: for status, where row and column stand apart from the sentence.
+    pub at: Option<Box<RowPlace>>,
     /// The engine's own error, for the log.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// Which row, and which of its columns if that is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowPlace {
+    /// Number inside the batch as it was sent, counted from 1.
+    pub row: u64,
+    pub column: Option<String>,
 }
 
 /// Who can do something about it.
@@ -44,7 +54,14 @@ pub enum StoreErrorKind {
 impl StoreError {
     /// An error without an engine error behind it.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), at: None, source: None }
+    }
+
+    /// The same about a row.
+    #[must_use]
+    pub fn at_row(mut self, place: RowPlace) -> Self {
+        self.at = Some(Box::new(place));
+        self
     }
 
     /// The same with the engine's error.

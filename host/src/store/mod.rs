@@ -15,6 +15,7 @@
 pub mod error;
 pub mod history;
 pub mod records;
+pub mod sqlite;
 
 use std::sync::Arc;
 

@@ -1,0 +1,59 @@
+//! Which mirror a command works on: found by its tenant, wherever a plug-in has put it.
+
+use std::sync::Arc;
+
+use super::{CliError, ConfigArgs};
+use crate::app;
+use crate::config::Config;
+use crate::protocol::context_id::ContextId;
+use crate::protocol::table_name::TableName;
+use crate::store::{MirrorDb, Store};
+
+/// The configuration, its store, and a runtime to use it in.
+pub(super) struct Opened {
+    pub(super) config: Config,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) runtime: tokio::runtime::Runtime,
+}
+
+/// Loads the configuration and opens its store. Nothing is logged but warnings.
+pub(super) fn open(args: &ConfigArgs) -> Result<Opened, CliError> {
+    let mut config = args.load()?;
+    "warn".clone_into(&mut config.log.filter);
+    crate::logging::init(&config.log).map_err(CliError::failed)?;
+    let runtime = app::runtime(4).map_err(|error| CliError::Failed(format!("no threads can be started: {error}")))?;
+    let store = {
+        let _inside = runtime.enter();
+        app::open_store(&config.mirror).map_err(CliError::failed)?
+    };
+    Ok(Opened { config, store, runtime })
+}
+
+/// The mirror of a tenant.
+pub(super) async fn find(store: &dyn Store, tenant: &str) -> Result<Arc<dyn MirrorDb>, CliError> {
+    let tenant = ContextId::new(tenant).map_err(CliError::usage)?;
+    // By list and not by place, since a plug-in may have put it in a folder of its own.
+    let mut known = Vec::new();
+    for found in store.list().await.map_err(CliError::failed)? {
+        match found.mirror {
+            Ok(db) if *db.tenant() == tenant => return Ok(db),
+            Ok(db) => known.push(db.tenant().to_string()),
+            Err(error) if found.name == tenant.as_str() => return Err(CliError::failed(error)),
+            Err(_) => {}
+        }
+    }
+    let nearest = known
+        .iter()
+        .map(|name| (strsim::jaro_winkler(&name.to_lowercase(), &tenant.as_str().to_lowercase()), name))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    Err(CliError::Failed(match nearest {
+        Some((_, name)) => format!("there is no mirror of a tenant {tenant}; did you mean {name}?"),
+        None => format!("there is no mirror of a tenant {tenant}; `speil status` lists those there are"),
+    }))
+}
+
+/// Table names as an operator writes them.
+pub(super) fn table_names(texts: &[String]) -> Result<Vec<TableName>, CliError> {
+    texts.iter().map(|text| TableName::new(text.as_str()).map_err(CliError::usage)).collect()
+}

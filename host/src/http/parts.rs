@@ -1,0 +1,71 @@
+//! What a server is made of, and what all its requests share.
+
+use std::sync::Arc;
+
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use super::admin;
+use super::health::Readiness;
+use super::metrics::Metrics;
+use super::work::Work;
+use crate::auth::Applications;
+use crate::config::{ServerConfig, StatusConfig};
+use crate::mirror::Mirror;
+use crate::plugins::PluginHost;
+use crate::protocol::decode::Limits;
+use crate::protocol::raw_batch::SpillSettings;
+use crate::store::Store;
+
+/// Everything a server needs, ready made ([`crate::app`] makes it from a configuration).
+pub struct Parts {
+    pub config: ServerConfig,
+    pub status: StatusConfig,
+    pub applications: Arc<Applications>,
+    pub mirror: Arc<Mirror>,
+    pub plugins: Arc<PluginHost>,
+    pub store: Arc<dyn Store>,
+    pub spill: SpillSettings,
+}
+
+/// What all requests share.
+pub(super) struct Shared {
+    pub(super) config: ServerConfig,
+    pub(super) status: StatusConfig,
+    pub(super) applications: Arc<Applications>,
+    pub(super) mirror: Arc<Mirror>,
+    pub(super) plugins: Arc<PluginHost>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) spill: SpillSettings,
+    pub(super) limits: Limits,
+    pub(super) metrics: Arc<Metrics>,
+    /// Places for calls to be worked on; fair, so first come is first served.
+    pub(super) slots: Arc<Semaphore>,
+    /// Calls under way.
+    pub(super) calls: Work,
+    /// The host is being stopped.
+    pub(super) stop: CancellationToken,
+    pub(super) overview: admin::Kept,
+    pub(super) readiness: Readiness,
+}
+
+impl Shared {
+    pub(super) fn new(parts: Parts, calls: Work, stop: CancellationToken) -> Self {
+        Self {
+            slots: Arc::new(Semaphore::new(parts.config.max_calls)),
+            config: parts.config,
+            status: parts.status,
+            applications: parts.applications,
+            mirror: parts.mirror,
+            plugins: parts.plugins,
+            store: parts.store,
+            spill: parts.spill,
+            limits: Limits::default(),
+            metrics: Arc::new(Metrics::new()),
+            calls,
+            stop,
+            overview: admin::Kept::default(),
+            readiness: Readiness::default(),
+        }
+    }
+}

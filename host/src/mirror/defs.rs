@@ -1,0 +1,118 @@
+//! Table descriptions from the wire, read once: a Task describes the same 413 tables in every cycle and one of them in
+//! every batch. Also which source a stored hash stands for, as far as this process has seen it.
+//!
+//! Both memories are bounded and keep what was used last, in two generations: when the young one is full it becomes the old one, and
+//! what is asked for again moves back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::protocol::messages::TableSchemaInfo;
+use crate::protocol::table_def::{TableDef, TableDefError};
+use crate::protocol::table_name;
+use crate::store::SchemaHash;
+
+/// A description that was understood.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) def: Arc<TableDef>,
+    pub(super) digest: [u8; 32],
+}
+
+/// See the head of this file.
+#[derive(Debug)]
+pub(super) struct Defs {
+    /// `[mirror.keys]`.
+    keys: BTreeMap<String, Vec<String>>,
+    described: Mutex<Generations<TableSchemaInfo, Arc<Described>>>,
+    sources: Mutex<Generations<SchemaHash, Arc<TableDef>>>,
+}
+
+impl Defs {
+    /// Columns in a generation: thirty real tenants' worth.
+    const MAX_COLUMNS: usize = 160_000;
+
+    pub(super) fn new(keys: &BTreeMap<String, Vec<String>>) -> Self {
+        Self {
+            keys: keys.iter().map(|(table, columns)| (table_name::fold(table), columns.clone())).collect(),
+            described: Mutex::new(Generations::new(Self::MAX_COLUMNS)),
+            sources: Mutex::new(Generations::new(Self::MAX_COLUMNS)),
+        }
+    }
+
+    /// What the wire's description means, with the key that the configuration names.
+    pub(super) fn describe(&self, info: &TableSchemaInfo) -> Result<Arc<Described>, TableDefError> {
+        if let Some(known) = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(info) {
+            return Ok(known);
+        }
+        let key = self.keys.get(&table_name::fold(&info.table_name));
+        let def = Arc::new(TableDef::from_wire(info, key.map(Vec::as_slice))?);
+        let described = Arc::new(Described { digest: def.digest(), def });
+        let weight = info.columns.len() + 1;
+        let mut memory = self.described.lock().unwrap_or_else(PoisonError::into_inner);
+        memory.put(info.clone(), described.clone(), weight);
+        Ok(described)
+    }
+
+    /// Notes which source definition a hash was made from.
+    pub(super) fn note_source(&self, hash: SchemaHash, source: &Arc<TableDef>) {
+        let mut sources = self.sources.lock().unwrap_or_else(PoisonError::into_inner);
+        if sources.get(&hash).is_none() {
+            sources.put(hash, source.clone(), source.columns.len() + 1);
+        }
+    }
+
+    /// The source definition a hash was made from, if this process has seen it.
+    pub(super) fn source(&self, hash: SchemaHash) -> Option<Arc<TableDef>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
+    }
+}
+
+#[derive(Debug)]
+struct Generations<K, V> {
+    young: HashMap<K, (V, usize)>,
+    old: HashMap<K, (V, usize)>,
+    weight: usize,
+    max_weight: usize,
+}
+
+impl<K: Hash + Eq, V: Clone> Generations<K, V> {
+    fn new(max_weight: usize) -> Self {
+        Self { young: HashMap::new(), old: HashMap::new(), weight: 0, max_weight }
+    }
+
+    fn get(&mut self, key: &K) -> Option<V> {
+        if let Some((value, _)) = self.young.get(key) {
+            return Some(value.clone());
+        }
+        let (key, (value, weight)) = self.old.remove_entry(key)?;
+        self.put(key, value.clone(), weight);
+        Some(value)
+    }
+
+    fn put(&mut self, key: K, value: V, weight: usize) {
+        if self.weight + weight > self.max_weight {
+            self.old = std::mem::take(&mut self.young);
+            self.weight = 0;
+        }
+        self.weight += weight;
+        self.young.insert(key, (value, weight));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_used_stays_and_what_is_not_goes() {
+        let mut memory = Generations::new(4);
+        for number in 0..100 {
+            memory.put(number, number, 1);
+            assert_eq!(memory.get(&0), Some(0), "asked for all the time");
+            assert!(memory.young.len() + memory.old.len() <= 8);
+        }
+        assert_eq!(memory.get(&50), None);
+    }
+}

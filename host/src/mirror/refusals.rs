@@ -1,0 +1,139 @@
+//! Calls that were refused at the door, remembered: "nobody calls" and "they call and we refuse" are two different
+//! troubles, and only the second can be mended here (design.md, "What people see").
+//!
+//! In memory, bounded, since many refused calls name no tenant that could be believed. What can be told to a tenant's
+//! mirror is written there as well ([`super::Mirror::record_refusal`]).
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use crate::protocol::context_id::ContextId;
+use crate::store::history::Millis;
+
+/// What the front door knows of a call it refused. Nothing in it is secret; nothing in it is to be trusted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRefusal {
+    /// Whose token it was, when its signature was good.
+    pub tenant: Option<ContextId>,
+    /// Why, in words for an administrator.
+    pub reason: String,
+    /// The line of configuration that would mend it, if any.
+    pub fix: Option<String>,
+    /// The path that was called.
+    pub path: String,
+}
+
+/// Refused calls of one kind: same tenant, reason and path.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct RefusedCalls {
+    pub tenant: Option<ContextId>,
+    pub reason: String,
+    pub fix: Option<String>,
+    pub path: String,
+    pub first_at: Millis,
+    pub last_at: Millis,
+    pub count: u64,
+}
+
+/// The newest kinds of refused calls, at most [`RefusalMemory::CAPACITY`].
+#[derive(Debug, Default)]
+pub struct RefusalMemory {
+    kinds: Mutex<VecDeque<RefusedCalls>>,
+}
+
+impl RefusalMemory {
+    /// Kinds kept; the one not seen for longest goes first.
+    pub const CAPACITY: usize = 256;
+    /// Longest text kept of anything, in characters: it came from outside.
+    const MAX_CHARS: usize = 500;
+    /// A kind seen again within this time is counted, but not told to the tenant's mirror again.
+    const TELL_EVERY: Millis = 5 * 60 * 1000;
+
+    /// Remembers a refusal. Answers whether it is worth telling: new, or not told for a while.
+    pub fn remember(&self, refusal: &NewRefusal, now: Millis) -> bool {
+        let reason = shorten(&refusal.reason);
+        let path = shorten(&refusal.path);
+        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = kinds
+            .iter()
+            .position(|kind| kind.tenant == refusal.tenant && kind.reason == reason && kind.path == path)
+            .and_then(|at| kinds.remove(at));
+        let (kind, tell) = match known {
+            Some(mut kind) => {
+                let tell = now / Self::TELL_EVERY != kind.last_at / Self::TELL_EVERY;
+                kind.count += 1;
+                kind.last_at = now;
+                (kind, tell)
+            }
+            None => (
+                RefusedCalls {
+                    tenant: refusal.tenant.clone(),
+                    reason,
+                    fix: refusal.fix.as_deref().map(shorten),
+                    path,
+                    first_at: now,
+                    last_at: now,
+                    count: 1,
+                },
+                true,
+            ),
+        };
+        kinds.push_back(kind);
+        if kinds.len() > Self::CAPACITY {
+            kinds.pop_front();
+        }
+        tell
+    }
+
+    /// All kinds, newest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<RefusedCalls> {
+        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().rev().cloned().collect()
+    }
+
+    /// Those of one tenant, newest first.
+    #[must_use]
+    pub fn of(&self, tenant: &ContextId) -> Vec<RefusedCalls> {
+        self.all().into_iter().filter(|kind| kind.tenant.as_ref() == Some(tenant)).collect()
+    }
+}
+
+fn shorten(text: &str) -> String {
+    match text.char_indices().nth(RefusalMemory::MAX_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(reason: &str) -> NewRefusal {
+        NewRefusal { tenant: None, reason: reason.into(), fix: Some("clock_skew".into()), path: "/m.svc".into() }
+    }
+
+    #[test]
+    fn equal_refusals_are_counted_together_and_told_once_in_five_minutes() {
+        let memory = RefusalMemory::default();
+        assert!(memory.remember(&refusal("expired"), 0));
+        assert!(!memory.remember(&refusal("expired"), 1_000));
+        assert!(memory.remember(&refusal("expired"), 300_000));
+        let all = memory.all();
+        assert_eq!(all.len(), 1);
+        assert_eq!((all[0].count, all[0].first_at, all[0].last_at), (3, 0, 300_000));
+    }
+
+    #[test]
+    fn memory_is_bounded_in_number_and_in_length_and_the_newest_stay() {
+        let memory = RefusalMemory::default();
+        for number in 0..=RefusalMemory::CAPACITY {
+            memory.remember(&refusal(&format!("{number} {}", "é".repeat(2_000))), 0);
+        }
+        let all = memory.all();
+        assert_eq!(all.len(), RefusalMemory::CAPACITY);
+        assert!(all[0].reason.starts_with(&format!("{} ", RefusalMemory::CAPACITY)));
+        assert!(all.iter().all(|kind| !kind.reason.starts_with("0 ") && kind.reason.chars().count() == 501));
+    }
+}

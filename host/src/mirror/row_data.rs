@@ -1,0 +1,276 @@
+//! RowData (protocol.md section 7): batch by batch, each its own transaction, rows and LSN together.
+//!
+//! Three things run at once, so that a call costs the slowest of them and not their sum: the front door decodes the next
+//! batch while this one is applied (its channel holds one or two), and inside a batch the next segment is typed while
+//! this one is transformed and written.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::BrokenBody;
+use super::batch_schema::{self, Fit};
+use super::call::{Call, CallError, Opened};
+use super::reduce::{ReduceError, reduce};
+use crate::plugins::hooks::Committed;
+use crate::protocol::cell::{self, CellError};
+use crate::protocol::columns::{TypedBatch, Value};
+use crate::protocol::messages::{RowDataBatch, RowOp};
+use crate::protocol::raw_batch::RawBatch;
+use crate::protocol::sql_type::Family;
+use crate::protocol::table_def::TableDef;
+use crate::protocol::table_name::TableName;
+use crate::store::history::OpCounts;
+use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind};
+
+pub(super) async fn run(
+    call: &mut Call<'_>,
+    mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
+) -> Result<(), CallError> {
+    let opened = call.open().await?;
+    let mut number = 0u64;
+    while let Some(batch) = batches.recv().await {
+        number += 1;
+        let batch = batch.map_err(|BrokenBody(what)| CallError::request(what))?;
+        apply(call, &opened, batch).await.map_err(|mut error| {
+            if number > 1 {
+                error.message = format!("{} (batch {number} of the call; those before it are in the mirror)", error.message);
+            }
+            error
+        })?;
+    }
+    Ok(())
+}
+
+/// One batch, from its texts to durable rows.
+async fn apply(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Result<(), CallError> {
+    call.tables.note(&batch.table.table_name);
+    let table = TableName::new(batch.table.table_name.as_str())
+        .map_err(|error| CallError::request(format!("rows are refused: {error}")))?;
+    let guard = call.lock(&table).await?;
+    let of_table = |error: StoreError| CallError::from(error).of_table(&table);
+    let record = opened.db.table(&table).await.map_err(of_table)?;
+    let fit = batch_schema::fit(call, &batch.table, &table, record.as_ref()).await?;
+    let turn = opened.turn(&table);
+    call.rows += batch.rows.rows();
+
+    let Some(target) = fit.plan.target.clone() else {
+        let received = count_only(batch.rows, call.now()).await?;
+        opened.db.advance_skipped(&turn, fit.hash, batch.lsn, received).await.map_err(of_table)?;
+        return Ok(());
+    };
+
+    let expected = batch.rows.rows();
+    let mut segments = typed_segments(batch.rows, fit.wire.clone());
+    let mut received = OpCounts { at: call.now(), ..OpCounts::default() };
+    let mut applied = Applied::default();
+    let mut changes = call.hooks.wants_rows_committed().then(Changes::default);
+    // The first segment before the transaction: a batch that cannot be read need not begin one.
+    let mut next = segments.recv().await;
+    let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
+    while let Some(segment) = next {
+        let segment = segment.map_err(|error| error.into_call_error(&table))?;
+        segment.ops.iter().for_each(|&op| count(&mut received, op));
+        let batch = to_target(call, &fit, &target, segment).await?;
+        let reduced = reduce(&batch, &target).map_err(|error| reduce_error(error, &batch, &target))?;
+        if let Some(changes) = &mut changes {
+            changes.note(&batch, &target, &reduced.deletes, true);
+            changes.note(&batch, &target, &reduced.upserts, false);
+        }
+        let rows = RowChanges { batch: Arc::new(batch), deletes: reduced.deletes, upserts: reduced.upserts };
+        let did = writer.apply(rows).await.map_err(of_table)?;
+        applied.inserted += did.inserted;
+        applied.updated += did.updated;
+        applied.deleted += did.deleted;
+        next = segments.recv().await;
+    }
+    if received.inserts + received.updates + received.deletes != expected {
+        // Typing broke off without saying why. Not a row less than what was sent may be committed with its LSN.
+        let message = format!("typing the rows of table {table} broke off; nothing of the batch is applied");
+        return Err(of_table(StoreError::new(StoreErrorKind::Internal, message)));
+    }
+    let lsn = writer.commit(batch.lsn, received).await.map_err(of_table)?;
+    if let Some(changes) = changes {
+        let (changes, truncated) = changes.finish();
+        // Under the table's lock, so that commits are told in the order in which they were made.
+        call.hooks.rows_committed(&Committed { table, applied, lsn, changes, truncated }).await;
+    }
+    drop(guard);
+    Ok(())
+}
+
+/// Through the transforms. What they may not touch is checked again: a key that comes back shorter would be our mistake.
+async fn to_target(
+    call: &mut Call<'_>,
+    fit: &Fit,
+    target: &Arc<TableDef>,
+    segment: TypedBatch,
+) -> Result<TypedBatch, CallError> {
+    let source = fit.in_source_order(segment);
+    if fit.plan.digest.is_none() {
+        return Ok(source);
+    }
+    let table = &target.name;
+    let first_row = source.first_row;
+    let rows = source.len();
+    let batch =
+        call.hooks.transform(&fit.plan, source).await.map_err(|failure| CallError::from(failure).of_table(table))?;
+    if batch.columns.len() != target.columns.len()
+        || batch.len() != rows
+        || batch.columns.iter().any(|column| column.len() != rows)
+    {
+        let message = format!("the transforms of table {table} made something that does not fit from row {first_row} on");
+        return Err(StoreError::new(StoreErrorKind::Internal, message)).map_err(|error| CallError::from(error).of_table(table));
+    }
+    Ok(batch)
+}
+
+/// Why a segment could not be typed.
+enum SegmentError {
+    Cell(CellError),
+    Spill(std::io::Error),
+}
+
+impl SegmentError {
+    fn into_call_error(self, table: &TableName) -> CallError {
+        match self {
+            Self::Cell(error) => {
+                let message = error.to_string();
+                CallError::request(message)
+                    .at(table, error.row, error.column)
+                    .advise("look at the row at the source, or leave the table out until it is mended")
+            }
+            Self::Spill(error) => spill_error(error),
+        }
+    }
+}
+
+fn spill_error(error: std::io::Error) -> CallError {
+    StoreError::new(
+        StoreErrorKind::Environment,
+        "a batch that was put into a temporary file could not be read back; look at the disk behind spill_directory",
+    )
+    .with_source(error)
+    .into()
+}
+
+/// Types segments one ahead of whoever takes them. Ends with the first error.
+fn typed_segments(rows: RawBatch, def: Arc<TableDef>) -> mpsc::Receiver<Result<TypedBatch, SegmentError>> {
+    let (sender, receiver) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        for segment in rows.into_segments() {
+            let typed = segment
+                .map_err(SegmentError::Spill)
+                .and_then(|segment| cell::type_segment(segment, &def).map_err(SegmentError::Cell));
+            let failed = typed.is_err();
+            // Nobody takes them any more: the batch has failed already.
+            if sender.blocking_send(typed).is_err() || failed {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Rows of a skipped table are counted and thrown away.
+async fn count_only(rows: RawBatch, at: i64) -> Result<OpCounts, CallError> {
+    let counted = tokio::task::spawn_blocking(move || {
+        let mut received = OpCounts { at, ..OpCounts::default() };
+        for segment in rows.into_segments() {
+            let segment = segment?;
+            (0..segment.rows()).for_each(|row| count(&mut received, segment.op(row)));
+        }
+        Ok(received)
+    });
+    match counted.await {
+        Ok(received) => received.map_err(spill_error),
+        Err(error) => Err(StoreError::new(StoreErrorKind::Internal, "counting rows broke off").with_source(error).into()),
+    }
+}
+
+fn count(received: &mut OpCounts, op: RowOp) {
+    match op {
+        RowOp::Insert => received.inserts += 1,
+        RowOp::Update => received.updates += 1,
+        RowOp::Delete => received.deletes += 1,
+    }
+}
+
+fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallError {
+    let table = &def.name;
+    match error {
+        ReduceError::NoKey { row, op } => {
+            let row = batch.first_row + row as u64;
+            let what = match op {
+                RowOp::Insert => "an insert",
+                RowOp::Update => "an update",
+                RowOp::Delete => "a delete",
+            };
+            CallError::request(format!(
+                "table {:?}, row {row}: {what} for a table without a primary key, which is mirrored by insert alone",
+                table.as_str()
+            ))
+            .at(table, row, None)
+            .advise(format!("name its key columns in the configuration, under [mirror.keys]: {table} = [...]"))
+        }
+        ReduceError::NullKey { row, column } => {
+            let row = batch.first_row + row as u64;
+            let column = def.columns[column].name.clone();
+            CallError::request(format!("table {:?}, row {row}, column {column:?}: a key may not be NULL", table.as_str())).at(
+                table,
+                row,
+                Some(column),
+            )
+        }
+    }
+}
+
+/// Keys for `rows-committed`: the last change of each, in order of first appearance.
+#[derive(Default)]
+struct Changes {
+    at: HashMap<Vec<String>, usize>,
+    list: Vec<(bool, Vec<String>)>,
+    truncated: bool,
+}
+
+impl Changes {
+    fn note(&mut self, batch: &TypedBatch, def: &TableDef, rows: &[u32], deleted: bool) {
+        for &row in rows {
+            let key: Vec<String> = def.key.iter().map(|&at| key_text(batch, def, at, row as usize)).collect();
+            // Without a key every row is a change of its own.
+            if !key.is_empty()
+                && let Some(&at) = self.at.get(&key)
+            {
+                self.list[at].0 = deleted;
+                continue;
+            }
+            if self.list.len() == Committed::MAX_CHANGES {
+                self.truncated = true;
+                // Keys already told must still be brought up to date, so the rest of the batch is looked at too.
+                continue;
+            }
+            self.at.insert(key.clone(), self.list.len());
+            self.list.push((deleted, key));
+        }
+    }
+
+    fn finish(self) -> (Vec<(bool, Vec<String>)>, bool) {
+        (self.list, self.truncated)
+    }
+}
+
+/// A key cell as text: as NetServer writes it, without the marker; text as it is.
+fn key_text(batch: &TypedBatch, def: &TableDef, at: usize, row: usize) -> String {
+    let sql_type = def.columns[at].sql_type;
+    let value = batch.columns[at].value(row, sql_type.decimal_scale());
+    if let Value::Text(text) = value {
+        return text.to_owned();
+    }
+    let encoded = cell::encode(value, sql_type).unwrap_or_default();
+    match (sql_type.family(), encoded.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) {
+        (Family::Text, _) | (_, None) => encoded,
+        (_, Some(marked)) => marked.split_once(':').map_or(marked, |(_, value)| value).to_owned(),
+    }
+}
+

@@ -1,0 +1,352 @@
+//! The hooks of one incoming call: which plug-ins are called, in which order, and what becomes of their failures.
+//!
+//! How one function of one plug-in is called stands in [`super::hook`], a file for each.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::bindings::speil::mirror::types::Context;
+use super::component::{Broken, Plugin};
+use super::events::{Events, quoted};
+use super::hook::{FailureRule, Function, Hook};
+use super::hooks::{CallHooks, CallInfo, CallOutcome, Committed, HookFailure, SchemaChange, TransformPlan};
+use super::host::PluginSet;
+use super::import::log::Log;
+use super::instance::{Allowance, Fault, Guests, Instance};
+use super::limits::{Limits, Tripped};
+use crate::protocol::columns::TypedBatch;
+use crate::protocol::messages::ReplicationSummary;
+use crate::protocol::names::Operation;
+use crate::protocol::table_def::TableDef;
+use crate::protocol::table_name::TableName;
+use crate::store::history::EventRecord;
+use crate::store::{Connection, MirrorDb};
+
+/// See [`super::hooks::HookSource::begin`].
+pub struct PluginCall {
+    pub(super) set: Arc<PluginSet>,
+    pub(super) info: CallInfo,
+    mirror: Option<Arc<dyn MirrorDb>>,
+    /// One for each plug-in.
+    slots: Vec<Slot>,
+    events: Events,
+}
+
+/// What a call holds of one plug-in.
+#[derive(Default)]
+struct Slot {
+    /// Made at the first hook; gone after a fault.
+    instance: Option<Instance>,
+    /// Its place among the instances the plug-in may have; kept to the end of the call.
+    permit: Option<OwnedSemaphorePermit>,
+    log: Option<Arc<Log>>,
+    /// Time its hooks have taken in this call, and rows they have handled.
+    spent: Duration,
+    rows: usize,
+}
+
+/// An instance taken out of its slot for the length of one function. If the function does not come back properly it is
+/// never put back.
+pub(super) struct Entered {
+    at: usize,
+    pub(super) instance: Instance,
+    pub(super) allowance: Allowance,
+    started: Instant,
+}
+
+impl Entered {
+    pub(super) fn guests(&self) -> Guests {
+        self.instance.guests.clone()
+    }
+}
+
+/// Why a function of a plug-in came to nothing.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// The plug-in cannot be used at all.
+    Broken(Broken),
+    /// It trapped or tripped a limit.
+    Fault(Fault),
+    /// It answered an error: its own words.
+    Answered(String),
+    /// It answered something that cannot be used: our words.
+    Unusable(String),
+}
+
+impl Failed {
+    /// A hook that was looked up when the component was linked and is not there: a mistake of ours.
+    pub(super) fn missing() -> Self {
+        Self::Unusable("it has no such hook; this is a mistake in Speil".into())
+    }
+
+    /// The sentence, safe to answer: a plug-in's words are shortened and made printable, values never shown.
+    fn sentence(&self, plugin: &Plugin, function: Function, table: Option<&str>) -> String {
+        let name = &plugin.name;
+        let table = table.map(|table| format!(" for table {}", quoted(table, 128))).unwrap_or_default();
+        let what = match self {
+            Self::Broken(Broken { reason, .. }) => return format!("plug-in {name} cannot be used: {reason}"),
+            Self::Answered(text) if function == Function::OperationBefore => {
+                return format!("plug-in {name} refuses the call: {}", quoted(text, Limits::MESSAGE));
+            }
+            Self::Answered(text) => format!("it answered an error: {}", quoted(text, Limits::MESSAGE)),
+            Self::Unusable(text) | Self::Fault(Fault::Trap(text)) => text.clone(),
+            Self::Fault(Fault::Limit(tripped)) => tripped.sentence(&plugin.sidecar_name()),
+        };
+        format!("plug-in {name}, hook {function}{table}: {what}")
+    }
+}
+
+impl PluginCall {
+    pub(super) fn new(set: Arc<PluginSet>, info: CallInfo) -> Self {
+        let slots = set.plugins.iter().map(|_| Slot::default()).collect();
+        Self { set, info, mirror: None, slots, events: Events::default() }
+    }
+
+    /// The plug-ins to call for a hook, in order.
+    pub(super) fn having(&self, hook: Hook) -> Vec<usize> {
+        (0..self.set.plugins.len()).filter(|&at| self.set.plugins[at].has(hook)).collect()
+    }
+
+    pub(super) fn plugin(&self, at: usize) -> &Plugin {
+        &self.set.plugins[at]
+    }
+
+    /// Takes the plug-in's instance of this call to call a function of it, making one where there is none.
+    pub(super) async fn enter(&mut self, at: usize, rows: usize) -> Result<Entered, Failed> {
+        let set = self.set.clone();
+        let plugin = &set.plugins[at];
+        let linked = plugin.linked.as_ref().map_err(|broken| Failed::Broken(broken.clone()))?;
+        let limit = |tripped| Failed::Fault(Fault::Limit(tripped));
+        let started = Instant::now();
+        let slot = &mut self.slots[at];
+        if slot.permit.is_none() {
+            let wait = tokio::time::timeout(plugin.limits.time, plugin.room.clone().acquire_owned());
+            let tripped =
+                Tripped::Instances { limit: plugin.limits.instances, waited: plugin.limits.time };
+            slot.permit = Some(wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?);
+        }
+        // Waiting for room is not the plug-in's own time.
+        let allowance = plugin
+            .allowance(rows, slot.spent, slot.rows)
+            .ok_or(limit(Tripped::CallTime { limit: plugin.limits.call_time }))?;
+        slot.rows = slot.rows.saturating_add(rows);
+        let instance = match slot.instance.take() {
+            Some(mut instance) => {
+                instance.allow(allowance);
+                instance
+            }
+            None => {
+                let log = slot.log.get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits)));
+                let engine = set.machine.engine();
+                let mirror = self.mirror.clone();
+                let begun = Instant::now();
+                match Instance::start(engine, linked, &plugin.limits, log, mirror, allowance).await {
+                    Ok(instance) => instance,
+                    Err(fault) => {
+                        slot.spent += begun.elapsed();
+                        return Err(Failed::Fault(fault));
+                    }
+                }
+            }
+        };
+        Ok(Entered { at, instance, allowance, started })
+    }
+
+    /// Puts the instance back if it can be called again.
+    pub(super) fn leave<T>(&mut self, entered: Entered, result: Result<T, Fault>) -> Result<T, Failed> {
+        let slot = &mut self.slots[entered.at];
+        slot.spent += entered.started.elapsed();
+        let value = result.map_err(Failed::Fault)?;
+        slot.instance = Some(entered.instance);
+        Ok(value)
+    }
+
+    /// What every function is told first.
+    pub(super) fn context(info: &CallInfo) -> Context<'_> {
+        Context {
+            tenant: info.tenant.as_str(),
+            application: &info.application,
+            client_state: &info.client_state,
+            request_id: &info.request_id,
+        }
+    }
+
+    /// Counts a function's call and applies its failure rule: `Err` fails the incoming call, `Ok(None)` has been told.
+    pub(super) fn settle<T>(
+        &mut self,
+        at: usize,
+        function: Function,
+        table: Option<&str>,
+        begun: Instant,
+        result: Result<T, Failed>,
+    ) -> Result<Option<T>, HookFailure> {
+        let set = self.set.clone();
+        let plugin = &set.plugins[at];
+        plugin.counters.add(function, begun.elapsed(), result.is_err());
+        let failed = match result {
+            Ok(value) => return Ok(Some(value)),
+            Err(failed) => failed,
+        };
+        let message = failed.sentence(plugin, function, table);
+        let (tenant, request_id) = (self.info.tenant.as_str(), self.info.request_id.as_str());
+        match function.failure_rule() {
+            FailureRule::FailsCall => Err(HookFailure {
+                plugin: plugin.name.clone(),
+                hook: function.name(),
+                message,
+                refused: function == Function::OperationBefore && matches!(failed, Failed::Answered(_)),
+            }),
+            FailureRule::Logged => {
+                tracing::error!(plugin = plugin.name, tenant, request_id, "{message}");
+                self.events.failed((at, &plugin.name), function, self.info.operation, table, message);
+                Ok(None)
+            }
+            FailureRule::Ignored => {
+                tracing::debug!(plugin = plugin.name, tenant, request_id, "{message}");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Settles a function whose failure does not fail the call.
+    fn told<T>(
+        &mut self,
+        at: usize,
+        function: Function,
+        table: Option<&str>,
+        begun: Instant,
+        result: Result<T, Failed>,
+    ) {
+        debug_assert!(function.failure_rule() != FailureRule::FailsCall, "{function} fails the call");
+        // The rule of these functions never fails the call, and what there is to tell has been told.
+        let _settled = self.settle(at, function, table, begun, result);
+    }
+
+    /// A transform that cannot be used keeps rows and schemas out, before any work is done on them.
+    fn blocked(&self) -> Result<(), HookFailure> {
+        if !matches!(self.info.operation, Operation::TableSchema | Operation::RowData) {
+            return Ok(());
+        }
+        for at in self.having(Hook::Transform) {
+            let plugin = self.plugin(at);
+            if let Err(broken) = &plugin.linked {
+                let function = Function::TransformPlan;
+                return Err(HookFailure {
+                    plugin: plugin.name.clone(),
+                    hook: function.name(),
+                    message: Failed::Broken(broken.clone()).sentence(plugin, function, None),
+                    refused: false,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl CallHooks for PluginCall {
+    fn attach(&mut self, mirror: Arc<dyn MirrorDb>) {
+        for instance in self.slots.iter_mut().filter_map(|slot| slot.instance.as_mut()) {
+            instance.attach(&mirror);
+        }
+        self.mirror = Some(mirror);
+    }
+
+    async fn before_operation(&mut self) -> Result<(), HookFailure> {
+        self.blocked()?;
+        for at in self.having(Hook::Operation) {
+            let begun = Instant::now();
+            let result = self.call_operation_before(at).await;
+            self.settle(at, Function::OperationBefore, None, begun, result)?;
+        }
+        Ok(())
+    }
+
+    async fn after_operation(&mut self, outcome: &CallOutcome) {
+        for at in self.having(Hook::Operation) {
+            let begun = Instant::now();
+            let result = self.call_operation_after(at, outcome).await;
+            self.told(at, Function::OperationAfter, None, begun, result);
+        }
+    }
+
+    async fn resolve_connection(&mut self) -> Result<Option<Connection>, HookFailure> {
+        for at in self.having(Hook::ResolveConnection) {
+            let begun = Instant::now();
+            let result = self.call_resolve_connection(at).await;
+            if let Some(Some(connection)) = self.settle(at, Function::ResolveConnection, None, begun, result)? {
+                return Ok(Some(connection));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn authenticated(&mut self) -> Result<serde_json::Map<String, serde_json::Value>, HookFailure> {
+        let mut all = serde_json::Map::new();
+        for at in self.having(Hook::Authenticated) {
+            let begun = Instant::now();
+            let result = self.call_authenticated(at).await;
+            all.extend(self.settle(at, Function::Authenticated, None, begun, result)?.unwrap_or_default());
+        }
+        Ok(all)
+    }
+
+    async fn plan(&mut self, table: &Arc<TableDef>) -> Result<TransformPlan, HookFailure> {
+        self.plan_table(table).await
+    }
+
+    async fn transform(&mut self, plan: &TransformPlan, batch: TypedBatch) -> Result<TypedBatch, HookFailure> {
+        self.transform_batch(plan, batch).await
+    }
+
+    async fn before_replicate_table(&mut self, table: &TableName, change: SchemaChange) {
+        for at in self.having(Hook::BeforeReplicateTable) {
+            let begun = Instant::now();
+            let result = self.call_before_replicate_table(at, table, change).await;
+            self.told(at, Function::BeforeReplicateTable, Some(table.as_str()), begun, result);
+        }
+    }
+
+    async fn wiped(&mut self, table: &TableName) {
+        for at in self.having(Hook::Wiped) {
+            let begun = Instant::now();
+            let result = self.call_wiped(at, table).await;
+            self.told(at, Function::Wiped, Some(table.as_str()), begun, result);
+        }
+    }
+
+    fn wants_rows_committed(&self) -> bool {
+        !self.having(Hook::RowsCommitted).is_empty()
+    }
+
+    async fn rows_committed(&mut self, committed: &Committed) {
+        for at in self.having(Hook::RowsCommitted) {
+            let begun = Instant::now();
+            let result = self.call_rows_committed(at, committed).await;
+            self.told(at, Function::RowsCommitted, Some(committed.table.as_str()), begun, result);
+        }
+    }
+
+    async fn replication_completed(&mut self, changed: &[ReplicationSummary]) {
+        for at in self.having(Hook::ReplicationCompleted) {
+            let begun = Instant::now();
+            let result = self.call_replication_completed(at, changed).await;
+            self.told(at, Function::ReplicationCompleted, None, begun, result);
+        }
+    }
+
+    async fn log_event(&mut self, event: &EventRecord) {
+        for at in self.having(Hook::LogEvent) {
+            let begun = Instant::now();
+            let result = self.call_log_event(at, event).await;
+            self.told(at, Function::LogEvent, None, begun, result);
+        }
+    }
+
+    fn take_events(&mut self) -> Vec<EventRecord> {
+        self.events.take()
+    }
+}

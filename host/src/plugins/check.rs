@@ -1,0 +1,220 @@
+//! Looks at what a component imports and exports before any of its code runs, and says what to do where it does not
+//! fit.
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::hook::Hook;
+use super::import::OFFERED;
+
+/// The package whose interfaces are hooks, and the version this host speaks.
+pub const PACKAGE: &str = "speil:mirror";
+/// See [`PACKAGE`].
+pub const VERSION: &str = "0.1.0";
+
+/// An interface's name, taken apart: `wasi:io/poll@0.2.6`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Name<'a> {
+    package: &'a str,
+    interface: &'a str,
+    version: &'a str,
+}
+
+impl<'a> Name<'a> {
+    /// `None` for what is no interface of a package: a bare function.
+    fn parse(text: &'a str) -> Option<Self> {
+        let (path, version) = text.split_once('@').unwrap_or((text, ""));
+        let (package, interface) = path.split_once('/')?;
+        Some(Self { package, interface, version })
+    }
+
+    /// Whether a component that names `self` can be given `offered`, as semantic versions say.
+    fn takes(&self, offered: &Self) -> bool {
+        self.package == offered.package
+            && self.interface == offered.interface
+            && track(self.version) == track(offered.version)
+    }
+}
+
+/// What must be equal in compatible versions: the first number that is not zero and those before it; all of a
+/// pre-release.
+fn track(version: &str) -> &str {
+    if version.contains('-') {
+        return version;
+    }
+    let mut end = 0;
+    for part in version.split('.') {
+        end += part.len() + 1;
+        if part != "0" {
+            break;
+        }
+    }
+    &version[..(end.max(1) - 1).min(version.len())]
+}
+
+/// What a component exports of ours.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Exports {
+    /// Hooks, whatever their version.
+    pub hooks: Vec<Hook>,
+    /// Hooks of a version this host does not speak, as they are named.
+    pub other_version: Vec<String>,
+}
+
+/// Reads a component's exports.
+#[must_use]
+pub fn exports(component: &Component, engine: &Engine) -> Exports {
+    exported(component.component_type().exports(engine).map(|(name, _)| name))
+}
+
+fn exported<'a>(names: impl Iterator<Item = &'a str>) -> Exports {
+    let mut exports = Exports::default();
+    for text in names {
+        let Some(name) = Name::parse(text).filter(|name| name.package == PACKAGE) else { continue };
+        let hook = Hook::from_name(name.interface);
+        exports.hooks.extend(hook);
+        if name.version != VERSION {
+            exports.other_version.push(text.into());
+        }
+    }
+    exports.hooks.sort_unstable();
+    exports.hooks.dedup();
+    exports
+}
+
+impl Exports {
+    /// Whether this host can call what is exported.
+    ///
+    /// # Errors
+    /// A sentence without the plug-in's name.
+    pub fn check(&self, wanted: Option<&[Hook]>) -> Result<(), String> {
+        if let Some(other) = self.other_version.first() {
+            return Err(format!(
+                "it is made for another version of {PACKAGE}: it exports {other}, and this host speaks {VERSION}; build it \
+                 against the wit/ folder of this release"
+            ));
+        }
+        if self.hooks.is_empty() {
+            let all = Hook::ALL.map(Hook::name).join(", ");
+            return Err(format!(
+                "it exports none of the hooks ({all}) of {PACKAGE}@{VERSION}; was it built with a world that exports one?"
+            ));
+        }
+        match wanted.and_then(|wanted| wanted.iter().find(|hook| !self.hooks.contains(hook))) {
+            Some(missing) => Err(format!(
+                "its sidecar's `hooks` names {missing}, which it does not export; it exports {}",
+                self.hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", ")
+            )),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Whether everything imported is offered.
+///
+/// # Errors
+/// A sentence without the plug-in's name, naming what is missing and what there is.
+pub fn imports(component: &Component, engine: &Engine) -> Result<(), String> {
+    imported(component.component_type().imports(engine).map(|(name, _)| name))
+}
+
+fn imported<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let offered: Vec<Name<'_>> = OFFERED.iter().filter_map(|text| Name::parse(text)).collect();
+    let mut missing = Vec::new();
+    let mut advice = None;
+    for text in names {
+        let name = Name::parse(text);
+        if name.is_some_and(|name| offered.iter().any(|offer| name.takes(offer))) {
+            continue;
+        }
+        missing.push(text);
+        advice = advice.or_else(|| Some(advise(name?, &offered)));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let advice = advice.unwrap_or_else(|| format!("this host offers {}", packages()));
+    Err(format!("it imports {}, which this host does not offer; {advice}", missing.join(", ")))
+}
+
+fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
+    if let Some(other) = offered.iter().find(|other| other.package == name.package && other.interface == name.interface)
+    {
+        return format!("it offers {}/{}@{}; build the plug-in against that", other.package, other.interface, other.version);
+    }
+    match name.package {
+        "wasi:sockets" | "wasi:http" => format!(
+            "plug-ins have no network; leave it out of the plug-in's world (componentize-js: `--disable http`, \
+             componentize-py: `--stub-wasi`). This host offers {}",
+            packages()
+        ),
+        _ => format!("this host offers {}", packages()),
+    }
+}
+
+/// The offered interfaces, short: `wasi:io (error, poll, streams)`.
+fn packages() -> String {
+    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
+    for name in OFFERED.iter().filter_map(|text| Name::parse(text)) {
+        let package = format!("{}@{}", name.package, name.version);
+        match packages.iter_mut().find(|(known, _)| *known == package) {
+            Some((_, interfaces)) => interfaces.push(name.interface),
+            None => packages.push((package, vec![name.interface])),
+        }
+    }
+    let packages: Vec<String> =
+        packages.into_iter().map(|(package, interfaces)| format!("{package} ({})", interfaces.join(", "))).collect();
+    packages.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_of_one_track_fit() {
+        assert_eq!(track("0.2.6"), "0.2");
+        assert_eq!(track("0.0.3"), "0.0.3");
+        assert_eq!(track("1.2.3"), "1");
+        assert_eq!(track("0.2.0-rc.1"), "0.2.0-rc.1");
+        assert_eq!(track(""), "");
+        assert_eq!(imported(["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.99"].into_iter()), Ok(()));
+    }
+
+    #[test]
+    fn what_is_not_offered_is_named_with_what_is() {
+        let refusals: Vec<String> = [
+            &["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.6"][..],
+            &["speil:mirror/log@0.2.0"],
+            &["wasi:config/store@0.2.0-draft"],
+            &["acme:secrets/vault@1.0.0"],
+            &["bare-function"],
+        ]
+        .iter()
+        .map(|names| imported(names.iter().copied()).unwrap_err())
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"), @"");
+    }
+
+    #[test]
+    fn exports_are_checked_against_version_and_sidecar() {
+        let exports = |names: &[&str]| exported(names.iter().copied());
+        let wiped = exports(&["speil:mirror/wiped@0.1.0", "wasi:cli/run@0.2.6"]);
+        assert_eq!(wiped.hooks, [Hook::Wiped]);
+        assert_eq!(wiped.check(None), Ok(()));
+        let refusals: Vec<String> = [
+            wiped.check(Some(&[Hook::Wiped, Hook::Transform])),
+            exports(&["speil:mirror/transform@0.2.0"]).check(None),
+            exports(&["wasi:cli/run@0.2.6"]).check(None),
+        ]
+        .into_iter()
+        .map(Result::unwrap_err)
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"), @"");
+        assert_eq!(
+            exports(&["speil:mirror/transform@0.2.0"]).hooks,
+            [Hook::Transform],
+            "what it would have done counts, even if it cannot be called"
+        );
+    }
+}

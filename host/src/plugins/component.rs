@@ -1,0 +1,219 @@
+//! A plug-in's life, a step at a time: found, read, its sidecar parsed, compiled, checked, linked. Each step keeps its
+//! outcome, so that a broken plug-in answers with its own reason while the others serve.
+//!
+//! **What a broken plug-in means.** A component that could be compiled says which hooks it has, even if it cannot be
+//! used: each of those fails with the reason, and the hook's own failure rule decides what comes of it. So a broken
+//! observer breaks nothing, and a broken router of connections keeps rows out of the wrong database. A file that tells
+//! nothing (not a component, unreadable, missing beside its sidecar) might have been a transform: it fails every
+//! TableSchema and RowData call, since what reaches the mirror unchanged cannot be taken back (design.md invariant 6),
+//! and leaves the other calls alone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use super::check::{self, Exports};
+use super::counters::Counters;
+use super::digest::{self, Digest};
+use super::folder::Found;
+use super::hook::Hook;
+use super::hooks::CallInfo;
+use super::import::log::Log;
+use super::instance::{Allowance, Fault, Instance, Linked, State};
+use super::limits::{Limits, Tripped};
+use super::sidecar::Sidecar;
+use crate::protocol::context_id::ContextId;
+use crate::protocol::names::Operation;
+
+/// Where in its life a plug-in broke.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Read,
+    Sidecar,
+    Compile,
+    Check,
+    Link,
+    Start,
+}
+
+/// Why a plug-in cannot be used: a sentence that names its file and says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Broken {
+    pub step: Step,
+    pub reason: String,
+}
+
+/// One plug-in with the outcome of every step. A step that could not be tried holds the reason of the one before.
+pub struct Plugin {
+    pub name: String,
+    /// SHA-256 of the component's file.
+    pub read: Result<Digest, Broken>,
+    pub sidecar: Result<Sidecar, Broken>,
+    /// What the component exports.
+    pub compiled: Result<Exports, Broken>,
+    /// Ready to be instantiated, and tried once.
+    pub linked: Result<Linked, Broken>,
+    /// Of [`Plugin::sidecar`], or the defaults.
+    pub limits: Limits,
+    pub counters: Counters,
+    pub room: Arc<Semaphore>,
+}
+
+impl Plugin {
+    /// Goes through all steps. Takes as long as compiling takes: seconds for a large component.
+    #[must_use]
+    pub fn load(found: &Found, engine: &Engine, linker: &Linker<State>) -> Self {
+        let file = format!("{}.wasm", found.name);
+        let broken = |step, reason: String| Broken { step, reason: format!("{file}: {reason}") };
+
+        let bytes = read(found).map_err(|reason| broken(Step::Read, reason));
+        let read = bytes.as_ref().map(|bytes| digest::of_file(bytes)).map_err(Clone::clone);
+        let sidecar = read_sidecar(found)
+            .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", found.name) });
+        let component = bytes
+            .and_then(|bytes| compile(engine, &bytes).map_err(|reason| broken(Step::Compile, reason)));
+        let compiled = component.as_ref().map(|component| check::exports(component, engine)).map_err(Clone::clone);
+        let limits = sidecar.as_ref().map(|sidecar| sidecar.limits.clone()).unwrap_or_default();
+        let linked = component.and_then(|component| {
+            let sidecar = sidecar.as_ref().map_err(Clone::clone)?;
+            let exports = compiled.as_ref().map_err(Clone::clone)?;
+            exports
+                .check(sidecar.hooks.as_deref())
+                .and_then(|()| check::imports(&component, engine))
+                .map_err(|reason| broken(Step::Check, reason))?;
+            let hooks = wanted(exports, Some(sidecar));
+            let linked = linker
+                .instantiate_pre(&component)
+                .and_then(|pre| Linked::new(pre, &hooks, &sidecar.config))
+                .map_err(|error| broken(Step::Link, unfit(&error)))?;
+            try_once(engine, &found.name, &linked, &limits).map_err(|reason| broken(Step::Start, reason))?;
+            Ok(linked)
+        });
+        let room = Arc::new(Semaphore::new(limits.instances));
+        Self { name: found.name.clone(), read, sidecar, compiled, linked, limits, counters: Counters::default(), room }
+    }
+
+    /// The hooks it has, as far as is known, less those its sidecar leaves out. `None`: nothing is known.
+    #[must_use]
+    pub fn hooks(&self) -> Option<Vec<Hook>> {
+        let exports = self.compiled.as_ref().ok()?;
+        Some(wanted(exports, self.sidecar.as_ref().ok()))
+    }
+
+    /// Whether this hook is to be called, or would be if the plug-in were not broken.
+    #[must_use]
+    pub fn has(&self, hook: Hook) -> bool {
+        self.hooks().map_or(hook == Hook::Transform, |hooks| hooks.contains(&hook))
+    }
+
+    /// The file beside the component, for messages.
+    #[must_use]
+    pub fn sidecar_name(&self) -> String {
+        format!("{}.toml", self.name)
+    }
+}
+
+fn wanted(exports: &Exports, sidecar: Option<&Sidecar>) -> Vec<Hook> {
+    let only = sidecar.and_then(|sidecar| sidecar.hooks.as_ref());
+    exports.hooks.iter().copied().filter(|hook| only.is_none_or(|only| only.contains(hook))).collect()
+}
+
+fn read(found: &Found) -> Result<Vec<u8>, String> {
+    let path = found.component.as_ref().ok_or_else(|| {
+        format!(
+            "there is a sidecar {0}.toml, but the component is missing; put it back, or remove the sidecar if the plug-in \
+             is no longer wanted",
+            found.name
+        )
+    })?;
+    std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+}
+
+fn read_sidecar(found: &Found) -> Result<Sidecar, String> {
+    match &found.sidecar {
+        None => Ok(Sidecar::default()),
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+            Sidecar::parse(&text)
+        }
+    }
+}
+
+/// Compiles on all processors at once.
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
+    const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+    match bytes.get(..8) {
+        Some(head) if head == COMPONENT => {}
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
+            return Err("it is a core WebAssembly module, not a component; build it for the target wasm32-wasip2, or make \
+                        a component of it with `wasm-tools component new`"
+                .into());
+        }
+        Some([0, b'a', b's', b'm', ..]) => {
+            return Err("it is WebAssembly of a binary version this host does not know; build it with newer or older tools"
+                .into());
+        }
+        _ => return Err("it is not WebAssembly at all; was it copied whole?".into()),
+    }
+    Component::new(engine, bytes).map_err(|error| {
+        let cause = super::events::quoted(&error.root_cause().to_string(), Limits::MESSAGE);
+        format!("it cannot be compiled: {cause}; was it copied whole, and built with current tools?")
+    })
+}
+
+/// Something imported or exported has the right name and another shape.
+fn unfit(error: &wasmtime::Error) -> String {
+    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let cause = super::events::quoted(&chain.join(": "), Limits::MESSAGE);
+    format!("it does not fit this host's interfaces: {cause}; build it against the wit/ folder of this release")
+}
+
+/// Makes one instance and drops it: what cannot start should be known now and not with the first call. On a thread of
+/// its own, so that it may be called from anywhere.
+fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Result<(), String> {
+    let call = CallInfo {
+        tenant: ContextId::new("none").map_err(|error| format!("cannot be tried: {error}"))?,
+        application: String::new(),
+        operation: Operation::Authenticate,
+        client_state: String::new(),
+        request_id: "start".into(),
+    };
+    let log = Arc::new(Log::new(name, &call, limits));
+    let started = std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+                let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
+                Ok(runtime.block_on(Instance::start(engine, linked, limits, &log, None, allowance)).map(drop))
+            })
+            .join()
+            .unwrap_or_else(|_| Err(std::io::Error::other("the thread that tried it panicked")))
+    });
+    match started {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(Fault::Limit(tripped))) => {
+            Err(format!("it cannot be started: {}", tripped.sentence(&format!("{name}.toml"))))
+        }
+        Ok(Err(Fault::Trap(reason))) => Err(format!("it cannot be started: {reason}")),
+        Err(error) => Err(format!("it cannot be tried: {error}")),
+    }
+}
+
+impl Plugin {
+    /// Time that is left in a call for a function that handles so many rows, and the limit that will trip first.
+    #[must_use]
+    pub fn allowance(&self, rows: usize, spent: Duration, rows_so_far: usize) -> Option<Allowance> {
+        let one = self.limits.time_for(rows);
+        let all = self.limits.call_time + super::limits::rows_time(rows_so_far.saturating_add(rows));
+        let left = all.checked_sub(spent).filter(|left| !left.is_zero())?;
+        Some(if left < one {
+            Allowance::of(left, Tripped::CallTime { limit: self.limits.call_time })
+        } else {
+            Allowance::of(one, Tripped::Time { limit: self.limits.time })
+        })
+    }
+}

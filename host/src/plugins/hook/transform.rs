@@ -1,0 +1,172 @@
+//! `transform`: a plan for each table, then batches through all steps of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::plugins::bindings::exports::speil::mirror::transform::{
+    Applied, Batch, NamedColumnParam, RowOperation, TablePlan,
+};
+use crate::plugins::bindings::speil::mirror::types::{Column, Table};
+use crate::plugins::call::{Failed, PluginCall};
+use crate::plugins::digest::Builder;
+use crate::plugins::hook::{Function, Hook};
+use crate::plugins::hooks::{HookFailure, TransformPlan};
+use crate::plugins::instance::within;
+use crate::plugins::transform::convert::{self, Texts, Values};
+use crate::plugins::transform::merge;
+use crate::plugins::transform::plan::{self, Planned, Step, Steps};
+use crate::protocol::columns::TypedBatch;
+use crate::protocol::messages::RowOp;
+use crate::protocol::table_def::TableDef;
+
+impl PluginCall {
+    /// The plans of all transforms for a table, one after the other.
+    pub(in crate::plugins) async fn plan_table(&mut self, table: &Arc<TableDef>) -> Result<TransformPlan, HookFailure> {
+        let transforms = self.having(Hook::Transform);
+        if transforms.is_empty() {
+            return Ok(TransformPlan::untouched(table.clone()));
+        }
+        let key = (self.info.tenant.clone(), table.digest());
+        if let Some(plan) = self.set.plans.get(&key) {
+            return Ok(plan);
+        }
+        let mut current = table.clone();
+        let mut steps = Vec::new();
+        let mut digest = Builder::new("speil transforms 1");
+        let mut touched = false;
+        let mut skipped = false;
+        for at in transforms {
+            let begun = Instant::now();
+            let planned = match self.call_plan(at, &current).await {
+                Ok(answer) => plan::check(at, &current, answer).map_err(Failed::Unusable),
+                Err(failed) => Err(failed),
+            };
+            let planned =
+                self.settle(at, Function::TransformPlan, Some(table.name.as_str()), begun, planned)?;
+            let Some(planned) = planned else { continue };
+            if matches!(planned, Planned::Untouched) {
+                continue;
+            }
+            touched = true;
+            let plugin = self.plugin(at);
+            if let (Ok(read), Ok(sidecar)) = (&plugin.read, &plugin.sidecar) {
+                digest = plan::digest(digest, read, &sidecar.config, &planned);
+            }
+            match planned {
+                Planned::Step(step) => {
+                    current = step.after.clone();
+                    steps.push(*step);
+                }
+                Planned::Skip => {
+                    skipped = true;
+                    break;
+                }
+                Planned::Untouched => {}
+            }
+        }
+        let plan = TransformPlan {
+            source: table.clone(),
+            target: (!skipped).then_some(current),
+            digest: touched.then(|| digest.finish()),
+            steps: Arc::new(Steps(steps)),
+        };
+        self.set.plans.put(key, &plan);
+        Ok(plan)
+    }
+
+    async fn call_plan(&mut self, at: usize, table: &TableDef) -> Result<Option<TablePlan>, Failed> {
+        let types: Vec<String> = table.columns.iter().map(|column| column.sql_type.to_string()).collect();
+        let columns: Vec<Column<'_>> = table
+            .columns
+            .iter()
+            .zip(&types)
+            .enumerate()
+            .map(|(index, (column, sql_type))| Column {
+                name: &column.name,
+                sql_type,
+                kind: convert::kind(column.sql_type),
+                nullable: column.nullable,
+                key: table.is_key(index),
+            })
+            .collect();
+        let mut entered = self.enter(at, 0).await?;
+        let guest = entered.guests().transform.ok_or_else(Failed::missing)?;
+        let told = Table { name: table.name.as_str(), columns: &columns };
+        let call = guest.call_plan(&mut entered.instance.store, Self::context(&self.info), told);
+        let answer = within(entered.allowance, &self.plugin(at).limits, call).await;
+        self.leave(entered, answer)?.map_err(Failed::Answered)
+    }
+
+    /// A batch through all steps of its table's plan.
+    pub(in crate::plugins) async fn transform_batch(
+        &mut self,
+        plan: &TransformPlan,
+        mut batch: TypedBatch,
+    ) -> Result<TypedBatch, HookFailure> {
+        // A plan without steps of ours touches nothing.
+        let Some(Steps(steps)) = plan.steps.downcast_ref::<Steps>() else { return Ok(batch) };
+        for step in steps {
+            let begun = Instant::now();
+            let table = step.before.name.as_str();
+            let answer = match self.call_apply(step, &batch).await {
+                Ok(answer) => answer,
+                Err(failed) => {
+                    self.settle(step.plugin, Function::TransformApply, Some(table), begun, Err::<(), _>(failed))?;
+                    continue;
+                }
+            };
+            if answer.is_some() {
+                self.settle(step.plugin, Function::TransformApply, Some(table), begun, Ok(()))?;
+            }
+            batch = merge::merge(step, batch, answer.as_ref());
+        }
+        Ok(batch)
+    }
+
+    /// `None`: the plug-in was not called, since nothing was asked of it.
+    async fn call_apply(&mut self, step: &Step, batch: &TypedBatch) -> Result<Option<merge::Checked>, Failed> {
+        if batch.columns.len() != step.before.columns.len() {
+            return Err(Failed::Unusable("the batch is not of the table that was planned".into()));
+        }
+        let rows = merge::live_rows(batch);
+        if rows.is_empty() || !step.calls() {
+            return Ok(None);
+        }
+        let operations: Vec<RowOperation> = rows
+            .iter()
+            .map(|&row| if batch.ops[row] == RowOp::Insert { RowOperation::Insert } else { RowOperation::Update })
+            .collect();
+        let answer = {
+            let at = step.plugin;
+            let texts: Vec<Texts> = step
+                .inputs
+                .iter()
+                .map(|&index| Texts::of(&batch.columns[index], step.before.columns[index].sql_type, &rows))
+                .collect();
+            let values: Vec<Values<'_>> = step
+                .inputs
+                .iter()
+                .zip(&texts)
+                .map(|(&index, texts)| Values::of(&batch.columns[index], texts, &rows))
+                .collect();
+            let columns: Vec<NamedColumnParam<'_>> = step
+                .inputs
+                .iter()
+                .zip(&values)
+                .map(|(&index, values)| NamedColumnParam {
+                    name: &step.before.columns[index].name,
+                    values: values.as_param(),
+                })
+                .collect();
+            let told = Batch { operations: &operations, columns: &columns };
+            let mut entered = self.enter(at, rows.len()).await?;
+            let guest = entered.guests().transform.ok_or_else(Failed::missing)?;
+            let context = Self::context(&self.info);
+            let call = guest.call_apply(&mut entered.instance.store, context, step.before.name.as_str(), told);
+            let answer = within(entered.allowance, &self.plugin(at).limits, call).await;
+            let answer: Applied = self.leave(entered, answer)?.map_err(Failed::Answered)?;
+            answer
+        };
+        merge::check(step, answer, rows.len()).map(Some).map_err(Failed::Unusable)
+    }
+}

@@ -1,0 +1,134 @@
+//! `speil:mirror/log`, and what standard output becomes: lines in the host's log with tenant and plug-in beside them,
+//! bounded in length, number and volume, and without a character that could forge another line.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::plugins::bindings::speil::mirror::log::{Host, Level};
+use crate::plugins::hooks::CallInfo;
+use crate::plugins::instance::State;
+use crate::plugins::limits::{Limits, size};
+
+/// Where one plug-in's lines of one incoming call go. Outlives its instances, so that a trap does not reset the count.
+pub struct Log {
+    plugin: String,
+    tenant: String,
+    request_id: String,
+    lines_limit: usize,
+    bytes_limit: usize,
+    lines: AtomicUsize,
+    bytes: AtomicUsize,
+    /// Unfinished lines of standard output and standard error.
+    partial: Mutex<[Vec<u8>; 2]>,
+}
+
+impl Log {
+    /// An empty one.
+    pub fn new(plugin: &str, call: &CallInfo, limits: &Limits) -> Self {
+        Self {
+            plugin: plugin.into(),
+            tenant: call.tenant.as_str().into(),
+            request_id: call.request_id.clone(),
+            lines_limit: limits.log_lines,
+            bytes_limit: limits.log_bytes,
+            lines: AtomicUsize::new(0),
+            bytes: AtomicUsize::new(0),
+            partial: Mutex::default(),
+        }
+    }
+
+    /// Writes a line, unless the call has used up its share.
+    pub fn line(&self, level: Level, text: &str) {
+        let text = clean(text);
+        let lines = self.lines.fetch_add(1, Ordering::Relaxed);
+        let bytes = self.bytes.fetch_add(text.len(), Ordering::Relaxed);
+        let over = if lines >= self.lines_limit {
+            Some((lines == self.lines_limit && bytes <= self.bytes_limit, "log_lines", self.lines_limit.to_string()))
+        } else if bytes + text.len() > self.bytes_limit {
+            Some((bytes <= self.bytes_limit, "log_bytes", size(self.bytes_limit)))
+        } else {
+            None
+        };
+        match over {
+            None => self.emit(level, &text),
+            Some((first, key, limit)) => {
+                if first {
+                    let plugin = &self.plugin;
+                    self.emit(
+                        Level::Warn,
+                        &format!(
+                            "no further lines of this call are written: more than `{key}` = {limit}; raise it under \
+                             [limits] in {plugin}.toml if they are needed"
+                        ),
+                    );
+                }
+                // Whatever comes: nothing more, and told once.
+                self.lines.fetch_max(self.lines_limit + 1, Ordering::Relaxed);
+                self.bytes.fetch_max(self.bytes_limit + 1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Takes bytes of standard output or standard error; whole lines are written.
+    pub fn output(&self, is_error: bool, bytes: &[u8]) {
+        let mut partial = self.partial.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let partial = &mut partial[usize::from(is_error)];
+        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+            // No more is kept of a line than will be shown.
+            let room = (Limits::LOG_LINE + 1).saturating_sub(partial.len());
+            partial.extend_from_slice(&piece[..piece.len().min(room)]);
+            if piece.ends_with(b"\n") {
+                self.end_line(is_error, partial);
+            }
+        }
+    }
+
+    /// Writes what is left of lines without an end.
+    pub fn flush(&self) {
+        let mut partial = self.partial.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        for (index, partial) in partial.iter_mut().enumerate() {
+            if !partial.is_empty() {
+                self.end_line(index == 1, partial);
+            }
+        }
+    }
+
+    fn end_line(&self, is_error: bool, partial: &mut Vec<u8>) {
+        let text = String::from_utf8_lossy(partial);
+        let text = text.trim_end_matches(['\n', '\r']);
+        if !text.is_empty() {
+            self.line(if is_error { Level::Warn } else { Level::Info }, text);
+        }
+        partial.clear();
+    }
+
+    fn emit(&self, level: Level, text: &str) {
+        let Self { plugin, tenant, request_id, .. } = self;
+        match level {
+            Level::Debug => tracing::debug!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
+            Level::Info => tracing::info!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
+            Level::Warn => tracing::warn!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
+            Level::Error => tracing::error!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
+        }
+    }
+}
+
+/// At most [`Limits::LOG_LINE`] bytes, without control characters.
+fn clean(text: &str) -> String {
+    let mut end = text.len().min(Limits::LOG_LINE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut clean = super::super::events::printable(&text[..end]);
+    if end < text.len() {
+        clean.push('…');
+    }
+    clean
+}
+
+impl Host for State {
+    async fn write(&mut self, level: Level, message: String) -> wasmtime::Result<()> {
+        self.log().line(level, &message);
+        Ok(())
+    }
+}

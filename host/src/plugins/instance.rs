@@ -1,0 +1,249 @@
+//! One instance of a plug-in: its state, its limits, and the one way to call into it.
+//!
+//! An instance serves one incoming call and is dropped after it. What trapped, or was cut because its time was up, is
+//! never called again.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use wasmtime::component::{InstancePre, ResourceTable};
+use wasmtime::{Engine, PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
+use wasmtime_wasi::{I32Exit, WasiCtx, WasiCtxView};
+use wasmtime_wasi_config::WasiConfigVariables;
+
+use super::bindings::exports::speil::mirror as exports;
+use super::hook::Hook;
+use super::import::{closed_wasi, log::Log};
+use super::limits::{Limits, Meter, Tripped};
+use crate::store::MirrorDb;
+
+/// What host functions work on.
+pub struct State {
+    wasi: WasiCtx,
+    table: ResourceTable,
+    meter: Meter,
+    config: Arc<WasiConfigVariables>,
+    log: Arc<Log>,
+    mirror: Option<Arc<dyn MirrorDb>>,
+    allowance: Allowance,
+}
+
+impl State {
+    pub(super) fn config(&self) -> &WasiConfigVariables {
+        &self.config
+    }
+
+    pub(super) fn log(&self) -> &Log {
+        &self.log
+    }
+
+    pub(super) const fn mirror(&self) -> Option<&Arc<dyn MirrorDb>> {
+        self.mirror.as_ref()
+    }
+
+    pub(super) const fn wasi_parts(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+/// How long the plug-in may run now, and which limit that is.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    pub until: Instant,
+    pub limit: Tripped,
+}
+
+impl Allowance {
+    /// From now on.
+    pub fn of(time: Duration, limit: Tripped) -> Self {
+        Self { until: Instant::now() + time, limit }
+    }
+}
+
+/// A component ready to be instantiated, with everything looked up that can be.
+#[derive(Clone)]
+pub struct Linked {
+    pre: InstancePre<State>,
+    indices: Indices,
+    config: Arc<WasiConfigVariables>,
+}
+
+impl Linked {
+    /// Looks up the exports of these hooks.
+    pub fn new(
+        pre: InstancePre<State>,
+        hooks: &[Hook],
+        config: &std::collections::BTreeMap<String, String>,
+    ) -> wasmtime::Result<Self> {
+        let indices = Indices::find(&pre, hooks)?;
+        let config = Arc::new(config.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
+        Ok(Self { pre, indices, config })
+    }
+}
+
+/// One per hook: `$field` is its place, `$hook` its name.
+macro_rules! hooks {
+    ($($field:ident $hook:ident,)*) => {
+        /// Where the hooks are in a component.
+        #[derive(Clone, Default)]
+        struct Indices {
+            $($field: Option<exports::$field::GuestIndices>,)*
+        }
+
+        impl Indices {
+            fn find(pre: &InstancePre<State>, hooks: &[Hook]) -> wasmtime::Result<Self> {
+                let mut indices = Self::default();
+                for hook in hooks {
+                    match hook {
+                        $(Hook::$hook => indices.$field = Some(exports::$field::GuestIndices::new(pre)?),)*
+                    }
+                }
+                Ok(indices)
+            }
+        }
+
+        /// The hooks of an instance: what is exported and not left out by the sidecar.
+        #[derive(Clone, Default)]
+        pub struct Guests {
+            $(pub $field: Option<exports::$field::Guest>,)*
+        }
+
+        impl Guests {
+            fn load(
+                indices: &Indices,
+                store: &mut Store<State>,
+                instance: &wasmtime::component::Instance,
+            ) -> wasmtime::Result<Self> {
+                Ok(Self { $($field: indices.$field.as_ref().map(|at| at.load(&mut *store, instance)).transpose()?,)* })
+            }
+        }
+    };
+}
+
+hooks! {
+    resolve_connection ResolveConnection,
+    authenticated Authenticated,
+    before_replicate_table BeforeReplicateTable,
+    transform Transform,
+    wiped Wiped,
+    replication_completed ReplicationCompleted,
+    rows_committed RowsCommitted,
+    operation Operation,
+    log_event LogEvent,
+}
+
+/// A live instance.
+pub struct Instance {
+    pub store: Store<State>,
+    pub guests: Guests,
+}
+
+/// Why a call into a plug-in came to nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// A limit tripped.
+    Limit(Tripped),
+    /// It trapped, exited, or broke the rules of the component model.
+    Trap(String),
+}
+
+impl Instance {
+    /// Makes a fresh one. Guest code may run in this already, within the allowance.
+    ///
+    /// # Errors
+    /// A limit trips, or the guest's own start fails.
+    pub async fn start(
+        engine: &Engine,
+        linked: &Linked,
+        limits: &Limits,
+        log: &Arc<Log>,
+        mirror: Option<Arc<dyn MirrorDb>>,
+        allowance: Allowance,
+    ) -> Result<Self, Fault> {
+        let state = State {
+            wasi: closed_wasi(log),
+            table: ResourceTable::new(),
+            meter: Meter::new(limits),
+            config: linked.config.clone(),
+            log: log.clone(),
+            mirror,
+            allowance,
+        };
+        let mut store = Store::new(engine, state);
+        store.limiter(|state| &mut state.meter);
+        store.set_hostcall_fuel(limits.output);
+        store.set_max_component_handles(10_000);
+        store.epoch_deadline_callback(|context| {
+            let allowance = context.data().allowance;
+            if Instant::now() >= allowance.until { Err(allowance.limit.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+        });
+        store.set_epoch_deadline(1);
+        let started = async {
+            let instance = linked.pre.instantiate_async(&mut store).await?;
+            Guests::load(&linked.indices, &mut store, &instance)
+        };
+        let guests = within(allowance, limits, started).await;
+        // Also on failure: what it printed says why.
+        log.flush();
+        Ok(Self { guests: guests?, store })
+    }
+
+    /// Sets the time for the next call.
+    pub fn allow(&mut self, allowance: Allowance) {
+        self.store.data_mut().allowance = allowance;
+        self.store.set_epoch_deadline(1);
+    }
+
+    /// Gives it the tenant's mirror.
+    pub fn attach(&mut self, mirror: &Arc<dyn MirrorDb>) {
+        self.store.data_mut().mirror = Some(mirror.clone());
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        self.store.data().log.flush();
+    }
+}
+
+/// Runs a call into an instance, no longer than allowed: guest code is cut by the engine's clock, waiting in an import
+/// by this time-out.
+///
+/// # Errors
+/// The instance must be dropped then.
+pub async fn within<T>(
+    allowance: Allowance,
+    limits: &Limits,
+    call: impl Future<Output = wasmtime::Result<T>>,
+) -> Result<T, Fault> {
+    match tokio::time::timeout_at(allowance.until.into(), call).await {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(fault(&error, limits)),
+        Err(_) => Err(Fault::Limit(allowance.limit)),
+    }
+}
+
+/// What an engine's error means.
+fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
+    if let Some(tripped) = error.downcast_ref::<Tripped>() {
+        return Fault::Limit(*tripped);
+    }
+    if let Some(I32Exit(code)) = error.downcast_ref() {
+        return Fault::Trap(format!("it ended itself with exit code {code}"));
+    }
+    if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
+        return Fault::Trap("the host has no room for another instance just now; it will have for a repeated call".into());
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => return Fault::Limit(Tripped::Stack),
+        Some(trap) => return Fault::Trap(format!("it trapped: {trap}; its log lines may say why")),
+        None => {}
+    }
+    let cause = error.root_cause().to_string();
+    // wasmtime keeps the type of this one to itself; a test holds its words (plugins_limits.rs).
+    if cause.contains("fuel allocated for hostcalls has been exhausted") {
+        return Fault::Limit(Tripped::Output { limit: limits.output });
+    }
+    Fault::Trap(format!("it failed: {}; its log lines may say why", super::events::quoted(&cause, Limits::MESSAGE)))
+}

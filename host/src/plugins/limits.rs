@@ -1,0 +1,270 @@
+//! Every knob of the sandbox, with its default, and the errors of those that trip.
+//!
+//! None depends on another: each is on by default and trips on its own. What trips says which limit it was, its value,
+//! what was asked for, and the line of the sidecar that changes it.
+
+use std::fmt;
+use std::time::Duration;
+
+use wasmtime::ResourceLimiter;
+
+/// `[limits]` of a sidecar.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// `memory`: linear memory of one instance, all its memories together. Default 256 MiB.
+    pub memory: usize,
+    /// `table_elements`: entries of one instance's tables, all together. Default 100,000.
+    pub table_elements: usize,
+    /// `time`: wall time of one hook, waiting in host imports included. Default 10 s. `transform.apply` gets
+    /// [`Limits::TIME_PER_ROW`] more for each row.
+    pub time: Duration,
+    /// `call_time`: wall time of all hooks of one incoming call together, rows counted as above. Default 2 min: many
+    /// tables times a slow hook must not hold a call for hours.
+    pub call_time: Duration,
+    /// `output`: bytes that cross from the plug-in to the host at once: a hook's answer, an import's arguments.
+    /// Default 64 MiB.
+    pub output: usize,
+    /// `log_lines`: log lines of one incoming call. Default 1,000.
+    pub log_lines: usize,
+    /// `log_bytes`: bytes of log lines of one incoming call. Default 256 KiB.
+    pub log_bytes: usize,
+    /// `instances`: instances at once, that is: incoming calls that can use the plug-in at the same time. Default 64.
+    pub instances: usize,
+}
+
+impl Limits {
+    /// What `transform.apply` gets beside [`Limits::time`].
+    pub const TIME_PER_ROW: Duration = Duration::from_micros(200);
+    /// The stack, the same for every plug-in: the engine has one setting.
+    pub const STACK: usize = 1 << 20;
+    /// The most `memory` can be set to: what an address space of 32 bits holds.
+    pub const MAX_MEMORY: usize = 4 << 30;
+    /// The most `table_elements` can be set to.
+    pub const MAX_TABLE_ELEMENTS: usize = 1_000_000;
+    /// One log line, in bytes; the rest is cut off.
+    pub const LOG_LINE: usize = 8 << 10;
+    /// A plug-in's text inside one of our messages, in characters.
+    pub const MESSAGE: usize = 500;
+    /// What `resolve-connection` and `authenticated` may answer, in bytes.
+    pub const ANSWER: usize = 64 << 10;
+    /// Core instances, memories and tables of one component.
+    pub const PARTS: usize = 64;
+
+    /// The time `function` gets for so many rows.
+    #[must_use]
+    pub fn time_for(&self, rows: usize) -> Duration {
+        self.time.saturating_add(rows_time(rows))
+    }
+}
+
+/// What rows add to every time limit.
+#[must_use]
+pub fn rows_time(rows: usize) -> Duration {
+    Limits::TIME_PER_ROW.saturating_mul(u32::try_from(rows).unwrap_or(u32::MAX))
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: 256 << 20,
+            table_elements: 100_000,
+            time: Duration::from_secs(10),
+            call_time: Duration::from_secs(120),
+            output: 64 << 20,
+            log_lines: 1_000,
+            log_bytes: 256 << 10,
+            instances: 64,
+        }
+    }
+}
+
+/// A limit that tripped. The sentence needs the sidecar's name: [`Tripped::sentence`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tripped {
+    Memory { limit: usize, asked: usize },
+    TableElements { limit: usize, asked: usize },
+    Time { limit: Duration },
+    CallTime { limit: Duration },
+    Output { limit: usize },
+    Stack,
+    Instances { limit: usize, waited: Duration },
+}
+
+impl Tripped {
+    /// What happened and what to do, for a plug-in's sidecar `NAME.toml`.
+    #[must_use]
+    pub fn sentence(&self, sidecar: &str) -> String {
+        match *self {
+            Self::Memory { limit, asked } => format!(
+                "it asked for {} of memory, more than its limit of {}; raise `memory` under [limits] in {sidecar} if it \
+                 needs that much",
+                size(asked),
+                size(limit)
+            ),
+            Self::TableElements { limit, asked } => format!(
+                "it asked for {asked} table elements, more than its limit of {limit}; raise `table_elements` under \
+                 [limits] in {sidecar} if it needs that many"
+            ),
+            Self::Time { limit } => format!(
+                "it took longer than its limit of {}; raise `time` under [limits] in {sidecar} if it needs longer",
+                duration(limit)
+            ),
+            Self::CallTime { limit } => format!(
+                "all its hooks of this call together took longer than its limit of {}; raise `call_time` under [limits] \
+                 in {sidecar} if it needs longer",
+                duration(limit)
+            ),
+            Self::Output { limit } => format!(
+                "it handed over more than its limit of {} at once; raise `output` under [limits] in {sidecar} if it \
+                 needs that much",
+                size(limit)
+            ),
+            Self::Stack => format!(
+                "it used up its stack of {}, which is the same for every plug-in: a recursion without an end?",
+                size(Limits::STACK)
+            ),
+            Self::Instances { limit, waited } => format!(
+                "all {limit} instances it may have at once were busy for {}; raise `instances` under [limits] in \
+                 {sidecar}, or look at what keeps them busy",
+                duration(waited)
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Tripped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence("its sidecar"))
+    }
+}
+
+impl std::error::Error for Tripped {}
+
+/// Watches over one instance's memory and tables.
+#[derive(Debug)]
+pub struct Meter {
+    memory_limit: usize,
+    memory: usize,
+    elements_limit: usize,
+    elements: usize,
+}
+
+impl Meter {
+    /// A meter at zero.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        Self { memory_limit: limits.memory, memory: 0, elements_limit: limits.table_elements, elements: 0 }
+    }
+}
+
+impl ResourceLimiter for Meter {
+    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            // The component's own maximum, which it may be ready to meet.
+            return Ok(false);
+        }
+        let asked = self.memory.saturating_add(desired.saturating_sub(current));
+        if asked > self.memory_limit {
+            // A trap rather than a refusal: a language runtime that meets a refusal aborts without saying why.
+            return Err(Tripped::Memory { limit: self.memory_limit, asked }.into());
+        }
+        self.memory = asked;
+        Ok(true)
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> wasmtime::Result<bool> {
+        if maximum.is_some_and(|maximum| desired > maximum) {
+            return Ok(false);
+        }
+        let asked = self.elements.saturating_add(desired.saturating_sub(current));
+        if asked > self.elements_limit {
+            return Err(Tripped::TableElements { limit: self.elements_limit, asked }.into());
+        }
+        self.elements = asked;
+        Ok(true)
+    }
+
+    fn instances(&self) -> usize {
+        Limits::PARTS
+    }
+
+    fn tables(&self) -> usize {
+        Limits::PARTS
+    }
+
+    fn memories(&self) -> usize {
+        Limits::PARTS
+    }
+}
+
+/// Bytes for people: `256 MiB`, `100 bytes`. Never rounded up to the limit it exceeds.
+#[must_use]
+pub fn size(bytes: usize) -> String {
+    for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
+        if bytes >= unit && bytes % unit == 0 {
+            return format!("{} {name}", bytes / unit);
+        }
+    }
+    if bytes >= 10 << 10 { format!("{} KiB", bytes.div_ceil(1 << 10)) } else { format!("{bytes} bytes") }
+}
+
+/// A duration for people: `10 s`, `250 ms`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    if duration.subsec_millis() == 0 && duration.as_secs() > 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{} ms", duration.as_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_counted_over_all_memories_of_an_instance() {
+        let mut meter = Meter::new(&Limits { memory: 3 << 16, ..Limits::default() });
+        assert!(meter.memory_growing(0, 1 << 16, None).unwrap());
+        assert!(meter.memory_growing(0, 2 << 16, None).unwrap());
+        let error = meter.memory_growing(1 << 16, 2 << 16, None).unwrap_err();
+        assert_eq!(
+            error.downcast_ref::<Tripped>(),
+            Some(&Tripped::Memory { limit: 3 << 16, asked: 4 << 16 }),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_components_own_maximum_is_a_refusal_and_no_trap() {
+        let mut meter = Meter::new(&Limits::default());
+        assert!(!meter.memory_growing(0, 2 << 16, Some(1 << 16)).unwrap());
+        assert!(!meter.table_growing(0, 11, Some(10)).unwrap());
+    }
+
+    #[test]
+    fn sizes_and_times_read_well() {
+        assert_eq!(size(256 << 20), "256 MiB");
+        assert_eq!(size(100), "100 bytes");
+        assert_eq!(size((256 << 20) + 1), "262145 KiB");
+        assert_eq!(duration(Duration::from_secs(10)), "10 s");
+        assert_eq!(duration(Duration::from_millis(250)), "250 ms");
+    }
+
+    #[test]
+    fn every_limit_names_itself_its_value_and_what_to_change() {
+        let sentences: Vec<String> = [
+            Tripped::Memory { limit: 256 << 20, asked: 300 << 20 },
+            Tripped::TableElements { limit: 10, asked: 11 },
+            Tripped::Time { limit: Duration::from_secs(10) },
+            Tripped::CallTime { limit: Duration::from_secs(120) },
+            Tripped::Output { limit: 64 << 20 },
+            Tripped::Stack,
+            Tripped::Instances { limit: 64, waited: Duration::from_secs(10) },
+        ]
+        .iter()
+        .map(|tripped| tripped.sentence("x.toml"))
+        .collect();
+        insta::assert_snapshot!(sentences.join("\n"), @"");
+    }
+}

@@ -1,0 +1,79 @@
+//! Plans, kept: they depend on the tenant, the table and the configuration only.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+
+use crate::plugins::digest::Digest;
+use crate::plugins::hooks::TransformPlan;
+use crate::protocol::context_id::ContextId;
+
+/// Plans kept at most; the oldest go first.
+const MOST: usize = 20_000;
+
+/// A tenant and the digest of a source table's definition. The configuration is fixed: a reload begins a new cache.
+pub type Key = (ContextId, Digest);
+
+/// The plans of one generation of plug-ins.
+#[derive(Default)]
+pub struct PlanCache(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    plans: HashMap<Key, TransformPlan>,
+    order: VecDeque<Key>,
+}
+
+impl PlanCache {
+    /// The plan kept for this table.
+    pub fn get(&self, key: &Key) -> Option<TransformPlan> {
+        self.kept().plans.get(key).cloned()
+    }
+
+    /// Keeps a plan.
+    pub fn put(&self, key: Key, plan: &TransformPlan) {
+        let mut kept = self.kept();
+        if kept.plans.insert(key.clone(), plan.clone()).is_none() {
+            kept.order.push_back(key);
+        }
+        while kept.order.len() > MOST {
+            if let Some(oldest) = kept.order.pop_front() {
+                kept.plans.remove(&oldest);
+            }
+        }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        // Nothing in here can panic half-way.
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::protocol::table_def::TableDef;
+    use crate::protocol::table_name::TableName;
+
+    #[test]
+    fn plans_are_kept_for_each_tenant_and_the_oldest_go_first() {
+        let cache = PlanCache::default();
+        let def = TableDef { name: TableName::new("t").unwrap(), columns: vec![], key: vec![] };
+        let plan = TransformPlan::untouched(Arc::new(def));
+        let key = |tenant: &str, number: usize| {
+            let mut digest = [0; 32];
+            digest[..8].copy_from_slice(&number.to_be_bytes());
+            (ContextId::new(tenant).unwrap(), digest)
+        };
+        cache.put(key("a", 0), &plan);
+        assert!(cache.get(&key("a", 0)).is_some());
+        assert!(cache.get(&key("b", 0)).is_none());
+        for number in 1..=MOST {
+            cache.put(key("a", number), &plan);
+        }
+        assert!(cache.get(&key("a", 0)).is_none());
+        assert!(cache.get(&key("a", 1)).is_some());
+        assert_eq!(cache.kept().plans.len(), MOST);
+    }
+}

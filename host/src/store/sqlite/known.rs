@@ -1,0 +1,145 @@
+//! `speil_tables`: what is known of each table beside its metadata row. Above all whether it is ours: that must outlast
+//! an administrator who deletes metadata rows or the whole metadata table.
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::errors::Result;
+use crate::protocol::table_name::TableName;
+use crate::store::history::{Millis, OpCounts, TableError};
+use crate::store::Ticket;
+
+/// What is known of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Known {
+    /// Made or taken over by this project.
+    pub owned: bool,
+    pub ticket: Option<Ticket>,
+    /// `None`: never counted.
+    pub rows: Option<u64>,
+}
+
+pub(super) fn find(db: &Connection, table: &TableName) -> Result<Known> {
+    let known = db
+        .prepare_cached("SELECT owned, ticket, row_count FROM speil_tables WHERE folded = ?1")?
+        .query_row([table.folded()], |row| {
+            Ok(Known {
+                owned: row.get(0)?,
+                ticket: row.get::<_, Option<i64>>(1)?.map(Ticket),
+                rows: row.get::<_, Option<i64>>(2)?.map(i64::unsigned_abs),
+            })
+        })
+        .optional()?;
+    Ok(known.unwrap_or_default())
+}
+
+fn ensure_row(db: &Connection, table: &TableName) -> Result<()> {
+    db.prepare_cached("INSERT INTO speil_tables (folded, tablename) VALUES (?1, ?2) ON CONFLICT (folded) DO NOTHING")?
+        .execute([table.folded(), table.as_str()])?;
+    Ok(())
+}
+
+/// The table is ours, holds this many rows, and its fill has not begun.
+pub(super) fn made(db: &Connection, table: &TableName, ticket: Ticket, rows: u64) -> Result<()> {
+    ensure_row(db, table)?;
+    db.prepare_cached(
+        "UPDATE speil_tables SET tablename = ?2, owned = 1, ticket = ?3, row_count = ?4, fill_started_at = NULL, gone_at = NULL, \
+         error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
+    )?
+    .execute(params![table.folded(), table.as_str(), ticket.0, signed(rows)])?;
+    Ok(())
+}
+
+/// The table's shape changed, its rows did not.
+pub(super) fn altered(db: &Connection, table: &TableName, ticket: Ticket) -> Result<()> {
+    ensure_row(db, table)?;
+    db.prepare_cached(
+        "UPDATE speil_tables SET tablename = ?2, owned = 1, ticket = ?3, gone_at = NULL, \
+         error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
+    )?
+    .execute(params![table.folded(), table.as_str(), ticket.0])?;
+    Ok(())
+}
+
+/// There is no table any more (`gone_at`), or a plug-in leaves it out (`None`).
+pub(super) fn unmade(db: &Connection, table: &TableName, ticket: Ticket, gone_at: Option<Millis>) -> Result<()> {
+    ensure_row(db, table)?;
+    db.prepare_cached(
+        "UPDATE speil_tables SET owned = 0, ticket = ?2, row_count = 0, fill_started_at = NULL, gone_at = ?3, \
+         error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
+    )?
+    .execute(params![table.folded(), ticket.0, gone_at])?;
+    Ok(())
+}
+
+/// The call has looked at the table, without more.
+pub(super) fn seen(db: &Connection, table: &TableName, ticket: Ticket) -> Result<()> {
+    ensure_row(db, table)?;
+    db.prepare_cached("UPDATE speil_tables SET ticket = ?2 WHERE folded = ?1")?
+        .execute(params![table.folded(), ticket.0])?;
+    Ok(())
+}
+
+/// A fill was announced: it has not begun.
+pub(super) fn fill_expected(db: &Connection, table: &TableName, ticket: Ticket) -> Result<()> {
+    ensure_row(db, table)?;
+    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, fill_started_at = NULL WHERE folded = ?1")?
+        .execute(params![table.folded(), ticket.0])?;
+    Ok(())
+}
+
+/// What a commit of rows leaves behind.
+pub(super) struct Committed {
+    pub ticket: Ticket,
+    pub rows: u64,
+    pub changed: bool,
+    pub filling: bool,
+    pub owned: bool,
+    pub received: OpCounts,
+}
+
+/// Counts what came, for the table and for the newest cycle, and clears the table's error.
+pub(super) fn committed(db: &Connection, table: &TableName, done: &Committed) -> Result<()> {
+    ensure_row(db, table)?;
+    let OpCounts { inserts, updates, deletes, at } = done.received;
+    db.prepare_cached(
+        "UPDATE speil_tables SET tablename = ?2, owned = ?3, ticket = ?4, row_count = ?5, gone_at = NULL, \
+         last_change_at = CASE WHEN ?6 THEN ?7 ELSE last_change_at END, \
+         fill_started_at = CASE WHEN ?8 THEN coalesce(fill_started_at, ?7) END, \
+         cycle_inserts = cycle_inserts + ?9, cycle_updates = cycle_updates + ?10, cycle_deletes = cycle_deletes + ?11, \
+         error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
+    )?
+    .execute(params![
+        table.folded(),
+        table.as_str(),
+        done.owned,
+        done.ticket.0,
+        signed(done.rows),
+        done.changed,
+        at,
+        done.filling,
+        signed(inserts),
+        signed(updates),
+        signed(deletes),
+    ])?;
+    db.prepare_cached(
+        "UPDATE speil_cycles SET inserts = inserts + ?1, updates = updates + ?2, deletes = deletes + ?3 \
+         WHERE id = (SELECT max(id) FROM speil_cycles)",
+    )?
+    .execute([signed(inserts), signed(updates), signed(deletes)])?;
+    Ok(())
+}
+
+/// Remembers a table's last error.
+pub(super) fn failed(db: &Connection, table: &TableName, error: &TableError) -> Result<()> {
+    ensure_row(db, table)?;
+    db.prepare_cached(
+        "UPDATE speil_tables SET error_at = ?2, error_message = ?3, error_row = ?4, error_column = ?5 WHERE folded = ?1",
+    )?
+    .execute(params![table.folded(), error.at, error.message, error.row.map(signed), error.column])?;
+    Ok(())
+}
+
+/// SQLite's integers have a sign; no count of ours reaches it.
+pub(super) fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,182 @@
+//! A transaction of rows: [`RowWriter`] over the mirror's writing connection.
+//!
+//! Between calls the connection rests here with its transaction open; during a call it is owned by the thread that works. So
+//! whoever drops the writer, or the future of a call, only ever lets the transaction be taken back.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::errors::{Result, at, lost_task};
+use super::known::{self, Committed};
+use super::metadata::{self, Fill, Row};
+use super::pool::WriterLease;
+use super::rows::RowPlan;
+use super::session::{Durability, Session, Writing};
+use super::tables::{Work, unknown_table};
+use crate::protocol::lsn::Lsn;
+use crate::protocol::table_def::TableDef;
+use crate::store::history::OpCounts;
+use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, Turn};
+
+/// What a transaction of rows knows of its table.
+struct Open {
+    turn: Turn,
+    row: Row,
+    plan: RowPlan,
+    /// Rows in the table now.
+    rows: u64,
+    changed: bool,
+}
+
+/// See the head of the file. `None` once the transaction is lost.
+pub(super) struct SqliteRowWriter {
+    session: Arc<Session>,
+    state: Option<(WriterLease, Open)>,
+}
+
+/// The checks that [`crate::store::MirrorDb::begin`] and `advance_skipped` share.
+fn checked(work: &Work<'_>, turn: &Turn, hash: SchemaHash, kind: TableKind) -> Result<(super::tables::Place, Row)> {
+    let place = work.place(turn)?;
+    let Some(row) = place.row.clone() else { return Err(unknown_table(&turn.table)) };
+    if row.hash != Some(hash) || row.kind() != kind {
+        return Err(StoreError::new(
+            StoreErrorKind::SchemaChanged,
+            format!("table {} was changed meanwhile; the next TableSchema mends it", turn.table),
+        ));
+    }
+    Ok((place, row))
+}
+
+/// The LSN to store, by protocol.md section 7; one that was set to -1 by hand stays until a fill is announced.
+fn moved(row: &Row, batch: Lsn) -> Lsn {
+    if row.lsn.means_refill() && row.fill == Fill::None { row.lsn } else { row.lsn.moved_by(batch).unwrap_or(row.lsn) }
+}
+
+fn fill_after(row: &Row, lsn: Lsn) -> Fill {
+    if lsn.means_refill() { row.fill } else { Fill::None }
+}
+
+/// [`crate::store::MirrorDb::advance_skipped`].
+pub(super) fn advance_skipped(work: &Work<'_>, turn: &Turn, hash: SchemaHash, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+    let (_, mut row) = checked(work, turn, hash, TableKind::Skipped)?;
+    // There are no rows that a fill could miss.
+    if row.fill == Fill::Expected {
+        row.fill = Fill::Begun;
+    }
+    let lsn = moved(&row, lsn);
+    metadata::update(work.db, work.metadata, &row, lsn, fill_after(&row, lsn), turn.ticket)?;
+    let done = Committed { ticket: turn.ticket, rows: 0, changed: false, filling: false, owned: false, received };
+    known::committed(work.db, &turn.table, &done)?;
+    Ok(lsn)
+}
+
+impl SqliteRowWriter {
+    /// [`crate::store::MirrorDb::begin`].
+    pub async fn begin(session: Arc<Session>, turn: Turn, def: TableDef, hash: SchemaHash) -> Result<Self> {
+        let lease = session.writer().await?;
+        let on_thread = Arc::clone(&session);
+        let run = move || {
+            let mut writing = Writing { lease, session: &on_thread };
+            let run = |writing: &mut Writing<'_>| {
+                writing.begin(Durability::Full)?;
+                Open::new(&writing.work()?, turn, &def, hash)
+            };
+            let open = run(&mut writing).map_err(at(&on_thread.path))?;
+            Ok::<_, StoreError>((writing.lease, open))
+        };
+        let state = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
+        Ok(Self { session, state: Some(state) })
+    }
+}
+
+impl Open {
+    fn new(work: &Work<'_>, turn: Turn, def: &TableDef, hash: SchemaHash) -> Result<Self> {
+        let (place, mut row) = checked(work, &turn, hash, TableKind::Mirrored)?;
+        let Some(object) = place.object.as_ref().filter(|object| object.is_table()) else {
+            return Err(unknown_table(&turn.table));
+        };
+        let mut rows = match place.known.rows {
+            Some(rows) => rows,
+            None => super::catalog::count(work.db, &object.name)?,
+        };
+        let mut changed = false;
+        if row.lsn.means_refill() && row.fill == Fill::Expected {
+            changed = work.empty(&object.name)? > 0;
+            rows = 0;
+            row.fill = Fill::Begun;
+        }
+        let plan = RowPlan::new(work.db, &object.name, def)?;
+        Ok(Self { turn, row, plan, rows, changed })
+    }
+
+    fn apply(&mut self, work: &Work<'_>, changes: &RowChanges) -> Result<Applied> {
+        let applied = self.plan.apply(work.db, changes)?;
+        // A row that somebody added by hand and the source deletes was never counted.
+        self.rows = (self.rows + applied.inserted).saturating_sub(applied.deleted);
+        self.changed |= applied != Applied::default();
+        Ok(applied)
+    }
+
+    fn finish(&self, work: &Work<'_>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+        let lsn = moved(&self.row, lsn);
+        metadata::update(work.db, work.metadata, &self.row, lsn, fill_after(&self.row, lsn), self.turn.ticket)?;
+        let done = Committed {
+            ticket: self.turn.ticket,
+            rows: self.rows,
+            changed: self.changed,
+            filling: lsn.means_refill() && self.row.fill == Fill::Begun,
+            owned: true,
+            received,
+        };
+        known::committed(work.db, &self.turn.table, &done)?;
+        Ok(lsn)
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::new(StoreErrorKind::Internal, "the transaction is lost already; nothing of it was kept")
+}
+
+#[async_trait]
+impl RowWriter for SqliteRowWriter {
+    async fn apply(&mut self, changes: RowChanges) -> Result<Applied> {
+        // Whatever goes wrong from here, the transaction is not put back.
+        let (lease, mut open) = self.state.take().ok_or_else(lost)?;
+        let session = Arc::clone(&self.session);
+        let run = move || {
+            let mut writing = Writing { lease, session: &session };
+            let applied = writing.work().and_then(|work| open.apply(&work, &changes)).map_err(at(&session.path))?;
+            Ok::<_, StoreError>((writing.lease, open, applied))
+        };
+        let (lease, open, applied) = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
+        self.state = Some((lease, open));
+        Ok(applied)
+    }
+
+    async fn commit(mut self: Box<Self>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+        let (lease, open) = self.state.take().ok_or_else(lost)?;
+        let session = Arc::clone(&self.session);
+        let run = move || {
+            let mut writing = Writing { lease, session: &session };
+            let run = |writing: &mut Writing<'_>| {
+                let lsn = open.finish(&writing.work()?, lsn, received)?;
+                writing.commit()?;
+                Ok(lsn)
+            };
+            run(&mut writing).map_err(at(&session.path))
+        };
+        tokio::task::spawn_blocking(run).await.map_err(lost_task)?
+    }
+}
+
+impl Drop for SqliteRowWriter {
+    fn drop(&mut self) {
+        let Some(state) = self.state.take() else { return };
+        // Taking a big transaction back is work for a thread of its own, if there is a runtime to give one.
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn_blocking(move || drop(state))),
+            Err(_) => drop(state),
+        }
+    }
+}
