@@ -60,7 +60,8 @@ pub(super) async fn fit(
     }
     // Told otherwise than in TableSchema, or changed since. What TableSchema was told is known if no transform touches
     // the table (the table itself is it), or if this process has seen it.
-    let known = record.def.as_ref().filter(|def| schema_hash::of_untouched(def) == hash).map(|def| Arc::new(def.clone()));
+    let known =
+        record.def.as_ref().filter(|def| schema_hash::of_untouched(def) == hash).map(|def| Arc::new(def.clone()));
     let Some(source) = known.or_else(|| call.mirror.defs.source(hash)) else {
         return Err(changed(table, "its description is not the one TableSchema was told"));
     };

@@ -138,8 +138,9 @@ impl CallError {
 impl From<HookFailure> for CallError {
     fn from(failure: HookFailure) -> Self {
         let cause = if failure.refused { Cause::Refused } else { Cause::Plugin };
-        let advice = (!failure.refused)
-            .then(|| format!("mend or remove the plug-in {:?}; the Mirroring Task repeats what failed", failure.plugin));
+        let advice = (!failure.refused).then(|| {
+            format!("mend or remove the plug-in {:?}; the Mirroring Task repeats what failed", failure.plugin)
+        });
         Self { message: failure.message, cause, table: None, advice, detail: None }
     }
 }
@@ -172,9 +173,7 @@ impl From<StoreError> for CallError {
             }
             StoreErrorKind::Transient => Some("nothing, if it passes: the Mirroring Task repeats what failed"),
             StoreErrorKind::Environment => Some("look at the mirror's disk or server, and at who may write there"),
-            StoreErrorKind::Corrupt => {
-                Some("restore the mirror from a backup, or delete it: it is then filled anew")
-            }
+            StoreErrorKind::Corrupt => Some("restore the mirror from a backup, or delete it: it is then filled anew"),
             StoreErrorKind::Connection => Some("look at what the plug-in's resolve-connection answers for this tenant"),
             StoreErrorKind::Schema => Some("wipe or resync the table; if it stays, report it with the host's log"),
             StoreErrorKind::Internal => Some("report it with the host's log"),
@@ -359,7 +358,9 @@ impl<'m> Call<'m> {
             let connection = self.mirror.connections.of(&self.caller.tenant);
             match self.mirror.store.open_existing(&self.caller.tenant, connection.as_ref()).await {
                 Ok(db) => self.db = db,
-                Err(error) => tracing::warn!(tenant = %self.caller.tenant, "the failed call cannot be recorded: {error}"),
+                Err(error) => {
+                    tracing::warn!(tenant = %self.caller.tenant, "the failed call cannot be recorded: {error}")
+                }
             }
         }
         let Some(db) = &self.db else { return };

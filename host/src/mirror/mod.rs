@@ -211,11 +211,7 @@ impl Mirror {
 
     /// # Errors
     /// Mirror cannot be opened, a hook failed.
-    pub async fn replication_completed(
-        &self,
-        caller: Caller,
-        changed: Vec<ReplicationSummary>,
-    ) -> Result<(), Failure> {
+    pub async fn replication_completed(&self, caller: Caller, changed: Vec<ReplicationSummary>) -> Result<(), Failure> {
         let mut call = Call::begin(self, caller, Operation::ReplicationCompleted);
         let result = replication_completed::run(&mut call, &changed).await;
         call.finish(result).await

@@ -176,8 +176,7 @@ mod tests {
 
     #[test]
     fn a_table_without_a_key_takes_inserts_only() {
-        let mut batch =
-            TypedBatch { ops: vec![I, I], columns: vec![integers(&[Some(1), Some(1)])], first_row: 1 };
+        let mut batch = TypedBatch { ops: vec![I, I], columns: vec![integers(&[Some(1), Some(1)])], first_row: 1 };
         let def = def(&[SqlType::Int], &[]);
         assert_eq!(reduce(&batch, &def).unwrap().upserts, [0, 1]);
         batch.ops[1] = U;

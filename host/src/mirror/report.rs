@@ -171,9 +171,7 @@ fn tables(records: &[TableRecord], histories: &[TableHistory], derived: &Derived
                 last_confirmed_at: history.and_then(|history| history.last_confirmed_at),
                 fill_started_at: history.and_then(|history| history.fill_started_at),
                 gone_at: history.and_then(|history| history.gone_at),
-                error: history
-                    .filter(|_| state == TableState::Failing)
-                    .and_then(|history| history.last_error.clone()),
+                error: history.filter(|_| state == TableState::Failing).and_then(|history| history.last_error.clone()),
                 cycle_inserts: history.map_or(0, |history| history.cycle_inserts),
                 cycle_updates: history.map_or(0, |history| history.cycle_updates),
                 cycle_deletes: history.map_or(0, |history| history.cycle_deletes),

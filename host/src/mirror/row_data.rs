@@ -35,7 +35,8 @@ pub(super) async fn run(
         let batch = batch.map_err(|BrokenBody(what)| CallError::request(what))?;
         apply(call, &opened, batch).await.map_err(|mut error| {
             if number > 1 {
-                error.message = format!("{} (batch {number} of the call; those before it are in the mirror)", error.message);
+                error.message =
+                    format!("{} (batch {number} of the call; those before it are in the mirror)", error.message);
             }
             error
         })?;
@@ -120,8 +121,10 @@ async fn to_target(
         || batch.len() != rows
         || batch.columns.iter().any(|column| column.len() != rows)
     {
-        let message = format!("the transforms of table {table} made something that does not fit from row {first_row} on");
-        return Err(StoreError::new(StoreErrorKind::Internal, message)).map_err(|error| CallError::from(error).of_table(table));
+        let message =
+            format!("the transforms of table {table} made something that does not fit from row {first_row} on");
+        return Err(StoreError::new(StoreErrorKind::Internal, message))
+            .map_err(|error| CallError::from(error).of_table(table));
     }
     Ok(batch)
 }
@@ -185,7 +188,9 @@ async fn count_only(rows: RawBatch, at: i64) -> Result<OpCounts, CallError> {
     });
     match counted.await {
         Ok(received) => received.map_err(spill_error),
-        Err(error) => Err(StoreError::new(StoreErrorKind::Internal, "counting rows broke off").with_source(error).into()),
+        Err(error) => {
+            Err(StoreError::new(StoreErrorKind::Internal, "counting rows broke off").with_source(error).into())
+        }
     }
 }
 
@@ -217,11 +222,11 @@ fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallE
         ReduceError::NullKey { row, column } => {
             let row = batch.first_row + row as u64;
             let column = def.columns[column].name.clone();
-            CallError::request(format!("table {:?}, row {row}, column {column:?}: a key may not be NULL", table.as_str())).at(
-                table,
-                row,
-                Some(column),
-            )
+            CallError::request(format!(
+                "table {:?}, row {row}, column {column:?}: a key may not be NULL",
+                table.as_str()
+            ))
+            .at(table, row, Some(column))
         }
     }
 }
@@ -273,4 +278,3 @@ fn key_text(batch: &TypedBatch, def: &TableDef, at: usize, row: usize) -> String
         (_, Some(marked)) => marked.split_once(':').map_or(marked, |(_, value)| value).to_owned(),
     }
 }
-

@@ -16,9 +16,10 @@ pub(super) const NEVER: SchemaHash = SchemaHash([0; 32]);
 
 /// The hash of a table made by this plan.
 pub(super) fn of_plan(plan: &TransformPlan, source_digest: [u8; 32]) -> SchemaHash {
-    let target = plan.target.as_ref().map(|target| {
-        if std::sync::Arc::ptr_eq(target, &plan.source) { source_digest } else { target.digest() }
-    });
+    let target = plan
+        .target
+        .as_ref()
+        .map(|target| if std::sync::Arc::ptr_eq(target, &plan.source) { source_digest } else { target.digest() });
     combine(target, source_digest, plan.digest)
 }
 

@@ -55,17 +55,27 @@ pub(super) enum Reason {
     /// Columns both removed and added.
     Renamed,
     /// An added column whose values in rows that exist cannot be known from here.
-    Added { column: String },
+    Added {
+        column: String,
+    },
     /// A type change that might change values.
-    Type { column: String, old: SqlType, new: SqlType },
+    Type {
+        column: String,
+        old: SqlType,
+        new: SqlType,
+    },
     /// NULL became NOT NULL.
-    NotNull { column: String },
+    NotNull {
+        column: String,
+    },
 }
 
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::TakeoverDiffers(how) => write!(f, "the table that the vendor's package made differs from the source: {how}"),
+            Self::TakeoverDiffers(how) => {
+                write!(f, "the table that the vendor's package made differs from the source: {how}")
+            }
             Self::TakeoverTransformed => {
                 f.write_str("the vendor's package made it without the transforms that are configured now")
             }
@@ -90,9 +100,8 @@ pub(super) fn needs_actual(record: Option<&TableRecord>, wanted: Wanted<'_>) -> 
 /// Decides. `actual` is the table as it really is, where [`needs_actual`] asked for it.
 pub(super) fn decide(record: Option<&TableRecord>, actual: Option<&ActualTable>, wanted: Wanted<'_>) -> Action {
     let Some(target) = wanted.target else {
-        let skipped = record.is_some_and(|record| {
-            record.kind == TableKind::Skipped && record.hash == Some(wanted.hash)
-        });
+        let skipped =
+            record.is_some_and(|record| record.kind == TableKind::Skipped && record.hash == Some(wanted.hash));
         return if skipped { Action::Leave } else { Action::Skip };
     };
     let Some(record) = record else { return Action::Create };
@@ -144,11 +153,7 @@ fn obstacle(old: &TableDef, new: &TableDef) -> Option<Reason> {
                 return Some(Reason::KeyChanged);
             }
             if !keeps_every_value(before.sql_type, column.sql_type) {
-                return Some(Reason::Type {
-                    column: column.name.clone(),
-                    old: before.sql_type,
-                    new: column.sql_type,
-                });
+                return Some(Reason::Type { column: column.name.clone(), old: before.sql_type, new: column.sql_type });
             }
         }
         if before.nullable && !column.nullable {

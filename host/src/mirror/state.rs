@@ -173,12 +173,8 @@ pub fn derive(facts: &Facts<'_>) -> Derived {
 
 /// When the oldest table that must be kept up by changes was last confirmed.
 fn confirmed_at(facts: &Facts<'_>, last_completed_at: Option<Millis>) -> Option<Millis> {
-    let live: BTreeSet<&str> = facts
-        .records
-        .iter()
-        .filter(|record| !record.lsn.means_refill())
-        .map(|record| record.table.folded())
-        .collect();
+    let live: BTreeSet<&str> =
+        facts.records.iter().filter(|record| !record.lsn.means_refill()).map(|record| record.table.folded()).collect();
     let oldest = facts
         .histories
         .iter()
@@ -207,7 +203,8 @@ fn table_states(facts: &Facts<'_>) -> BTreeMap<String, TableState> {
     let histories: BTreeMap<String, &TableHistory> =
         facts.histories.iter().map(|history| (fold(&history.table), history)).collect();
     // An error is over when a whole cycle came after it.
-    let clean_since = facts.cycles.iter().filter(|cycle| cycle.completed_at.is_some()).map(|cycle| cycle.started_at).max();
+    let clean_since =
+        facts.cycles.iter().filter(|cycle| cycle.completed_at.is_some()).map(|cycle| cycle.started_at).max();
     let fails = |history: &TableHistory| {
         let error = history.last_error.as_ref();
         error.is_some_and(|error| clean_since.is_none_or(|clean| error.at >= clean))

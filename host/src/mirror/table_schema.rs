@@ -152,8 +152,7 @@ async fn fit(
     let hash = schema_hash::of_plan(&plan, one.described.digest);
     call.mirror.defs.note_source(hash, &plan.source);
     let wanted = Wanted { hash, target: plan.target.as_deref(), transformed: plan.digest.is_some() };
-    let actual =
-        if needs_actual(record, wanted) { opened.db.describe(&one.table).await? } else { None };
+    let actual = if needs_actual(record, wanted) { opened.db.describe(&one.table).await? } else { None };
     let action = decide(record, actual.as_ref(), wanted);
     let lsn = record.map_or(Lsn::REFILL, |record| answered(record.lsn));
     if action == Action::Leave {
@@ -164,7 +163,12 @@ async fn fit(
     let result = adjust(call, opened, &one.table, &plan, hash, &action, told).await;
     let result = match (result, &plan.target) {
         (Err(error), Some(target)) if may_start_over(&action, error.cause) => {
-            told.event(&one.table, "schema", EventLevel::Warning, format!("could not be changed in place ({})", error.message));
+            told.event(
+                &one.table,
+                "schema",
+                EventLevel::Warning,
+                format!("could not be changed in place ({})", error.message),
+            );
             opened.db.create_table(&opened.turn(&one.table), target, hash).await?;
             Ok(SchemaChange::Recreated)
         }

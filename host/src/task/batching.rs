@@ -149,6 +149,9 @@ mod tests {
         let table = &source.tables()[0];
         let batches: Vec<_> =
             Batcher::new(table, table.keys().map(|key| (key, RowOp::Insert)), Spelling::DotNet, 1, 9).collect();
-        assert_eq!(batches.iter().map(|batch| (batch.rows.len(), batch.lsn)).collect::<Vec<_>>(), [(1, 0), (1, 0), (1, 9)]);
+        assert_eq!(
+            batches.iter().map(|batch| (batch.rows.len(), batch.lsn)).collect::<Vec<_>>(),
+            [(1, 0), (1, 0), (1, 9)]
+        );
     }
 }

@@ -261,7 +261,8 @@ impl Client {
             result = connection.exchange(&self.endpoint, request, self.timeout).await;
         }
         let response = result?;
-        let keep = !response.early && response.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
+        let keep =
+            !response.early && response.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
         self.connection = keep.then_some(connection);
         Ok(response)
     }
@@ -278,7 +279,8 @@ impl Client {
             status,
             what: format!("{what}; it begins {:?}", response.excerpt()),
         })?;
-        self.problems.extend(form_problems(response, &body).into_iter().map(|problem| format!("{operation}: {problem}")));
+        self.problems
+            .extend(form_problems(response, &body).into_iter().map(|problem| format!("{operation}: {problem}")));
         match body {
             Body::Fault(fault) => Err(CallError::Fault { operation, fault }),
             Body::Answer(answer) => {

@@ -31,7 +31,10 @@ pub fn identity(
         let found = keys::public_keys(&bytes(path)?).map_err(|error| unusable("certificate", path, &error))?;
         let thumbprint = found.into_iter().find_map(|key| key.thumbprint);
         issuer = issuer.with_thumbprint(thumbprint.ok_or_else(|| {
-            TaskError::usage(format!("{} holds a bare public key, which has no thumbprint; leave --certificate out", path.display()))
+            TaskError::usage(format!(
+                "{} holds a bare public key, which has no thumbprint; leave --certificate out",
+                path.display()
+            ))
         })?);
     }
     Ok(Identity {
@@ -51,9 +54,11 @@ fn application_key(path: &Path) -> Result<RsaPublicKey, TaskError> {
         return Ok(private.to_public_key());
     }
     let found = keys::public_keys(&bytes).map_err(|error| unusable("application's public key", path, &error))?;
-    found.into_iter().next().map(|found| found.key).ok_or_else(|| {
-        TaskError::usage(format!("{} holds no key", path.display()))
-    })
+    found
+        .into_iter()
+        .next()
+        .map(|found| found.key)
+        .ok_or_else(|| TaskError::usage(format!("{} holds no key", path.display())))
 }
 
 fn bytes(path: &Path) -> Result<Vec<u8>, TaskError> {

@@ -45,7 +45,8 @@ impl MirrorFile {
         let failed = |message: String| self.unreadable(message);
         let (store, connection) = super::mirror_store::open(&self.path).map_err(|error| failed(error.to_string()))?;
         let tenant = ContextId::new(self.tenant.clone()).map_err(TaskError::Usage)?;
-        let opened = store.open_existing(&tenant, connection.as_ref()).await.map_err(|error| failed(error.to_string()))?;
+        let opened =
+            store.open_existing(&tenant, connection.as_ref()).await.map_err(|error| failed(error.to_string()))?;
         opened.ok_or_else(|| failed("there is no such file, or it is no mirror".into()))
     }
 

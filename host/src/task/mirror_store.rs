@@ -13,6 +13,7 @@ pub(super) fn open(path: &Path) -> Result<(SqliteStore, Option<Connection>), Sto
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let folder = folder.canonicalize().map_err(|error| wrong("is in a folder that cannot be read").with_source(error))?;
+    let folder =
+        folder.canonicalize().map_err(|error| wrong("is in a folder that cannot be read").with_source(error))?;
     Ok((SqliteStore::open(SqliteSettings::new(folder))?, Some(Connection(name.to_owned()))))
 }

@@ -101,8 +101,7 @@ pub async fn run(options: RunOptions, progress: &dyn Progress) -> Result<RunRepo
 pub async fn run_with(options: RunOptions, source: Source, progress: &dyn Progress) -> Result<RunReport, TaskError> {
     let url = options.endpoint.url().to_owned();
     let tenant = options.identity.tenant.clone();
-    let client =
-        Client::new(options.endpoint, options.identity, options.spelling).with_timeout(options.timeout);
+    let client = Client::new(options.endpoint, options.identity, options.spelling).with_timeout(options.timeout);
     let mut written = Written::default();
     let (source, cycles, comparison, problems) = if let Some(name) = &options.scenario {
         let told = scenario::named(name).ok_or_else(|| unknown_scenario(name))?;
@@ -172,5 +171,7 @@ fn unknown_scenario(name: &str) -> TaskError {
         .map(|scenario| scenario.name)
         .min_by_key(|known| strsim::levenshtein(known, name))
         .unwrap_or_default();
-    TaskError::usage(format!("there is no scenario {name:?}; did you mean {nearest:?}? --list-scenarios names them all"))
+    TaskError::usage(format!(
+        "there is no scenario {name:?}; did you mean {nearest:?}? --list-scenarios names them all"
+    ))
 }

@@ -82,7 +82,10 @@ impl Scenario {
     /// It cannot be told here. What the endpoint does wrong is found in `world`.
     pub async fn tell(&self, world: &mut World<'_>) -> Result<(), TaskError> {
         if self.needs_mirror && world.mirror.is_none() {
-            return Err(TaskError::usage(format!("scenario {} needs the mirror's file: give --mirror FILE.db", self.name)));
+            return Err(TaskError::usage(format!(
+                "scenario {} needs the mirror's file: give --mirror FILE.db",
+                self.name
+            )));
         }
         (self.run)(world).await?;
         world.settle().await
@@ -116,7 +119,8 @@ impl World<'_> {
         let again = self.cycle().await;
         if again.end == CycleEnd::Completed && !again.tables.is_empty() {
             let tables: Vec<_> = again.tables.iter().map(|table| table.table.as_str()).collect();
-            let problem = format!("a cycle right after a completed one still had something to send, of {}", tables.join(", "));
+            let problem =
+                format!("a cycle right after a completed one still had something to send, of {}", tables.join(", "));
             self.problems.push(problem);
         }
         self.compare().await
@@ -131,8 +135,7 @@ impl World<'_> {
         let mirror = file.open().await?;
         let comparison = compare::compare(&self.source, mirror.as_ref(), &Unchanged, 20).await;
         let place = file.path().display().to_string();
-        self.comparison =
-            Some(comparison.map_err(|error| TaskError::Mirror { place, message: error.to_string() })?);
+        self.comparison = Some(comparison.map_err(|error| TaskError::Mirror { place, message: error.to_string() })?);
         Ok(())
     }
 
@@ -157,10 +160,9 @@ impl World<'_> {
     /// The table with the most rows: where something happens.
     pub(super) fn busiest(&self) -> Result<usize, TaskError> {
         let tables = self.source.tables();
-        (0..tables.len())
-            .filter(|at| tables[*at].columns().len() > 2)
-            .max_by_key(|at| tables[*at].len())
-            .ok_or_else(|| TaskError::usage("the simulated tenant has no table with three columns; ask for more --tables"))
+        (0..tables.len()).filter(|at| tables[*at].columns().len() > 2).max_by_key(|at| tables[*at].len()).ok_or_else(
+            || TaskError::usage("the simulated tenant has no table with three columns; ask for more --tables"),
+        )
     }
 
     /// The name of that table.
@@ -176,7 +178,11 @@ impl World<'_> {
     /// All that is not as it should be.
     #[must_use]
     pub fn findings(&self) -> Vec<String> {
-        self.cycles.iter().flat_map(|cycle| cycle.problems.iter().cloned()).chain(self.problems.iter().cloned()).collect()
+        self.cycles
+            .iter()
+            .flat_map(|cycle| cycle.problems.iter().cloned())
+            .chain(self.problems.iter().cloned())
+            .collect()
     }
 }
 

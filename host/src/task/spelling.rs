@@ -148,7 +148,8 @@ impl Spelling {
                 summary.deletes, summary.inserts
             );
             escape(&mut list, &summary.table_name);
-            let _ = write!(list, "</{a}:TableName><{a}:Updates>{}</{a}:Updates></{a}:ReplicationSummary>", summary.updates);
+            let _ =
+                write!(list, "</{a}:TableName><{a}:Updates>{}</{a}:Updates></{a}:ReplicationSummary>", summary.updates);
         }
         list.push_str("</ChangedTables>");
         self.request(Operation::ReplicationCompleted, client_state, &list)

@@ -38,9 +38,9 @@ impl Kit {
         let store = Arc::new(MemoryStore::default());
         let hooks = Arc::new(Recorder::default());
         let clock = Arc::new(ManualClock::at(START));
-        let keys = keys.iter().map(|(table, columns)| {
-            ((*table).to_owned(), columns.iter().map(|&column| column.to_owned()).collect())
-        });
+        let keys = keys
+            .iter()
+            .map(|(table, columns)| ((*table).to_owned(), columns.iter().map(|&column| column.to_owned()).collect()));
         let settings = MirrorSettings { keys: keys.collect() };
         let mirror = Mirror::new(store.clone(), Arc::new(RecorderSource(hooks.clone())), settings);
         Self { mirror: Arc::new(mirror.with_clock(clock.clone())), store, hooks, clock }
@@ -75,11 +75,7 @@ impl Kit {
         self.schema_as(self.caller(), tables).await
     }
 
-    pub async fn schema_as(
-        &self,
-        caller: Caller,
-        tables: &[TableSchemaInfo],
-    ) -> Result<Vec<(String, i64)>, Failure> {
+    pub async fn schema_as(&self, caller: Caller, tables: &[TableSchemaInfo]) -> Result<Vec<(String, i64)>, Failure> {
         let answer = self.mirror.table_schema(caller, tables.to_vec()).await?;
         Ok(answer.into_iter().map(|table| (table.table_name, table.lsn.0)).collect())
     }

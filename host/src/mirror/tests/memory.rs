@@ -165,14 +165,7 @@ fn new_table(
     ticket: Ticket,
 ) -> Table {
     Table {
-        record: TableRecord {
-            table: name.clone(),
-            hash,
-            lsn: Lsn::REFILL,
-            kind,
-            fill_begun: false,
-            def: def.cloned(),
-        },
+        record: TableRecord { table: name.clone(), hash, lsn: Lsn::REFILL, kind, fill_begun: false, def: def.cloned() },
         rows: BTreeMap::new(),
         actual: None,
         ticket,
@@ -260,14 +253,24 @@ impl MirrorDb for Memory {
         let mut state = self.state();
         state.enter("create_table", turn.table.as_str())?;
         state.turn(turn)?;
-        if state.tables.get(turn.table.folded()).is_some_and(|table| table.record.hash.is_none() && table.actual.is_some()) {
+        if state
+            .tables
+            .get(turn.table.folded())
+            .is_some_and(|table| table.record.hash.is_none() && table.actual.is_some())
+        {
             return Err(StoreError::new(StoreErrorKind::Foreign, "not ours"));
         }
         let made = new_table(&turn.table, Some(def), Some(hash), TableKind::Mirrored, turn.ticket);
         state.tables.insert(turn.table.folded().to_owned(), made);
         Ok(())
     }
-    async fn alter_table(&self, turn: &Turn, old: &TableDef, new: &TableDef, hash: SchemaHash) -> Result<(), StoreError> {
+    async fn alter_table(
+        &self,
+        turn: &Turn,
+        old: &TableDef,
+        new: &TableDef,
+        hash: SchemaHash,
+    ) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("alter_table", turn.table.as_str())?;
         state.turn(turn)?;

@@ -117,7 +117,9 @@ fn value(sql_type: SqlType, seed: u8) -> String {
 fn converted(text: &str, from: SqlType, to: SqlType) -> Option<String> {
     let integer = |sql_type| matches!(sql_type, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt);
     let room = |sql_type| match sql_type {
-        SqlType::NVarChar(Length::Limited(n)) | SqlType::VarChar(Length::Limited(n)) | SqlType::Char(n) => Some(n.into()),
+        SqlType::NVarChar(Length::Limited(n)) | SqlType::VarChar(Length::Limited(n)) | SqlType::Char(n) => {
+            Some(n.into())
+        }
         SqlType::NVarChar(Length::Max) | SqlType::Text => Some(usize::MAX),
         _ => None,
     };
@@ -344,7 +346,10 @@ fn these_changes_keep_the_rows() {
         ("another default", def(&[ID, ("a", "nvarchar(50)", false, "default (N'')")])),
         ("a column gone", def(&[ID])),
         ("a nullable column more", def(&[ID, ("a", "nvarchar(50)", false, ""), ("b", "int", true, "")])),
-        ("a column with its default more", def(&[ID, ("b", "int", false, "default ((0))"), ("a", "nvarchar(50)", false, "")])),
+        (
+            "a column with its default more",
+            def(&[ID, ("b", "int", false, "default ((0))"), ("a", "nvarchar(50)", false, "")]),
+        ),
     ] {
         assert_eq!(from_to(&old, &new), altered, "{why}");
     }
@@ -358,10 +363,26 @@ fn these_changes_fill_the_table_anew() {
     for (why, new, reason) in [
         ("a rename, as seen from here", def(&[ID, kept[1], ("m", "int", true, "")]), Reason::Renamed),
         ("NOT NULL without a default", with(("b", "int", false, "")), Reason::Added { column: "b".into() }),
-        ("a default that was perhaps not applied", with(("b", "int", true, "default ((1))")), Reason::Added { column: "b".into() }),
-        ("a default that differs by row", with(("b", "datetime", false, "default (getdate())")), Reason::Added { column: "b".into() }),
-        ("values of the source's own making", with(("b", "rowversion", true, "")), Reason::Added { column: "b".into() }),
-        ("NULL no longer allowed", def(&[ID, ("a", "nvarchar(50)", false, ""), kept[2]]), Reason::NotNull { column: "a".into() }),
+        (
+            "a default that was perhaps not applied",
+            with(("b", "int", true, "default ((1))")),
+            Reason::Added { column: "b".into() },
+        ),
+        (
+            "a default that differs by row",
+            with(("b", "datetime", false, "default (getdate())")),
+            Reason::Added { column: "b".into() },
+        ),
+        (
+            "values of the source's own making",
+            with(("b", "rowversion", true, "")),
+            Reason::Added { column: "b".into() },
+        ),
+        (
+            "NULL no longer allowed",
+            def(&[ID, ("a", "nvarchar(50)", false, ""), kept[2]]),
+            Reason::NotNull { column: "a".into() },
+        ),
         ("another key", def(&[("n", "int", false, ""), ID, kept[1]]), Reason::KeyChanged),
         ("a wider key", def(&[("id", "bigint", false, ""), kept[1], kept[2]]), Reason::KeyChanged),
         ("no key any more", def(&[("id", "int", true, ""), kept[1], kept[2]]), Reason::KeyChanged),
@@ -382,16 +403,38 @@ fn these_changes_fill_the_table_anew() {
 #[test]
 fn only_these_types_widen_in_place() {
     let widens = [
-        ("tinyint", "smallint"), ("tinyint", "bigint"), ("smallint", "int"), ("int", "bigint"), ("smallmoney", "money"),
-        ("decimal(9,2)", "decimal(10,2)"), ("varchar(5)", "varchar(6)"), ("varchar(5)", "nvarchar(5)"),
-        ("varchar(max)", "nvarchar(max)"), ("ntext", "nvarchar(max)"), ("text", "varchar(max)"),
-        ("image", "varbinary(max)"), ("varbinary(5)", "varbinary(max)"),
+        ("tinyint", "smallint"),
+        ("tinyint", "bigint"),
+        ("smallint", "int"),
+        ("int", "bigint"),
+        ("smallmoney", "money"),
+        ("decimal(9,2)", "decimal(10,2)"),
+        ("varchar(5)", "varchar(6)"),
+        ("varchar(5)", "nvarchar(5)"),
+        ("varchar(max)", "nvarchar(max)"),
+        ("ntext", "nvarchar(max)"),
+        ("text", "varchar(max)"),
+        ("image", "varbinary(max)"),
+        ("varbinary(5)", "varbinary(max)"),
     ];
     let does_not = [
-        ("bigint", "int"), ("bit", "int"), ("int", "float"), ("int", "nvarchar(20)"), ("decimal(9,2)", "decimal(10,3)"),
-        ("decimal(9,2)", "decimal(8,2)"), ("real", "float"), ("datetime", "datetime2(7)"), ("date", "datetime"),
-        ("char(5)", "char(6)"), ("nvarchar(5)", "varchar(5)"), ("nvarchar(max)", "nvarchar(4000)"), ("varchar(6)", "nvarchar(5)"),
-        ("ntext", "varchar(max)"), ("time(3)", "time(7)"), ("binary(4)", "binary(8)"), ("money", "decimal(19,4)"),
+        ("bigint", "int"),
+        ("bit", "int"),
+        ("int", "float"),
+        ("int", "nvarchar(20)"),
+        ("decimal(9,2)", "decimal(10,3)"),
+        ("decimal(9,2)", "decimal(8,2)"),
+        ("real", "float"),
+        ("datetime", "datetime2(7)"),
+        ("date", "datetime"),
+        ("char(5)", "char(6)"),
+        ("nvarchar(5)", "varchar(5)"),
+        ("nvarchar(max)", "nvarchar(4000)"),
+        ("varchar(6)", "nvarchar(5)"),
+        ("ntext", "varchar(max)"),
+        ("time(3)", "time(7)"),
+        ("binary(4)", "binary(8)"),
+        ("money", "decimal(19,4)"),
     ];
     let kept = |old: &str, new: &str| {
         matches!(from_to(&def(&[ID, ("a", old, true, "")]), &def(&[ID, ("a", new, true, "")])), Action::Alter { .. })

@@ -72,10 +72,7 @@ async fn minus_one_set_by_hand_in_the_middle_of_a_cycle_is_not_overwritten_by_th
 async fn a_bad_cell_names_table_row_column_and_text_and_nothing_of_its_batch_is_applied() {
     let kit = Kit::new();
     kit.filled().await;
-    let failure = kit
-        .rows(batch(person(), 20, &[(I, &["7", "Gus"]), (U, &["seven", "Gus"])]))
-        .await
-        .unwrap_err();
+    let failure = kit.rows(batch(person(), 20, &[(I, &["7", "Gus"]), (U, &["seven", "Gus"])])).await.unwrap_err();
     for part in ["person", "2", "person_id", "seven"] {
         assert!(failure.message.contains(part), "{part} in {failure}");
     }

@@ -1,6 +1,6 @@
 //! TableSchema: protocol.md section 5, metadata section 6.
 
-use super::kit::{Kit, batch, contact, info, person, shown, I, START};
+use super::kit::{I, Kit, START, batch, contact, info, person, shown};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::sql_type::{Length, SqlType};
 use crate::store::history::EventLevel;
@@ -215,7 +215,8 @@ async fn a_row_deleted_and_a_table_dropped_by_hand_is_a_hard_reset() {
 }
 
 fn as_the_vendor_makes_it(name_type: SqlType) -> ActualTable {
-    let column = |name: &str, sql_type, nullable| ActualColumn { name: name.into(), sql_type: Some(sql_type), nullable };
+    let column =
+        |name: &str, sql_type, nullable| ActualColumn { name: name.into(), sql_type: Some(sql_type), nullable };
     ActualTable {
         columns: vec![column("PERSON_ID", SqlType::Int, false), column("name", name_type, true)],
         key: vec!["person_id".into()],

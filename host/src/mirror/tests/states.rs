@@ -236,11 +236,7 @@ fn a_table_that_could_not_be_made_at_all_is_failing_too() {
 #[test]
 fn a_cycle_without_its_end_is_open_until_another_begins_or_nothing_comes_for_long() {
     let mut known = Known::current();
-    known.cycles = vec![
-        cycle(3, 3, 3, None),
-        cycle(2, 2, 2, None),
-        cycle(1, 1, 1, Some(1)),
-    ];
+    known.cycles = vec![cycle(3, 3, 3, None), cycle(2, 2, 2, None), cycle(1, 1, 1, Some(1))];
     assert_eq!(known.derived().cycles, [CycleState::Open, CycleState::Interrupted, CycleState::Completed]);
     known.now = 11 * HOUR;
     assert_eq!(known.derived().cycles[0], CycleState::Interrupted);

@@ -95,12 +95,23 @@ async fn key_null(probe: &Probe) -> Outcome {
 }
 
 async fn empty_number(probe: &Probe) -> Outcome {
-    each(probe, Want::Success, &[("int", &["", "[I:]"]), ("datetime", &["", "[DT:]"]), ("varbinary(5)", &["", "[B:]"])]).await
+    each(probe, Want::Success, &[("int", &["", "[I:]"]), ("datetime", &["", "[DT:]"]), ("varbinary(5)", &["", "[B:]"])])
+        .await
 }
 
 async fn text_verbatim(probe: &Probe) -> Outcome {
     let texts: &[&str] = &[
-        "", " ", "[I:5] not a number", "[I:5]", "[B:]", "a\r\nb", "\u{b}\u{1}\u{0}", "\u{fffe}", "]]>&<", "👍 æøå", "  x  ",
+        "",
+        " ",
+        "[I:5] not a number",
+        "[I:5]",
+        "[B:]",
+        "a\r\nb",
+        "\u{b}\u{1}\u{0}",
+        "\u{fffe}",
+        "]]>&<",
+        "👍 æøå",
+        "  x  ",
     ];
     each(probe, Want::Success, &[("nvarchar(100)", texts), ("nvarchar(max)", texts), ("ntext", texts)]).await
 }
@@ -129,7 +140,10 @@ async fn bad_integers(probe: &Probe) -> Outcome {
         probe,
         Want::Refused,
         &[
-            ("int", &["[I:1e3]", "[I: 5 ]", "[I:2147483648]", "[I:1.0]", "[I:five]", "[Q:5]", "[I:5", "0x10", "[I:1,000]"]),
+            (
+                "int",
+                &["[I:1e3]", "[I: 5 ]", "[I:2147483648]", "[I:1.0]", "[I:five]", "[Q:5]", "[I:5", "0x10", "[I:1,000]"],
+            ),
             ("smallint", &["[S:32768]"]),
             ("tinyint", &["[I:-1]", "[I:256]"]),
             ("bigint", &["[I:9223372036854775808]"]),
@@ -171,7 +185,15 @@ async fn dates(probe: &Probe) -> Outcome {
         probe,
         Want::Success,
         &[
-            ("datetime", &["[DT:05/18/2020 10:40:43.0000000]", "[DT:01/01/1760 00:00:00.0000000]", "2020-05-18 10:40:43", "[DT:12/31/9999 23:59:59.9970000]"]),
+            (
+                "datetime",
+                &[
+                    "[DT:05/18/2020 10:40:43.0000000]",
+                    "[DT:01/01/1760 00:00:00.0000000]",
+                    "2020-05-18 10:40:43",
+                    "[DT:12/31/9999 23:59:59.9970000]",
+                ],
+            ),
             ("date", &["[D:05/18/2020]", "[D:01/01/0001]", "2020-05-18"]),
             ("time(7)", &["[T:14:52]", "[T:23:59:59.9999999]"]),
             ("datetime2(7)", &["[DT:01/01/0001 00:00:00.0000000]"]),
@@ -186,7 +208,10 @@ async fn bad_dates(probe: &Probe) -> Outcome {
         probe,
         Want::Refused,
         &[
-            ("datetime", &["[DT:02/30/2020 00:00:00]", "[DT:05/18/2020 24:00:00]", "[DT:18/05/2020 10:00:00]", "[DT:soon]"]),
+            (
+                "datetime",
+                &["[DT:02/30/2020 00:00:00]", "[DT:05/18/2020 24:00:00]", "[DT:18/05/2020 10:00:00]", "[DT:soon]"],
+            ),
             ("date", &["[D:02/29/2019]", "[D:00/01/2019]"]),
             ("time(7)", &["[T:24:00]", "[T:10:60]"]),
         ],
@@ -202,14 +227,21 @@ async fn bad_binary(probe: &Probe) -> Outcome {
     each(
         probe,
         Want::Refused,
-        &[("varbinary(max)", &["[B:AAEC/w]", "[B:A A==]", "[B:AAEC_w==]", "[B:AB==]"]), ("varbinary(2)", &["[B:AAEC]"])],
+        &[
+            ("varbinary(max)", &["[B:AAEC/w]", "[B:A A==]", "[B:AAEC_w==]", "[B:AB==]"]),
+            ("varbinary(2)", &["[B:AAEC]"]),
+        ],
     )
     .await
 }
 
 async fn guids(probe: &Probe) -> Outcome {
-    each(probe, Want::Success, &[("uniqueidentifier", &["6F9619FF-8B86-D011-B42D-00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff"])])
-        .await?;
+    each(
+        probe,
+        Want::Success,
+        &[("uniqueidentifier", &["6F9619FF-8B86-D011-B42D-00C04FC964FF", "6f9619ff-8b86-d011-b42d-00c04fc964ff"])],
+    )
+    .await?;
     each(probe, Want::Refused, &[("uniqueidentifier", &["6F9619FF-8B86-D011-B42D", "not a guid"])]).await
 }
 

@@ -17,11 +17,26 @@ pub(super) const ALL: &[Check] = &[
     check!("wipe/one-table", "section 8", "a Wipe empties one table only", one_table),
     check!("completed/counts", "section 3", "ReplicationCompleted with counts is taken", counts),
     check!("completed/nothing", "section 3", "ReplicationCompleted of no table is taken", nothing),
-    check!("answers/authenticate", "section 3", "AuthenticateResponse holds its seven elements in order", order_authenticate),
-    check!("answers/table-schema", "section 3", "TableSchemaResponse holds its three elements in order", order_table_schema),
+    check!(
+        "answers/authenticate",
+        "section 3",
+        "AuthenticateResponse holds its seven elements in order",
+        order_authenticate
+    ),
+    check!(
+        "answers/table-schema",
+        "section 3",
+        "TableSchemaResponse holds its three elements in order",
+        order_table_schema
+    ),
     check!("answers/row-data", "section 3", "RowDataResponse holds its two elements in order", order_row_data),
     check!("answers/wipe", "section 3", "WipeResponse holds its two elements in order", order_wipe),
-    check!("answers/completed", "section 3", "ReplicationCompletedResponse holds its two elements in order", order_completed),
+    check!(
+        "answers/completed",
+        "section 3",
+        "ReplicationCompletedResponse holds its two elements in order",
+        order_completed
+    ),
 ];
 
 async fn wipe(story: &mut Story) -> Result<(), Evidence> {
@@ -103,7 +118,9 @@ async fn order(probe: &Probe, operation: Operation, body: &str) -> Outcome {
             Ok(Evidence::new(sent, expected.clone(), format!("{expected} (IsSuccessful {})", answer.successful)))
         }
         Ok(Body::Answer(answer)) => Err(Evidence::new(sent, expected, answer.problems.join("; "))),
-        Ok(Body::Fault(fault)) => Err(Evidence::new(sent, expected, format!("fault {}: {}", fault.code, fault.message))),
+        Ok(Body::Fault(fault)) => {
+            Err(Evidence::new(sent, expected, format!("fault {}: {}", fault.code, fault.message)))
+        }
         Err(what) => Err(Evidence::new(sent, expected, what)),
     }
 }

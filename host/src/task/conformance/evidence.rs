@@ -1,9 +1,9 @@
 //! What a check has to show for its verdict.
 
+use crate::protocol::names::Operation;
 use crate::task::answer::{self, Answer, Body};
 use crate::task::client::{CallError, form_problems};
 use crate::task::connection::{Response, TransportError};
-use crate::protocol::names::Operation;
 
 /// What was sent, what was expected, what came.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -63,14 +63,22 @@ impl Got {
         let body = match answer::read(operation, &response.body) {
             Ok(body) => body,
             Err(what) => {
-                return Self::Wrong(format!("HTTP {} with {what}; it begins {:?}", response.status, response.excerpt()));
+                return Self::Wrong(format!(
+                    "HTTP {} with {what}; it begins {:?}",
+                    response.status,
+                    response.excerpt()
+                ));
             }
         };
         let mut problems = form_problems(&response, &body);
         match body {
             Body::Fault(fault) if problems.is_empty() => Self::Fault(fault.code, fault.message),
             Body::Answer(answer) if problems.is_empty() && answer.problems.is_empty() => {
-                if answer.successful { Self::Success(answer) } else { Self::Refused(answer.error_message) }
+                if answer.successful {
+                    Self::Success(answer)
+                } else {
+                    Self::Refused(answer.error_message)
+                }
             }
             Body::Answer(answer) => {
                 problems.extend(answer.problems);

@@ -14,14 +14,24 @@ pub(super) const ALL: &[Check] = &[
     check!("forms/zeep", "section 2", "a fresh prefix on every element, WS-Addressing headers", zeep),
     check!("forms/odd-prefixes", "section 2", "prefixes are the sender's choice", odd_prefixes),
     check!("forms/declaration", "section 2", "an XML declaration is taken", declaration),
-    check!("forms/declaration-other-encoding", "section 2", "UTF-8 is read whatever the declaration says", other_declaration),
+    check!(
+        "forms/declaration-other-encoding",
+        "section 2",
+        "UTF-8 is read whatever the declaration says",
+        other_declaration
+    ),
     check!("forms/bom", "section 2", "a byte order mark is taken", bom),
     check!("forms/utf16-le", "section 2", "UTF-16 with a byte order mark is taken, little end first", utf16_le),
     check!("forms/utf16-be", "section 2", "UTF-16 with a byte order mark is taken, big end first", utf16_be),
     check!("forms/cdata", "section 2", "text in CDATA is text", cdata),
     check!("forms/comments", "section 2", "comments split text and mean nothing", comments),
     check!("forms/references", "section 2", "character references are characters", references),
-    check!("forms/control-characters", "section 2", "control characters that .NET sends as references are taken", control_characters),
+    check!(
+        "forms/control-characters",
+        "section 2",
+        "control characters that .NET sends as references are taken",
+        control_characters
+    ),
     check!("forms/white-space", "section 2", "white space between elements means nothing", white_space),
     check!("forms/absent-element", "section 3", "every element may be absent", absent_element),
     check!("forms/nil-element", "section 2", "a nil element is taken", nil_element),
@@ -71,11 +81,17 @@ async fn prefixed(probe: &Probe, prefix: &str, sent: &str) -> Outcome {
 }
 
 async fn declaration(probe: &Probe) -> Outcome {
-    prefixed(probe, "<?xml version=\"1.0\" encoding=\"utf-8\" standalone='yes'?>\r\n", "Authenticate with an XML declaration").await
+    prefixed(
+        probe,
+        "<?xml version=\"1.0\" encoding=\"utf-8\" standalone='yes'?>\r\n",
+        "Authenticate with an XML declaration",
+    )
+    .await
 }
 
 async fn other_declaration(probe: &Probe) -> Outcome {
-    prefixed(probe, "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>", "Authenticate in UTF-8, declared as iso-8859-1").await
+    prefixed(probe, "<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>", "Authenticate in UTF-8, declared as iso-8859-1")
+        .await
 }
 
 async fn bom(probe: &Probe) -> Outcome {
@@ -105,7 +121,10 @@ async fn cdata(probe: &Probe) -> Outcome {
 async fn comments(probe: &Probe) -> Outcome {
     let token = probe.good()?;
     let (left, right) = token.split_at(token.len() / 2);
-    let body = envelope(&header(&format!("<!-- a -->{left}<!-- b - c -->{right}")), &format!("<!-- d -->{AUTHENTICATE}<!-- e -->"));
+    let body = envelope(
+        &header(&format!("<!-- a -->{left}<!-- b - c -->{right}")),
+        &format!("<!-- d -->{AUTHENTICATE}<!-- e -->"),
+    );
     probe.expect_body(Want::Success, "Authenticate with comments in its token and around its request", body).await
 }
 
@@ -116,7 +135,8 @@ async fn references(probe: &Probe) -> Outcome {
 }
 
 async fn with_state(probe: &Probe, sent: &str, inner: &str) -> Outcome {
-    let request = format!("<AuthenticateRequest xmlns=\"{NS_MIRRORING}\" xmlns:i=\"{NS_XSI}\">{inner}</AuthenticateRequest>");
+    let request =
+        format!("<AuthenticateRequest xmlns=\"{NS_MIRRORING}\" xmlns:i=\"{NS_XSI}\">{inner}</AuthenticateRequest>");
     let body = envelope(&header(&probe.good()?), &request);
     probe.expect_body(Want::Success, sent, body).await
 }

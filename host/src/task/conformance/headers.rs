@@ -10,11 +10,26 @@ pub(super) const ALL: &[Check] = &[
     check!("header/no-token", "section 2", "a header without a token is a fault", no_token),
     check!("header/nil-token", "section 2", "a nil token is a fault", nil_token),
     check!("header/two-tokens", "section 2", "two tokens are a fault", two_tokens),
-    check!("header/token-other-namespace", "section 2", "a SignedToken of another namespace is no token", other_namespace),
-    check!("header/token-without-must-understand", "section 3", "the token counts without mustUnderstand too", plain_token),
+    check!(
+        "header/token-other-namespace",
+        "section 2",
+        "a SignedToken of another namespace is no token",
+        other_namespace
+    ),
+    check!(
+        "header/token-without-must-understand",
+        "section 3",
+        "the token counts without mustUnderstand too",
+        plain_token
+    ),
     check!("header/unknown", "section 2", "an unknown entry without mustUnderstand is passed over", unknown),
     check!("header/unknown-not-mandatory", "section 2", "mustUnderstand=\"0\" is no mustUnderstand", not_mandatory),
-    check!("header/must-understand", "section 2", "an unknown entry with mustUnderstand is the fault MustUnderstand", must_understand),
+    check!(
+        "header/must-understand",
+        "section 2",
+        "an unknown entry with mustUnderstand is the fault MustUnderstand",
+        must_understand
+    ),
     check!("header/other-actor", "section 2", "a mustUnderstand entry for another actor is not ours", other_actor),
     check!("header/token-last", "section 2", "the token is found behind other entries", token_last),
 ];

@@ -20,7 +20,13 @@ pub(super) const ALL: &[Check] = &[
     check!("inside/repeat", "section 7", "a batch applied twice gives the same rows", repeat, mirror),
     check!("inside/refused-leaves-nothing", "section 7", "a refused batch leaves no row behind", refused, mirror),
     check!("inside/wipe-empties", "section 8", "a Wipe empties the table and leaves it", wipe_empties, mirror),
-    check!("inside/refill-without-wipe", "section 8", "a table answered -1 that gets rows without a Wipe is emptied, once", refill, mirror),
+    check!(
+        "inside/refill-without-wipe",
+        "section 8",
+        "a table answered -1 that gets rows without a Wipe is emptied, once",
+        refill,
+        mirror
+    ),
     check!("inside/metadata", "section 6", "the metadata table holds tablename and LSN", metadata, mirror),
     check!("inside/hand-edit", "section 6", "LSN -1 set by hand fills the table anew", hand_edit, mirror),
     check!("inside/dropped", "section 5", "a table no longer listed is dropped", dropped, mirror),
@@ -61,7 +67,11 @@ async fn texts_as(probe: &Probe, spelling: Spelling) -> Outcome {
         let sql = format!("SELECT hex(name) FROM {} WHERE id = {key}", quoted(&story.table.table_name));
         let found = file(probe)?.query(&sql).map_err(|error| story.evidence("a text", error.to_string()))?;
         if found.as_deref() != Some(hex.as_str()) {
-            return Err(Evidence::new(format!("the text {text:?}"), format!("bytes {hex}"), format!("bytes {found:?}")));
+            return Err(Evidence::new(
+                format!("the text {text:?}"),
+                format!("bytes {hex}"),
+                format!("bytes {found:?}"),
+            ));
         }
     }
     Ok(story.evidence(format!("{} texts exactly", AWKWARD.len()), "all of them"))

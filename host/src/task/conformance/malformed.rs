@@ -23,7 +23,10 @@ pub(super) const ALL: &[Check] = &[
         body
     }),
     broken!("malformed/mismatched-tags", "tags closed in the wrong order", |token| with(token, "<a><b></a></b>")),
-    broken!("malformed/undeclared-prefix", "a prefix nothing declares", |token| with(token, "<x:AuthenticateRequest/>")),
+    broken!("malformed/undeclared-prefix", "a prefix nothing declares", |token| with(
+        token,
+        "<x:AuthenticateRequest/>"
+    )),
     broken!("malformed/duplicate-attribute", "an attribute given twice", |token| {
         with(token, &format!("<AuthenticateRequest xmlns=\"{NS_MIRRORING}\" a=\"1\" a=\"2\"/>"))
     }),
@@ -31,11 +34,12 @@ pub(super) const ALL: &[Check] = &[
     broken!("malformed/bare-less-than", "a less-than sign in text", |token| state(token, "a < b")),
     broken!("malformed/unknown-entity", "a reference nothing declares", |token| state(token, "&nbsp;")),
     broken!("malformed/bad-reference", "a character reference that is no number", |token| state(token, "&#xZZ;")),
-    broken!("malformed/reference-too-large", "a character reference beyond Unicode", |token| state(token, "&#x110000;")),
+    broken!("malformed/reference-too-large", "a character reference beyond Unicode", |token| state(
+        token,
+        "&#x110000;"
+    )),
     broken!("malformed/surrogate-reference", "a reference to half a character", |token| state(token, "&#xD800;")),
-    broken!("malformed/dtd", "a document type", |token| {
-        [b"<!DOCTYPE x>".as_slice(), &good(token)].concat()
-    }),
+    broken!("malformed/dtd", "a document type", |token| { [b"<!DOCTYPE x>".as_slice(), &good(token)].concat() }),
     broken!("malformed/entity-bomb", "entities that grow", |token| {
         let dtd = "<!DOCTYPE x [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;\">]>";
         [dtd.as_bytes(), &state(token, "&b;")].concat()
@@ -83,7 +87,9 @@ pub(super) const ALL: &[Check] = &[
     broken!("malformed/element-twice", "an element given twice that may stand once", |token| {
         with(
             token,
-            &format!("<AuthenticateRequest xmlns=\"{NS_MIRRORING}\"><ClientState/><ClientState/></AuthenticateRequest>"),
+            &format!(
+                "<AuthenticateRequest xmlns=\"{NS_MIRRORING}\"><ClientState/><ClientState/></AuthenticateRequest>"
+            ),
         )
     }),
     check!("malformed/lsn-no-number", "section 2", "an LSN that is no number is a fault", lsn_no_number),
@@ -104,8 +110,9 @@ fn with(token: &str, body: &str) -> Vec<u8> {
 
 /// Authenticate with this, unescaped, in ClientState.
 fn state(token: &str, state: &str) -> Vec<u8> {
-    let request =
-        format!("<AuthenticateRequest xmlns=\"{NS_MIRRORING}\"><ClientState>{state}</ClientState></AuthenticateRequest>");
+    let request = format!(
+        "<AuthenticateRequest xmlns=\"{NS_MIRRORING}\"><ClientState>{state}</ClientState></AuthenticateRequest>"
+    );
     with(token, &request)
 }
 

@@ -145,7 +145,10 @@ pub struct Report {
 /// The checks whose names contain one of these texts; all when there is none.
 #[must_use]
 pub fn chosen(only: &[String]) -> Vec<Check> {
-    all().into_iter().filter(|check| only.is_empty() || only.iter().any(|text| check.name.contains(text.as_str()))).collect()
+    all()
+        .into_iter()
+        .filter(|check| only.is_empty() || only.iter().any(|text| check.name.contains(text.as_str())))
+        .collect()
 }
 
 /// Runs the checks one after the other.
@@ -164,7 +167,8 @@ pub async fn run(options: ConformanceOptions, progress: &dyn Progress) -> Result
         .await
         .map_err(|source| TaskError::Transport { doing: "before any check".into(), source })?;
     let probe = Probe::new(options.endpoint, options.identity, options.mirror);
-    let mut report = Report { url: probe.endpoint().url().to_owned(), passed: 0, failed: 0, skipped: 0, checks: Vec::new() };
+    let mut report =
+        Report { url: probe.endpoint().url().to_owned(), passed: 0, failed: 0, skipped: 0, checks: Vec::new() };
     progress.begin("checks", checks.len() as u64);
     for check in checks {
         let (verdict, evidence) = if check.needs_mirror && probe.mirror().is_none() {

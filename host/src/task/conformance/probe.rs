@@ -24,8 +24,7 @@ pub struct Probe {
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The Authenticate request that most checks of form are made with: it needs no mirror.
-pub(super) const AUTHENTICATE: &str =
-    "<AuthenticateRequest xmlns=\"http://www.superoffice.com/online/mirroring/0.1\"><ClientState/></AuthenticateRequest>";
+pub(super) const AUTHENTICATE: &str = "<AuthenticateRequest xmlns=\"http://www.superoffice.com/online/mirroring/0.1\"><ClientState/></AuthenticateRequest>";
 
 impl Probe {
     pub(super) fn new(endpoint: Endpoint, identity: Identity, mirror: Option<MirrorFile>) -> Self {
@@ -61,7 +60,9 @@ impl Probe {
 
     /// A client for the check's tenant.
     pub(super) fn client(&self) -> Client {
-        Client::new(self.endpoint.clone(), self.identity.clone(), Spelling::DotNet).with_timeout(PATIENCE).with_retries(0)
+        Client::new(self.endpoint.clone(), self.identity.clone(), Spelling::DotNet)
+            .with_timeout(PATIENCE)
+            .with_retries(0)
     }
 
     /// A token in the making.

@@ -18,7 +18,12 @@ pub(super) const ALL: &[Check] = &[
     check!("rows/no-batches", "section 7", "a call without batches is taken", no_batches),
     check!("rows/repeat", "section 7", "the same call twice is taken twice", repeat),
     check!("rows/several-tables", "section 10", "one call may hold batches of several tables", several_tables),
-    check!("rows/earlier-batches-stay", "section 7", "batches before a failing one stay, what follows is not applied", earlier_stay),
+    check!(
+        "rows/earlier-batches-stay",
+        "section 7",
+        "batches before a failing one stay, what follows is not applied",
+        earlier_stay
+    ),
     check!("rows/unknown-table", "section 5", "rows of a table that TableSchema never made are refused", unknown_table),
     check!("rows/other-columns", "section 5", "rows whose columns differ from the mirror's are refused", other_columns),
     check!("rows/other-type", "section 5", "rows whose column types differ from the mirror's are refused", other_type),
@@ -115,7 +120,11 @@ async fn several_tables(probe: &Probe) -> Outcome {
     let other = table(&probe.table("other"), &[("id", "int", false)]);
     let tables = [story.table.clone(), other.clone()];
     story.lsns(&tables).await?;
-    let second = Batch { table: other, rows: Rows::from_texts(Spelling::DotNet, &[(Insert, vec![Some("[I:1]".into())])]), lsn: 6 };
+    let second = Batch {
+        table: other,
+        rows: Rows::from_texts(Spelling::DotNet, &[(Insert, vec![Some("[I:1]".into())])]),
+        lsn: 6,
+    };
     let batches = [story.batch(0, &[(Insert, &[Some("[I:1]"), None, None])]), second, story.batch(5, &[])];
     let got = story.send(&batches).await;
     if !got.is(Want::Success) {

@@ -109,7 +109,8 @@ impl Story {
 
     /// RowData of these batches.
     pub(super) async fn send(&mut self, batches: &[Batch]) -> Got {
-        let batch = |batch: &Batch| format!("{} rows of {} with LSN {}", batch.rows.len(), batch.table.table_name, batch.lsn);
+        let batch =
+            |batch: &Batch| format!("{} rows of {} with LSN {}", batch.rows.len(), batch.table.table_name, batch.lsn);
         self.say(format!("RowData({})", batches.iter().map(batch).collect::<Vec<_>>().join(", ")));
         let answer = self.client.row_data(batches).await;
         Got::from_call(answer, self.client.take_problems())

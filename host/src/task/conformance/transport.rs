@@ -17,18 +17,43 @@ pub(super) const ALL: &[Check] = &[
     check!("transport/action-unquoted", "section 2", "SOAPAction without quotes is taken", action_unquoted),
     check!("transport/action-absent", "section 2", "without SOAPAction the body decides", action_absent),
     check!("transport/action-empty", "section 2", "an empty SOAPAction counts as missing", action_empty),
-    check!("transport/action-mismatch", "section 2", "a SOAPAction that names another operation than the body is a fault", action_mismatch),
+    check!(
+        "transport/action-mismatch",
+        "section 2",
+        "a SOAPAction that names another operation than the body is a fault",
+        action_mismatch
+    ),
     check!("transport/action-unknown", "section 2", "a SOAPAction that names no operation is a fault", action_unknown),
     check!("transport/chunked", "section 2", "a body in chunks is taken", chunked),
     check!("transport/chunks-of-one", "section 2", "a body in chunks of one byte is taken", chunks_of_one),
-    check!("transport/expect-continue", "section 2", "Expect: 100-continue with the body right behind is taken", expect_continue),
+    check!(
+        "transport/expect-continue",
+        "section 2",
+        "Expect: 100-continue with the body right behind is taken",
+        expect_continue
+    ),
     check!("transport/keep-alive", "section 2", "one connection serves several calls", keep_alive),
-    check!("transport/keep-alive-after-fault", "section 2", "a connection serves on after a fault", keep_alive_after_fault),
+    check!(
+        "transport/keep-alive-after-fault",
+        "section 2",
+        "a connection serves on after a fault",
+        keep_alive_after_fault
+    ),
     check!("transport/gzip-unasked", "section 2", "an answer is not packed for those who do not ask", gzip_unasked),
     check!("transport/gzip-asked", "section 2", "an answer to those who ask for gzip can be read", gzip_asked),
-    check!("transport/other-charset", "section 2", "UTF-8 is read whatever Content-Type says, never 415", other_charset),
+    check!(
+        "transport/other-charset",
+        "section 2",
+        "UTF-8 is read whatever Content-Type says, never 415",
+        other_charset
+    ),
     check!("transport/other-type", "section 2", "another Content-Type is no reason to refuse, never 415", other_type),
-    check!("transport/length-and-chunks", "section 2", "Content-Length together with Transfer-Encoding is refused", length_and_chunks),
+    check!(
+        "transport/length-and-chunks",
+        "section 2",
+        "Content-Length together with Transfer-Encoding is refused",
+        length_and_chunks
+    ),
     check!("transport/too-large", "section 2", "a body announced too large is refused before it is sent", too_large),
 ];
 
@@ -42,7 +67,12 @@ fn get(probe: &Probe, query: &str) -> Request {
     }
 }
 
-fn page(sent: &str, expected: &str, result: Result<Response, impl std::fmt::Display>, good: impl Fn(&Response) -> bool) -> Outcome {
+fn page(
+    sent: &str,
+    expected: &str,
+    result: Result<Response, impl std::fmt::Display>,
+    good: impl Fn(&Response) -> bool,
+) -> Outcome {
     match result {
         Ok(response) => {
             let kind = response.header("content-type").unwrap_or("no Content-Type");
@@ -125,12 +155,19 @@ async fn action_empty(probe: &Probe) -> Outcome {
 
 async fn action_mismatch(probe: &Probe) -> Outcome {
     let action = format!("\"{}\"", Operation::Wipe.action());
-    with_action(probe, Want::FaultCode("Client"), "an AuthenticateRequest with the SOAPAction of Wipe", Some(&action)).await
+    with_action(probe, Want::FaultCode("Client"), "an AuthenticateRequest with the SOAPAction of Wipe", Some(&action))
+        .await
 }
 
 async fn action_unknown(probe: &Probe) -> Outcome {
     let action = "\"http://example.com/Nothing\"";
-    with_action(probe, Want::FaultCode("Client"), "Authenticate with the SOAPAction http://example.com/Nothing", Some(action)).await
+    with_action(
+        probe,
+        Want::FaultCode("Client"),
+        "Authenticate with the SOAPAction http://example.com/Nothing",
+        Some(action),
+    )
+    .await
 }
 
 async fn chunked(probe: &Probe) -> Outcome {
@@ -150,8 +187,9 @@ async fn expect_continue(probe: &Probe) -> Outcome {
 }
 
 async fn several(probe: &Probe, sent: &str, requests: &[(Want, Request)]) -> Outcome {
-    let mut connection =
-        Connection::open(probe.endpoint()).await.map_err(|error| Evidence::new(sent, "a connection", error.to_string()))?;
+    let mut connection = Connection::open(probe.endpoint())
+        .await
+        .map_err(|error| Evidence::new(sent, "a connection", error.to_string()))?;
     for (at, (want, request)) in requests.iter().enumerate() {
         let result = connection.exchange(probe.endpoint(), request, std::time::Duration::from_secs(60)).await;
         let got = Got::read(Operation::Authenticate, result);

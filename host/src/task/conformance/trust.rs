@@ -19,10 +19,20 @@ macro_rules! refused {
 
 pub(super) const ALL: &[Check] = &[
     check!("trust/good", "section 4", "a good token is taken", good),
-    check!("trust/answer-signed", "section 4", "the answer is NONCE.TIMESTAMP.SIGNATURE by the application's key", answer_signed),
+    check!(
+        "trust/answer-signed",
+        "section 4",
+        "the answer is NONCE.TIMESTAMP.SIGNATURE by the application's key",
+        answer_signed
+    ),
     check!("trust/clock-skew", "section 4", "a token that ran out a minute ago is taken: clocks differ", clock_skew),
     check!("trust/wrong-signer", "section 4", "a token of another signer is refused", wrong_signer),
-    check!("trust/wrong-signer-with-key", "section 4", "a key that the token brings along is not trusted", wrong_signer_with_key),
+    check!(
+        "trust/wrong-signer-with-key",
+        "section 4",
+        "a key that the token brings along is not trusted",
+        wrong_signer_with_key
+    ),
     refused!("trust/issuer", "a token of another issuer", |token, _| token.iss("Somebody AS")),
     refused!("trust/no-issuer", "a token without an issuer", |token, _| token.iss(serde_json::Value::Null)),
     refused!("trust/audience", "a token for another application", |token, _| {
@@ -43,7 +53,8 @@ pub(super) const ALL: &[Check] = &[
     refused!("trust/no-tenant", "a token that names no tenant", |token, _| {
         token.ctx(serde_json::Value::Null).sub(serde_json::Value::Null)
     }),
-    refused!("trust/nonce-short", "a token whose nonce has 31 digits", |token, _| token.nonce("0123456789abcdef0123456789abcde")),
+    refused!("trust/nonce-short", "a token whose nonce has 31 digits", |token, _| token
+        .nonce("0123456789abcdef0123456789abcde")),
     refused!("trust/nonce-text", "a token whose nonce is no hex: no signing oracle", |token, _| {
         token.nonce("pay 100 to somebody.202601010000")
     }),
@@ -84,7 +95,9 @@ async fn answer_signed(probe: &Probe) -> Outcome {
         Got::Success(answer) => {
             let signed = answer.text("SignedApplicationToken");
             match check_answer(signed, &nonce, &probe.identity().application_key, now()) {
-                Ok(()) => Ok(Evidence::new(sent, expected, format!("{}…", signed.chars().take(48).collect::<String>()))),
+                Ok(()) => {
+                    Ok(Evidence::new(sent, expected, format!("{}…", signed.chars().take(48).collect::<String>())))
+                }
                 Err(problem) => Err(Evidence::new(sent, expected, problem)),
             }
         }

@@ -30,7 +30,10 @@ async fn resync_all(world: &mut World<'_>) -> Result<(), TaskError> {
     world.file()?.set_refill(None)?;
     let report = world.cycle().await;
     let (filled, tables) = (report.filled(), world.source.tables().len());
-    world.check(filled == tables, format!("every LSN was set to -1 by hand, but {filled} tables of {tables} were filled"));
+    world.check(
+        filled == tables,
+        format!("every LSN was set to -1 by hand, but {filled} tables of {tables} were filled"),
+    );
     Ok(())
 }
 
@@ -64,6 +67,9 @@ async fn restore_mirror(world: &mut World<'_>) -> Result<(), TaskError> {
     world.source.work(50);
     let report = world.cycle().await;
     let filled = report.filled();
-    world.check(filled == 0, format!("a mirror restored from a backup catches up, yet {filled} tables were filled anew"));
+    world.check(
+        filled == 0,
+        format!("a mirror restored from a backup catches up, yet {filled} tables were filled anew"),
+    );
     Ok(())
 }

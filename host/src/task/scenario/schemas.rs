@@ -12,7 +12,11 @@ use crate::task::values::{self, NO_DATE};
 pub(super) const ALL: &[Scenario] = &[
     scenario!("add-column", "a column that may be NULL is added", add_column),
     scenario!("add-column-default", "a NOT NULL column with a default is added", add_column_default),
-    scenario!("add-column-null-default", "a column that may be NULL is added with a default, which old rows do not get", add_column_null_default),
+    scenario!(
+        "add-column-null-default",
+        "a column that may be NULL is added with a default, which old rows do not get",
+        add_column_null_default
+    ),
     scenario!("add-column-now", "a column whose default is the moment is added", add_column_now),
     scenario!("add-column-no-default", "a NOT NULL column without a default is added", add_column_no_default),
     scenario!("drop-column", "a column is dropped", drop_column),
@@ -66,7 +70,9 @@ async fn change(world: &mut World<'_>, change: SchemaChange) -> Result<(), TaskE
         && !comparison.equal()
     {
         let first = comparison.differences.first();
-        world.problems.push(format!("right after the change {} cells differ, the first: {first:?}", comparison.differing));
+        world
+            .problems
+            .push(format!("right after the change {} cells differ, the first: {first:?}", comparison.differing));
     }
     write(world);
     Ok(())
@@ -99,7 +105,8 @@ async fn add_column_null_default(world: &mut World<'_>) -> Result<(), TaskError>
 
 async fn add_column_now(world: &mut World<'_>) -> Result<(), TaskError> {
     let moment = Cell::Timestamp(values::days(2026, 3, 4) * 864_000_000_000);
-    let column = ColumnShape::new("added", SqlType::DateTime, false).with_default("default (getdate())", moment.clone());
+    let column =
+        ColumnShape::new("added", SqlType::DateTime, false).with_default("default (getdate())", moment.clone());
     change(world, SchemaChange::AddColumn { table: TABLE.into(), column, existing: moment }).await
 }
 
