@@ -148,7 +148,8 @@ impl Application {
         }
         match keys::private_key(config.private_key.expose()) {
             Err(error) => {
-                problems.push(format!("Application {}: what private_key names {error}.", config.id));
+                let origin = config.private_key.origin().unwrap_or("the text given as private_key");
+                problems.push(format!("Application {}: {origin} {error}.", config.id));
                 Err(problems)
             }
             Ok(_) if !problems.is_empty() => Err(problems),

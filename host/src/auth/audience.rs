@@ -43,7 +43,9 @@ pub(super) fn refusal(token: &Token<'_>, path: &str, served: &[&str], elsewhere:
     let here = served.iter().map(|id| format!("spn:{id}")).collect::<Vec<_>>().join(", ");
     let mut log = format!("A token was refused: it {named}, and {path} of this host serves {here}.");
     if let Some((_, other)) = elsewhere.iter().find(|(id, _)| names(token, id)) {
-        log.push_str(&format!(" That application is served on {other}: the vendor has the wrong address for it."));
+        log += " That application is served on ";
+        log += other;
+        log += ": the vendor has the wrong address for it.";
         return Refusal::new(RefusalReason::Audience, log);
     }
     let refusal = Refusal::new(RefusalReason::Audience, log);

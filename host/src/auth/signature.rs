@@ -123,7 +123,7 @@ fn unknown(
         })
         .collect::<Vec<_>>()
         .join(", ");
-    let names = match named {
+    let claim = match named {
         Named::Certificate(thumbprint) => {
             let belongs = vendor
                 .iter()
@@ -148,7 +148,7 @@ fn unknown(
     };
     Refusal::new(
         RefusalReason::UnknownSigner,
-        format!("{who} refused a token: {names} and no trusted key signed it. Trusted for {configured}: {list}."),
+        format!("{who} refused a token: {claim} and no trusted key signed it. Trusted for {configured}: {list}."),
     )
     .with_fix(
         "certificates = [\"signer.crt\"]   # only with the certificate that the vendor itself published, when it has a new one",

@@ -230,7 +230,7 @@ mod tests {
         assert_eq!(log, "A token was refused: its header has critical extensions (crit), and none is known here.");
         let token =
             format!("{}.e30.AAAA", encode(r#"{"alg":"RS256","jwk":{"kty":"RSA"},"jku":"http://x","x5c":["AA"]}"#));
-        let token = Token::parse(&token).ok().expect("its form is right");
+        let Ok(token) = Token::parse(&token) else { panic!("its form is right") };
         assert!(token.kid.is_none() && token.x5t.is_none());
         assert_eq!(
             refused(r#"{"alg":"RS256","kid":7}"#, "{}").1,

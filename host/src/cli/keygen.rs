@@ -238,7 +238,11 @@ mod tests {
             assert_eq!(found[0].key, key.to_public_key());
         }
         assert_eq!((made.public_key_xml.clone(), made.public_key_pem.clone()), (read(PUBLIC_XML), read(PUBLIC_PEM)));
-        let config = crate::config::Config::from_text(&made.configuration, folder.path(), &Default::default());
+        let config = crate::config::Config::from_text(
+            &made.configuration,
+            folder.path(),
+            &std::collections::BTreeMap::default(),
+        );
         assert_eq!(
             config.expect("a good configuration").applications[0].private_key.expose(),
             read(PRIVATE_XML).trim()

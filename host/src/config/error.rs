@@ -35,11 +35,9 @@ fn listed(file: &std::path::Path, problems: &[Problem]) -> String {
     if let [only] = problems {
         return format!("{}: {only}", file.display());
     }
-    let mut text = format!("{} has {} mistakes:", file.display(), problems.len());
-    for problem in problems {
-        text.push_str(&format!("\n  {problem}"));
-    }
-    text
+    let mut lines = vec![format!("{} has {} mistakes:", file.display(), problems.len())];
+    lines.extend(problems.iter().map(ToString::to_string));
+    lines.join("\n  ")
 }
 
 /// Where something was written.

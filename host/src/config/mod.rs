@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use error::{ConfigError, Hint, Place, Problem};
+pub(crate) use secret::decode as decode_text;
 
 /// A commented configuration to begin with: what docs/reference-configuration.md shows.
 #[must_use]
@@ -56,7 +57,7 @@ impl Config {
         let text = match std::fs::read(file) {
             Ok(bytes) => secret::decode(&bytes).ok_or_else(|| ConfigError::NotText { file: file.to_owned() })?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                if !variables.keys().any(|name| name.starts_with(tree::PREFIX)) {
+                if !variables.keys().any(|name| tree::is_ours(name)) {
                     return Err(ConfigError::NotFound { file: file.to_owned() });
                 }
                 zeroize::Zeroizing::default()
@@ -216,19 +217,35 @@ pub struct StatusConfig {
 
 /// A text that never shows: not in Debug, not in logs; wiped from memory when dropped.
 #[derive(Clone)]
-pub struct Secret(zeroize::Zeroizing<String>);
+pub struct Secret {
+    text: zeroize::Zeroizing<String>,
+    origin: Option<String>,
+}
 
 impl Secret {
     /// Wraps a text.
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(zeroize::Zeroizing::new(text))
+        Self { text: zeroize::Zeroizing::new(text), origin: None }
+    }
+
+    /// Says where it was found, for messages: `the file private.xml`.
+    #[must_use]
+    pub fn with_origin(mut self, origin: String) -> Self {
+        self.origin = Some(origin);
+        self
     }
 
     /// The text, for the one place that needs it.
     #[must_use]
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Where it was found, if that is known; shows nothing of the secret.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.origin.as_deref()
     }
 }
 

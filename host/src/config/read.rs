@@ -14,9 +14,9 @@ use super::{
 };
 
 const SECOND: Duration = Duration::from_secs(1);
-const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
-const DAY: Duration = Duration::from_secs(86_400);
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+const DAY: Duration = Duration::from_hours(24);
 
 /// What reading needs beside the tree.
 pub(super) struct Surroundings<'a> {
@@ -28,7 +28,7 @@ pub(super) struct Surroundings<'a> {
 impl Surroundings<'_> {
     fn secret(&self, section: &mut Section<'_>, key: &'static str, plain: Plain) -> Option<Secret> {
         let node = section.node(key)?;
-        match secret::read(section.name(key), &node, plain, self.base, self.variables) {
+        match secret::read(&section.name(key), &node, plain, self.base, self.variables) {
             Ok(secret) => Some(secret),
             Err(problem) => {
                 section.problems().push(problem);
@@ -94,35 +94,40 @@ fn server(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Server
         body_timeout: section.or("body_timeout", 30 * SECOND, values::duration(timeout.clone())),
         idle_timeout: section.or("idle_timeout", 120 * SECOND, values::duration(timeout.clone())),
         shutdown_timeout: section.or("shutdown_timeout", 60 * SECOND, values::duration(timeout)),
-        tls: tls(section, around)?,
+        tls: tls(section, around).ok()?,
         admin_token: around.secret(section, "admin_token", Plain::TheSecret),
     })
 }
 
-/// The outer option is "nothing was wrong", the inner one "there is TLS".
-fn tls(server: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Option<TlsConfig>> {
-    let Some(node) = server.node("tls") else { return Some(None) };
+/// Something was wrong, and is recorded.
+struct Recorded;
+
+fn tls(server: &mut Section<'_>, around: &Surroundings<'_>) -> Result<Option<TlsConfig>, Recorded> {
+    let Some(node) = server.node("tls") else { return Ok(None) };
     let Node { key, value: Value::Table(mut inner), .. } = node else {
         server.bad(
             "tls",
             node.place,
             format!("should be {{ certificate = \"...\", key = \"...\" }}, and is {}", node.value.kind()),
         );
-        return None;
+        return Err(Recorded);
     };
     if let Some(acme) = inner.remove("acme") {
         let instead = "give `certificate` and `key`, or put a proxy in front that fetches certificates itself";
         let problem = Problem::NotSupportedYet { place: acme.key, key: server.name("tls.acme"), instead };
         server.problems().push(problem);
         // What else is wrong with the table is said when the table is what it can be.
-        return None;
+        return Err(Recorded);
     }
     let shown = server.name("tls");
     let mut section = Section::new("server.tls", shown, key, inner, server.problems());
     let certificate = section.required("certificate", "the certificate chain, a PEM file", values::path(around.base));
     let private = section.required("key", "the certificate's private key, a PEM file", values::path(around.base));
     section.finish();
-    Some(Some(TlsConfig { certificate: certificate?, key: private? }))
+    match (certificate, private) {
+        (Some(certificate), Some(key)) => Ok(Some(TlsConfig { certificate, key })),
+        _ => Err(Recorded),
+    }
 }
 
 fn applications(root: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Vec<ApplicationConfig>> {

@@ -1,7 +1,8 @@
 //! Texts that never show, and where they come from: the value itself, a file, or an environment variable.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::io::Read as _;
+use std::path::Path;
 
 use zeroize::Zeroizing;
 
@@ -23,31 +24,35 @@ pub(super) enum Plain {
 
 /// Reads a secret: `"text"`, `{ env = "NAME" }` or `{ file = "path" }`.
 pub(super) fn read(
-    key: String,
+    key: &str,
     node: &Node,
     plain: Plain,
     base: &Path,
     variables: &BTreeMap<String, String>,
 ) -> Result<Secret, Problem> {
     let bad =
-        |message: &str| Problem::BadValue { place: node.place.clone(), key: key.clone(), message: message.into() };
+        |message: &str| Problem::BadValue { place: node.place.clone(), key: key.to_owned(), message: message.into() };
     let forms = match plain {
         Plain::TheSecret => "should be a text, { env = \"NAME\" } or { file = \"path\" }",
         Plain::APath => "should be a file's path, { env = \"NAME\" } or { file = \"path\" }",
     };
-    let secret = match &node.value {
+    let from_file = |path: &str| {
+        let path = base.join(path);
+        let text = file(key, node, &path)?;
+        Ok((text, Some(format!("the file {}", path.display()))))
+    };
+    let (secret, origin) = match &node.value {
         Value::Text(text) if text.trim().is_empty() => return Err(bad("is empty")),
-        Value::Text(text) if plain == Plain::TheSecret || is_key(text) => Zeroizing::new(text.clone()),
-        Value::Text(path) => file(&key, node, base.join(path))?,
+        Value::Text(text) if plain == Plain::TheSecret || is_key(text) => (Zeroizing::new(text.clone()), None),
+        Value::Text(path) => from_file(path)?,
         Value::Table(table) => {
             let mut entries = table.iter();
             match (entries.next(), entries.next()) {
                 (Some((form, Node { value: Value::Text(name), .. })), None) if form == "env" => {
-                    variable(&key, node, name, variables)?
+                    let text = variable(key, node, name, variables)?;
+                    (text, Some(format!("the environment variable {name}")))
                 }
-                (Some((form, Node { value: Value::Text(path), .. })), None) if form == "file" => {
-                    file(&key, node, base.join(path))?
-                }
+                (Some((form, Node { value: Value::Text(path), .. })), None) if form == "file" => from_file(path)?,
                 _ => return Err(bad(forms)),
             }
         }
@@ -56,7 +61,11 @@ pub(super) fn read(
     if secret.trim().is_empty() {
         return Err(bad("names something empty"));
     }
-    Ok(Secret::new(secret.trim().to_owned()))
+    let secret = Secret::new(secret.trim().to_owned());
+    Ok(match origin {
+        Some(origin) => secret.with_origin(origin),
+        None => secret,
+    })
 }
 
 fn is_key(text: &str) -> bool {
@@ -77,25 +86,27 @@ fn variable(
     })
 }
 
-fn file(key: &str, node: &Node, file: PathBuf) -> Result<Zeroizing<String>, Problem> {
+fn file(key: &str, node: &Node, file: &Path) -> Result<Zeroizing<String>, Problem> {
     let refuse = |error: String| Problem::SecretFile {
         place: node.place.clone(),
         key: key.to_owned(),
-        file: file.clone(),
+        file: file.to_owned(),
         error,
     };
-    let length = std::fs::metadata(&file).map_err(|error| refuse(error.to_string()))?.len();
-    if length > MAX_SECRET_BYTES {
-        return Err(refuse(format!("it has {length} bytes, more than any key or password")));
+    let unreadable = |error: std::io::Error| refuse(error.to_string());
+    let opened = std::fs::File::open(file).map_err(unreadable)?;
+    let mut bytes = Zeroizing::new(Vec::new());
+    opened.take(MAX_SECRET_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_SECRET_BYTES {
+        return Err(refuse(format!("it has more than {MAX_SECRET_BYTES} bytes, which no key or password has")));
     }
-    let bytes = Zeroizing::new(std::fs::read(&file).map_err(|error| refuse(error.to_string()))?);
     decode(&bytes).ok_or_else(|| {
         refuse("it is not text (a key in binary form is turned into text with `openssl pkey -inform DER`)".into())
     })
 }
 
 /// Text in UTF-8, or in UTF-16 with a byte order mark, which is what Windows writes by redirection.
-pub(super) fn decode(bytes: &[u8]) -> Option<Zeroizing<String>> {
+pub(crate) fn decode(bytes: &[u8]) -> Option<Zeroizing<String>> {
     let wide = |bytes: &[u8], from: fn([u8; 2]) -> u16| {
         let (pairs, rest) = bytes.as_chunks::<2>();
         let units = Zeroizing::new(pairs.iter().map(|pair| from(*pair)).collect::<Vec<_>>());

@@ -5,8 +5,11 @@ use std::fs;
 
 use super::*;
 
+mod reference;
+mod values;
+mod variables;
+
 const ID: &str = "0123456789abcdef0123456789abcdef";
-const REFERENCE: &str = include_str!("../../../docs/reference-configuration.md");
 
 fn variables(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -68,6 +71,8 @@ fn the_smallest_configuration_has_the_documented_defaults() {
     assert_eq!((application.id.as_str(), application.path.as_str()), (ID, "/MirroringClientService.svc"));
     assert_eq!(application.environment, Environment::Sod);
     assert_eq!(application.private_key.expose(), "<RSAKeyValue/>");
+    let origin = format!("the file {}", base.join("private.xml").display());
+    assert_eq!(application.private_key.origin(), Some(origin.as_str()));
     assert!(application.check_audience && application.certificates.is_empty());
     assert_eq!(application.clock_skew.as_secs(), 300);
     let StoreConfig::Sqlite { directory, max_open } = config.mirror.store else { panic!("SQLite") };
@@ -163,112 +168,6 @@ fn what_is_not_supported_yet_says_so() {
 }
 
 #[test]
-fn values_that_cannot_be_meant_are_refused_with_what_could() {
-    let cases = [
-        (
-            "server",
-            "max_request_bytes = \"2 gallons\"",
-            "`server.max_request_bytes` should be a size: a number of bytes, or a number with a unit such as \"64KiB\", \"32MiB\", \"2GiB\"",
-        ),
-        (
-            "server",
-            "max_request_bytes = 3",
-            "`server.max_request_bytes` should be a size from 1024 to 1099511627776 bytes",
-        ),
-        (
-            "server",
-            "header_timeout = 15",
-            "`server.header_timeout` needs a unit: \"15s\" for seconds, \"15m\" for minutes",
-        ),
-        (
-            "server",
-            "header_timeout = \"soon\"",
-            "`server.header_timeout` should be a time such as \"90s\", \"5m\", \"10h\" or \"1h 30m\"",
-        ),
-        ("server", "header_timeout = \"2h\"", "`server.header_timeout` should be a time from \"1s\" to \"1h\""),
-        ("server", "max_calls = \"64\"", "`server.max_calls` should be a number, and is a text"),
-        ("server", "max_calls = 6.5", "`server.max_calls` should be a number, and is a number with a fraction"),
-        (
-            "server",
-            "public_url = \"mirror.example.com\"",
-            "`server.public_url` should be an address such as \"https://mirror.example.com\", and is \"mirror.example.com\"",
-        ),
-        (
-            "server",
-            "tls = true",
-            "`server.tls` should be { certificate = \"...\", key = \"...\" }, and is true or false",
-        ),
-        (
-            "server",
-            "tls = { certificate = \"c\" }",
-            "`server.tls.key` is missing: the certificate's private key, a PEM file",
-        ),
-        ("server", "admin_token = \"\"", "`server.admin_token` is empty"),
-        (
-            "server",
-            "admin_token = { env = \"NOT_SET\" }",
-            "`server.admin_token` names the environment variable NOT_SET, which is not set (or is not Unicode)",
-        ),
-        (
-            "server",
-            "admin_token = { vault = \"x\" }",
-            "`server.admin_token` should be a text, { env = \"NAME\" } or { file = \"path\" }",
-        ),
-        (
-            "application",
-            "check_audience = \"no\"",
-            "`application[0].check_audience` should be true or false, and is a text",
-        ),
-        ("application", "clock_skew = \"2h\"", "`application[0].clock_skew` should be a time from \"0ms\" to \"1h\""),
-        (
-            "application",
-            "certificates = \"a.crt\"",
-            "`application[0].certificates` should be a list in brackets, and is a text",
-        ),
-        (
-            "application",
-            "path = \"svc\"",
-            "`application[0].path` should be the path of an address, for example \"/MirroringClientService.svc\": a slash, then letters, digits and -._~ only, and is \"svc\"",
-        ),
-        (
-            "application",
-            "path = \"/Metrics\"",
-            "`application[0].path` is \"/Metrics\", which this server answers itself",
-        ),
-        (
-            "mirror",
-            "connection = \"Server=x\"",
-            "`mirror.connection` belongs to store = \"sqlserver\", which is not the one chosen",
-        ),
-        (
-            "mirror",
-            "store = \"sqlserver\"",
-            "`mirror.connection` is missing: the connection string of the SQL Server, ADO.NET syntax",
-        ),
-        ("mirror.keys", "a = []", "`mirror.keys.a` names no column"),
-        ("mirror.keys", "a = \"x\"\nA = \"y\"", "`mirror.keys.a` is there twice: the names of tables have no case"),
-        ("mirror.keys", "a = [1]", "`mirror.keys.a` should be a text, and is a number"),
-        (
-            "log",
-            "filter = \"speil=loud\"",
-            "`log.filter` should be a filter such as \"info\" or \"warn,speil=debug\", and is \"speil=loud\": error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5",
-        ),
-        ("", "plugins = \"x\"", "`plugins` should be a table, [plugins], and is a text"),
-    ];
-    for (table, line, expected) in cases {
-        assert_eq!(mistake(table, line), expected);
-    }
-    let lost = "[mirror]\nstore = \"sqlserver\"\nconnection = \"Server=x;Password=geheim\"\ndatabase = \"Mirror\"\n";
-    let found = mistakes(&format!("{}{lost}", application()));
-    assert_eq!(
-        found,
-        [
-            "line 8, column 12: `mirror.database` should hold [contextId], so that every tenant has a database of its own, and is \"Mirror\""
-        ]
-    );
-}
-
-#[test]
 fn an_application_must_be_whole() {
     assert_eq!(
         mistakes(""),
@@ -296,73 +195,6 @@ fn an_application_must_be_whole() {
 }
 
 #[test]
-fn a_guid_is_an_id() {
-    let text = application().replace(ID, "{01234567-89AB-cdef-0123-456789ABCDEF}");
-    assert_eq!(load_with(&text, &[]).expect("good").applications[0].id, ID);
-}
-
-#[test]
-fn sizes_and_times_are_read_in_every_unit() {
-    for (text, bytes) in [
-        ("4096", 4_096),
-        ("\"4096\"", 4_096),
-        ("\"64KiB\"", 65_536),
-        ("\"1 mib\"", 1_048_576),
-        ("\"2GB\"", 2_000_000_000),
-        ("0x1000", 4_096),
-    ] {
-        let text = format!("{}[server]\nmax_request_bytes = {text}\n", application());
-        assert_eq!(load_with(&text, &[]).expect("good").server.max_request_bytes, bytes);
-    }
-    for (text, seconds) in
-        [("90s", 90), ("5m", 300), ("1h 30m", 5_400), ("1h30m", 5_400), ("7d", 604_800), ("120000ms", 120)]
-    {
-        let text = format!("{}[status]\nlate_after = \"{text}\"\n", application());
-        assert_eq!(load_with(&text, &[]).expect("good").status.late_after.as_secs(), seconds);
-    }
-    for text in
-        ["", " ", "5", "m", "5 5m", "5m5", "-5m", "5.5m", "99999999999999999999s", "9999999999999999999h", "5mm"]
-    {
-        let text = format!("{}[status]\nlate_after = \"{text}\"\n", application());
-        assert!(load_with(&text, &[]).is_err(), "{text}");
-    }
-}
-
-#[test]
-fn secrets_come_from_the_text_a_file_or_the_environment() {
-    let set = [("PW", "s3cret\n")];
-    let token = |line: &str| {
-        let config = load_with(&format!("{}[server]\nadmin_token = {line}\n", application()), &set).expect("good");
-        config.server.admin_token.expect("a token").expose().to_owned()
-    };
-    assert_eq!(token("\"plain\""), "plain");
-    assert_eq!(token("{ env = \"PW\" }"), "s3cret");
-    assert_eq!(token("{ file = \"private.xml\" }"), "<RSAKeyValue/>");
-    let key = |line: &str| {
-        let text = application().replace("\"private.xml\"", line);
-        load_with(&text, &[("KEY", "<RSAKeyValue>k</RSAKeyValue>")]).expect("good").applications[0]
-            .private_key
-            .expose()
-            .to_owned()
-    };
-    assert_eq!(key("{ file = \"private.xml\" }"), "<RSAKeyValue/>");
-    assert_eq!(key("{ env = \"KEY\" }"), "<RSAKeyValue>k</RSAKeyValue>");
-    assert_eq!(key("\"<RSAKeyValue>inline</RSAKeyValue>\""), "<RSAKeyValue>inline</RSAKeyValue>");
-}
-
-#[test]
-fn no_secret_is_shown() {
-    let set = [("PW", "geheim")];
-    let text = format!(
-        "{}[server]\nadmin_token = {{ env = \"PW\" }}\n[mirror]\nstore = \"sqlserver\"\nconnection = \"Password=geheim\"\n",
-        application()
-    );
-    let config = load_with(&text, &set).expect("good");
-    assert!(!format!("{config:?}").contains("geheim"));
-    assert!(format!("{config:?}").contains("Secret(…)"));
-}
-
-#[test]
 fn files_written_by_windows_are_read() {
     let folder = folder();
     let file = folder.path().join("speil.toml");
@@ -379,197 +211,6 @@ fn files_written_by_windows_are_read() {
     fs::write(&file, b"\xFF\xFE\x00").expect("written");
     let error = Config::load_with(&file, &BTreeMap::new()).expect_err("refused");
     assert!(matches!(error, ConfigError::NotText { .. }), "{error}");
-}
-
-#[test]
-fn the_environment_wins_over_the_file() {
-    let pairs = [
-        ("SPEIL__SERVER__LISTEN", "0.0.0.0:80"),
-        ("SPEIL__SERVER__MAX_CALLS", "7"),
-        ("SPEIL__SERVER__TLS__CERTIFICATE", "c.pem"),
-        ("SPEIL__SERVER__TLS__KEY", "k.pem"),
-        ("SPEIL__APPLICATION__0__CHECK_AUDIENCE", "false"),
-        ("SPEIL__APPLICATION__0__CERTIFICATES__0", "a.crt"),
-        ("SPEIL__APPLICATION__0__CERTIFICATES__1", "b.crt"),
-        ("SPEIL__APPLICATION__0__PRIVATE_KEY__ENV", "KEY"),
-        ("SPEIL__APPLICATION__1__ID", "ffffffffffffffffffffffffffffffff"),
-        ("SPEIL__APPLICATION__1__ENVIRONMENT", "stage"),
-        ("SPEIL__APPLICATION__1__PRIVATE_KEY", "private.xml"),
-        ("SPEIL__MIRROR__KEYS__TEXTLINK__0", "source_id"),
-        ("SPEIL__MIRROR__KEYS__TEXTLINK__1", "target_id"),
-        ("SPEIL_ADMIN_TOKEN", "not ours"),
-        ("KEY", "<RSAKeyValue>k</RSAKeyValue>"),
-    ];
-    let text = format!("{}certificates = [\"z.crt\"]\n[server]\nlisten = \"1.2.3.4:5\"\n", application());
-    let config = load_with(&text, &pairs).expect("good");
-    assert_eq!((config.server.listen.to_string().as_str(), config.server.max_calls), ("0.0.0.0:80", 7));
-    assert!(config.server.tls.expect("TLS").key.ends_with("k.pem"));
-    let [first, second] = &config.applications[..] else { panic!("two applications") };
-    assert_eq!((first.id.as_str(), first.check_audience, first.certificates.len()), (ID, false, 2));
-    assert_eq!(first.private_key.expose(), "<RSAKeyValue>k</RSAKeyValue>");
-    assert_eq!((second.environment, second.check_audience), (Environment::Stage, true));
-    assert_eq!(config.mirror.keys["textlink"], ["source_id", "target_id"]);
-}
-
-#[test]
-fn eleven_applications_come_from_the_environment_in_order() {
-    let pairs = (0..11)
-        .flat_map(|n| {
-            [("ID", format!("{n:032x}")), ("ENVIRONMENT", "sod".into()), ("PRIVATE_KEY", "private.xml".into())]
-                .map(|(key, value)| (format!("SPEIL__APPLICATION__{n}__{key}"), value))
-        })
-        .collect::<Vec<_>>();
-    let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();
-    let config = load_with("", &pairs).expect("good");
-    assert_eq!(config.applications[10].id, format!("{:032x}", 10));
-}
-
-#[test]
-fn mistakes_of_the_environment_name_the_variable() {
-    let cases = [
-        (
-            ("SPEIL__SERVER__LISTN", "x"),
-            "environment variable SPEIL__SERVER__LISTN: there is no key `server.listn`; did you mean `server.listen`?",
-        ),
-        (
-            ("SPEIL__SERVER__MAX_CALLS", "many"),
-            "environment variable SPEIL__SERVER__MAX_CALLS: `server.max_calls` should be a number from 1 to 100000",
-        ),
-        (
-            ("SPEIL__APPLICATION__2__ID", "x"),
-            "environment variable SPEIL__APPLICATION__2__ID: `application[2].id` has 1 element, so the next is number 1 and not 2",
-        ),
-        (
-            ("SPEIL__APPLICATION__ID", "x"),
-            "environment variable SPEIL__APPLICATION__ID: `application.id` is a list elsewhere, which this variable's name contradicts",
-        ),
-        (
-            ("SPEIL__APPLICATION__0__CERTIFICATES", "a.crt"),
-            "environment variable SPEIL__APPLICATION__0__CERTIFICATES: `application[0].certificates` is a list: set its elements one by one, the first as SPEIL__APPLICATION__0__CERTIFICATES__0",
-        ),
-        (
-            ("SPEIL__APPLICATION__0__CHECK_AUDIENCE", "no"),
-            "environment variable SPEIL__APPLICATION__0__CHECK_AUDIENCE: `application[0].check_audience` should be true or false, and is \"no\"",
-        ),
-    ];
-    for (pair, expected) in cases {
-        assert_eq!(load_with(&application(), &[pair]).expect_err("refused"), [expected]);
-    }
-}
-
-#[test]
-fn without_a_file_the_environment_must_say_everything() {
-    let folder = folder();
-    let file = folder.path().join("speil.toml");
-    let error = Config::load_with(&file, &variables(&[("PATH", "x")])).expect_err("refused");
-    assert_eq!(
-        error.to_string(),
-        format!(
-            "there is no configuration file {} (name another with --config; docs/reference-configuration.md has one to copy, and `speil keygen` makes the key it needs)",
-            file.display()
-        )
-    );
-    let all = variables(&[
-        ("SPEIL__APPLICATION__0__ID", ID),
-        ("SPEIL__APPLICATION__0__ENVIRONMENT", "production"),
-        ("SPEIL__APPLICATION__0__PRIVATE_KEY", "private.xml"),
-    ]);
-    assert_eq!(Config::load_with(&file, &all).expect("good").applications.len(), 1);
-    let error = Config::load_with(&file, &variables(&[("SPEIL__LOG__FORMAT", "xml")])).expect_err("refused");
-    assert_eq!(error.problems().len(), 2);
-    assert_eq!(
-        error.to_string().lines().skip(1).collect::<Vec<_>>(),
-        [
-            "  `application` is missing: at least one [[application]] with id, environment and private_key",
-            "  environment variable SPEIL__LOG__FORMAT: `log.format` should be \"text\" or \"json\", and is \"xml\"",
-        ]
-    );
-}
-
-/// The sample with every commented-out key made real.
-fn everything() -> String {
-    let uncommented = sample().lines().map(|line| match line.strip_prefix("# ") {
-        Some(rest)
-            if rest
-                .split_once(" = ")
-                .is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')) =>
-        {
-            rest
-        }
-        _ => line,
-    });
-    uncommented.collect::<Vec<_>>().join("\n")
-}
-
-#[test]
-fn the_sample_is_a_configuration_and_every_line_in_it_means_something() {
-    let config = load_with(sample(), &[]).expect("good");
-    assert_eq!(config.applications.len(), 1);
-    let found = load_with(&everything(), &[("SPEIL_ADMIN_TOKEN", "t"), ("SPEIL_SQL", "Server=x")])
-        .expect_err("two engines at once");
-    assert_eq!(found.len(), 2, "{found:?}");
-    assert!(
-        found.iter().all(|problem| problem.ends_with("belongs to store = \"sqlserver\", which is not the one chosen"))
-    );
-}
-
-#[test]
-fn the_sample_shows_every_key_there_is() {
-    for key in keys::KEYS {
-        let (table, name) = key.path.rsplit_once('.').expect("a table");
-        let shown = match table {
-            "server.tls" => format!("{name} = \"server."),
-            _ if key.path == "mirror.keys" => "[mirror.keys]".to_owned(),
-            _ => format!("{name} = "),
-        };
-        assert!(sample().contains(&shown), "{} is not in the sample", key.path);
-    }
-}
-
-#[test]
-fn every_key_of_the_reference_is_read() {
-    // A date fits no key, so every key that is read complains about its value, and none about its name.
-    for key in keys::KEYS {
-        let line = match key.path.split_once('.').expect("a table") {
-            ("application", name) => format!("[[application]]\n{name} = 2026-01-01\n"),
-            _ => format!("{} = 2026-01-01\n{}", key.path, application()),
-        };
-        let found = mistakes(&line);
-        let shown = key.path.replace("application.", "application[0].");
-        assert!(
-            found.iter().any(|problem| problem.contains(&format!("`{shown}` should be "))),
-            "{}: {found:?}",
-            key.path
-        );
-        assert!(!found.iter().any(|problem| problem.contains("there is no key")), "{}: {found:?}", key.path);
-    }
-}
-
-/// The reference's table of keys.
-fn rendered() -> String {
-    let mut text = String::from("| key | takes | default | environment | meaning |\n|---|---|---|---|---|\n");
-    for key in keys::KEYS {
-        text.push_str(&format!(
-            "| `{}` | {} | {} | `{}` | {} |\n",
-            key.path,
-            key.takes,
-            key.default,
-            key.variable(),
-            key.meaning
-        ));
-    }
-    text
-}
-
-#[test]
-fn the_reference_shows_the_sample_and_every_key() {
-    assert!(
-        REFERENCE.contains(&format!("```toml\n{}```\n", sample())),
-        "docs/reference-configuration.md should show host/src/config/sample.toml"
-    );
-    assert!(REFERENCE.contains(&rendered()), "docs/reference-configuration.md should hold this table:\n{}", rendered());
-    let names = keys::KEYS.iter().map(|key| key.path).collect::<BTreeSet<_>>();
-    assert_eq!(names.len(), keys::KEYS.len(), "no key twice");
 }
 
 #[test]

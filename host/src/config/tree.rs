@@ -13,7 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{Place, Problem};
 
 /// What the names of our variables begin with.
-pub(super) const PREFIX: &str = "SPEIL__";
+const PREFIX: &str = "SPEIL__";
 
 pub(super) type Table = BTreeMap<String, Node>;
 
@@ -122,12 +122,22 @@ enum Step {
     Key(String),
 }
 
+/// The rest of a variable's name when it is ours. Case does not count, since it does not on Windows.
+fn ours_without_prefix(name: &str) -> Option<&str> {
+    name.split_at_checked(PREFIX.len()).and_then(|(prefix, rest)| prefix.eq_ignore_ascii_case(PREFIX).then_some(rest))
+}
+
+/// Whether a variable is meant for us.
+pub(super) fn is_ours(name: &str) -> bool {
+    ours_without_prefix(name).is_some()
+}
+
 /// Lays the environment over the file; the environment wins.
 pub(super) fn overlay(root: &mut Table, variables: &BTreeMap<String, String>, problems: &mut Vec<Problem>) {
     let mut ours = variables
         .iter()
         .filter_map(|(name, value)| {
-            let steps = name.strip_prefix(PREFIX)?.split("__").map(|step| match step.parse() {
+            let steps = ours_without_prefix(name)?.split("__").map(|step| match step.parse() {
                 Ok(index) => Step::Element(index),
                 Err(_) => Step::Key(step.to_ascii_lowercase()),
             });
@@ -147,9 +157,9 @@ fn written(steps: &[Step]) -> String {
     let mut text = String::new();
     for step in steps {
         match step {
-            Step::Element(index) => text.push_str(&format!("[{index}]")),
+            Step::Element(index) => text.extend(["[", &index.to_string(), "]"]),
             Step::Key(key) if text.is_empty() => text.push_str(key),
-            Step::Key(key) => text.push_str(&format!(".{key}")),
+            Step::Key(key) => text.extend([".", key]),
         }
     }
     text

@@ -68,10 +68,8 @@ pub(super) fn tenant(facts: &Facts<'_>, derived: &Derived) -> Vec<String> {
     let overdue =
         matches!(derived.state, TenantState::Failing | TenantState::Refused | TenantState::Silent | TenantState::Late);
     if let (true, Some(deadline)) = (overdue, derived.refill_deadline) {
-        advice.push(format!(
-            "{} are left until the whole mirror must be filled anew",
-            span((deadline - facts.now).max(0))
-        ));
+        advice
+            .push(format!("left until the whole mirror must be filled anew: {}", span((deadline - facts.now).max(0))));
     }
     advice
 }

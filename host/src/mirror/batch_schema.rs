@@ -54,22 +54,26 @@ pub(super) async fn fit(
         .defs
         .describe(info)
         .map_err(|error| CallError::request(format!("rows are refused: {error}")).of_table(table))?;
-    let plan = call.hooks.plan(&described.def).await.map_err(|failure| CallError::from(failure).of_table(table))?;
-    if schema_hash::of_plan(&plan, described.digest) == hash {
-        return Ok(Fit { wire: described.def.clone(), order: None, plan, hash });
-    }
-    // Told otherwise than in TableSchema, or changed since. What TableSchema was told is known if no transform touches
-    // the table (the table itself is it), or if this process has seen it.
-    let known =
-        record.def.as_ref().filter(|def| schema_hash::of_untouched(def) == hash).map(|def| Arc::new(def.clone()));
-    let Some(source) = known.or_else(|| call.mirror.defs.source(hash)) else {
-        return Err(changed(table, "its description is not the one TableSchema was told"));
+    // What TableSchema was told is known if no transform touches the table (the table itself is it), or if this process has
+    // seen it. Else the batch's own description is taken for it, and the hash says whether that is so.
+    let known = record.def.as_ref().filter(|def| schema_hash::of_untouched(def) == hash);
+    let source = match known.map(|def| Arc::new(def.clone())).or_else(|| call.mirror.defs.source(hash)) {
+        Some(source) if source != described.def => source,
+        _ => described.def.clone(),
     };
-    let order = same_columns(&described.def, &source).map_err(|how| changed(table, &how))?;
+    let order = if Arc::ptr_eq(&source, &described.def) {
+        None
+    } else {
+        Some(same_columns(&described.def, &source).map_err(|how| changed(table, &how))?)
+    };
+    // A plug-in is asked about the source's table only: about another it may rightly fail.
     let plan = call.hooks.plan(&source).await.map_err(|failure| CallError::from(failure).of_table(table))?;
-    if schema_hash::of_plan(&plan, source.digest()) != hash {
-        return Err(changed(table, "what plug-ins make of it has changed since TableSchema"));
+    let digest = if order.is_none() { described.digest } else { source.digest() };
+    if schema_hash::of_plan(&plan, digest) != hash {
+        let how = "what it is, or what plug-ins make of it, has changed since TableSchema";
+        return Err(changed(table, how));
     }
+    let Some(order) = order else { return Ok(Fit { wire: source, order: None, plan, hash }) };
     let wire = TableDef {
         name: source.name.clone(),
         columns: invert(&order).into_iter().map(|at| source.columns[at].clone()).collect(),

@@ -359,7 +359,7 @@ impl<'m> Call<'m> {
             match self.mirror.store.open_existing(&self.caller.tenant, connection.as_ref()).await {
                 Ok(db) => self.db = db,
                 Err(error) => {
-                    tracing::warn!(tenant = %self.caller.tenant, "the failed call cannot be recorded: {error}")
+                    tracing::warn!(tenant = %self.caller.tenant, "the failed call cannot be recorded: {error}");
                 }
             }
         }

@@ -33,9 +33,9 @@ impl Defs {
     /// Columns in a generation: thirty real tenants' worth.
     const MAX_COLUMNS: usize = 160_000;
 
-    pub(super) fn new(keys: &BTreeMap<String, Vec<String>>) -> Self {
+    pub(super) fn new(keys: BTreeMap<String, Vec<String>>) -> Self {
         Self {
-            keys: keys.iter().map(|(table, columns)| (table_name::fold(table), columns.clone())).collect(),
+            keys: keys.into_iter().map(|(table, columns)| (table_name::fold(&table), columns)).collect(),
             described: Mutex::new(Generations::new(Self::MAX_COLUMNS)),
             sources: Mutex::new(Generations::new(Self::MAX_COLUMNS)),
         }

@@ -120,7 +120,7 @@ impl Mirror {
             clock: Arc::new(SystemClock),
             order: order::Order::default(),
             arrivals: AtomicU64::new(0),
-            defs: defs::Defs::new(&settings.keys),
+            defs: defs::Defs::new(settings.keys),
             connections: connections::Connections::default(),
             refusals: RefusalMemory::default(),
         }

@@ -24,7 +24,7 @@ use crate::protocol::table_name::TableName;
 use crate::store::Ticket;
 
 /// After this long without an active call a tenant's tables are forgotten one by one and remembered as a whole.
-const IDLE: Duration = Duration::from_secs(60 * 60);
+const IDLE: Duration = Duration::from_hours(1);
 
 /// A later call has already begun to work on the table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

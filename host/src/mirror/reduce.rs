@@ -21,7 +21,7 @@ pub(super) struct Reduced {
 }
 
 /// A row that cannot be reduced. `row` counts from 0 inside the batch.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReduceError {
     /// An update or delete of a table that has no key.
     NoKey { row: usize, op: RowOp },
@@ -144,7 +144,9 @@ mod tests {
 
     fn integers(values: &[Option<i64>]) -> Column {
         let mut column = Fixed::with_capacity(values.len());
-        values.iter().for_each(|&value| column.push(value));
+        for &value in values {
+            column.push(value);
+        }
         Column::Integer(column)
     }
 

@@ -5,7 +5,9 @@ use crate::protocol::messages::ReplicationSummary;
 use crate::store::history::EventLevel;
 
 pub(super) async fn run(call: &mut Call<'_>, changed: &[ReplicationSummary]) -> Result<(), CallError> {
-    changed.iter().for_each(|summary| call.tables.note(&summary.table_name));
+    for summary in changed {
+        call.tables.note(&summary.table_name);
+    }
     let opened = call.open().await?;
     let _cycle = call.lock_cycle().await?;
     let now = call.now();

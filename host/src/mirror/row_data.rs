@@ -71,7 +71,7 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Res
     let mut next = segments.recv().await;
     let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
     while let Some(segment) = next {
-        let segment = segment.map_err(|error| error.into_call_error(&table))?;
+        let segment = segment.map_err(|error| error.into_call_error(&fit.wire))?;
         segment.ops.iter().for_each(|&op| count(&mut received, op));
         let batch = to_target(call, &fit, &target, segment).await?;
         let reduced = reduce(&batch, &target).map_err(|error| reduce_error(error, &batch, &target))?;
@@ -136,13 +136,16 @@ enum SegmentError {
 }
 
 impl SegmentError {
-    fn into_call_error(self, table: &TableName) -> CallError {
+    fn into_call_error(self, def: &TableDef) -> CallError {
         match self {
             Self::Cell(error) => {
-                let message = error.to_string();
-                CallError::request(message)
-                    .at(table, error.row, error.column)
-                    .advise("look at the row at the source, or leave the table out until it is mended")
+                let advice = if def.key.is_empty() {
+                    configure_key(def)
+                } else {
+                    "look at the row at the source; until it is mended, a plug-in can leave out or change such rows"
+                        .into()
+                };
+                CallError::request(error.to_string()).at(&def.name, error.row, error.column).advise(advice)
             }
             Self::Spill(error) => spill_error(error),
         }
@@ -217,7 +220,7 @@ fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallE
                 table.as_str()
             ))
             .at(table, row, None)
-            .advise(format!("name its key columns in the configuration, under [mirror.keys]: {table} = [...]"))
+            .advise(configure_key(def))
         }
         ReduceError::NullKey { row, column } => {
             let row = batch.first_row + row as u64;
@@ -229,6 +232,10 @@ fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallE
             .at(table, row, Some(column))
         }
     }
+}
+
+fn configure_key(def: &TableDef) -> String {
+    format!("if the table has a key, name its columns in the configuration, under [mirror.keys]: {} = [...]", def.name)
 }
 
 /// Keys for `rows-committed`: the last change of each, in order of first appearance.

@@ -28,10 +28,10 @@ use crate::store::{TableKind, TableRecord};
 use super::refusals::RefusedCalls;
 
 /// How long the source keeps change data.
-pub const CHANGE_DATA_KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub const CHANGE_DATA_KEPT: Duration = Duration::from_hours(7 * 24);
 
 /// A fill that got a call within this time is under way.
-const UNDER_WAY: Duration = Duration::from_secs(60 * 60);
+const UNDER_WAY: Duration = Duration::from_hours(1);
 
 /// See the head of this file. Ordered from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]

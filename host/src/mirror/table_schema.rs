@@ -44,7 +44,9 @@ struct Done {
 }
 
 pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Result<Vec<TableLsn>, CallError> {
-    tables.iter().for_each(|table| call.tables.note(&table.table_name));
+    for table in tables {
+        call.tables.note(&table.table_name);
+    }
     let opened = call.open().await?;
     if tables.is_empty() {
         return Err(CallError::request(
@@ -163,13 +165,11 @@ async fn fit(
     let result = adjust(call, opened, &one.table, &plan, hash, &action, told).await;
     let result = match (result, &plan.target) {
         (Err(error), Some(target)) if may_start_over(&action, error.cause) => {
-            told.event(
-                &one.table,
-                "schema",
-                EventLevel::Warning,
-                format!("could not be changed in place ({})", error.message),
-            );
+            tracing::warn!(tenant = %call.caller.tenant, table = %one.table, "cannot be changed in place: {}", error.message);
             opened.db.create_table(&opened.turn(&one.table), target, hash).await?;
+            let what =
+                format!("was made anew and must be filled again: changing it in place failed ({})", error.message);
+            told.event(&one.table, "schema", EventLevel::Warning, what);
             Ok(SchemaChange::Recreated)
         }
         (result, _) => result,

@@ -21,6 +21,7 @@
 //! | the SOAPAction header | [`soap_action`] |
 //! | the service's description | [`wsdl`] |
 //! | calendar arithmetic, ISO texts | [`datetime`] |
+//! | text from outside, fit to stand in a message | `shown` |
 
 pub mod cell;
 pub mod columns;

@@ -250,7 +250,7 @@ impl<'c> Cycle<'c> {
             // The mirror is equal but its LSN grows old: an empty batch carries it on before the log forgets it.
             Need::Nothing => (None, Box::new(std::iter::empty())),
         };
-        let mut batcher = Batcher::new(table, rows, self.client.spelling(), self.options.batch_size, version);
+        let mut batcher = Batcher::new(table, rows, self.options.batch_size, version);
         let mut sent =
             TableSent { table: table.name().to_owned(), filled, counts: Counts::default(), batches: 0, bytes: 0 };
         while let Some(batch) = batcher.next() {

@@ -118,10 +118,13 @@ pub struct PublicKeyFound {
 /// Every signer in a file: certificates and public keys, PEM (several in one file), DER or RSA XML.
 pub fn public_keys(bytes: &[u8]) -> Result<Vec<PublicKeyFound>, KeyError> {
     check_length(bytes)?;
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        let text = text.trim_start_matches('\u{feff}').trim();
+    if let Some(text) = crate::config::decode_text(bytes) {
+        let text = text.trim();
         if text.starts_with('<') {
-            let parts = rsa_xml::parse(text)?;
+            let parts = rsa_xml::parse(text).map_err(|error| match error {
+                KeyError::NoPrivateKey => KeyError::NoPublicKey,
+                other => other,
+            })?;
             if parts.is_private() {
                 return Err(KeyError::PrivateWhereTrusted);
             }

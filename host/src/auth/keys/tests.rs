@@ -84,7 +84,7 @@ fn xml_is_read_in_any_order_case_name_space_and_spacing() {
         .replace("<k:/k:", "</k:")
         .replace("<k:RSAKeyValue>", "<k:RSAKeyValue xmlns:k=\"urn:k\">");
     let cdata = tidy.replace("<D>", "<D><![CDATA[").replace("</D>", "]]></D>");
-    let one_line = tidy.replace('\n', "").to_owned();
+    let one_line = tidy.replace('\n', "");
     for text in [reversed, broken, pair, spaced, prefixed, cdata, one_line, tidy.replace("Modulus", "modulus")] {
         assert_eq!(private_key(&text), Ok(the_key()), "{text}");
     }
@@ -97,6 +97,7 @@ fn what_xml_leaves_out_is_computed_from_the_rest() {
         &["DP"][..],
         &["DP", "DQ", "InverseQ"],
         &["P", "Q", "DP", "DQ", "InverseQ"],
+        &["P", "Q"],
         &["Q", "DP", "DQ", "InverseQ"],
         &["P"],
         &["D"],
@@ -237,6 +238,12 @@ fn a_certificate_gives_its_key_and_thumbprint_as_pem_and_as_der() {
 }
 
 #[test]
+fn what_powershell_redirected_into_a_file_is_read() {
+    let wide = [0xFF, 0xFE].into_iter().chain(SPKI.encode_utf16().flat_map(u16::to_le_bytes)).collect::<Vec<_>>();
+    assert_eq!(public_keys(&wide).expect("a public key")[0].key, the_key().to_public_key());
+}
+
+#[test]
 fn signers_must_be_public_rsa_keys() {
     let refused = |bytes: &[u8]| public_keys(bytes).expect_err("refused");
     let pkcs8 = &pem::blocks(PKCS8).expect("PEM")[0].der;
@@ -249,6 +256,7 @@ fn signers_must_be_public_rsa_keys() {
     );
     assert_eq!(refused(b""), KeyError::Empty);
     assert_eq!(refused(b"hello"), KeyError::NoPublicKey);
+    assert_eq!(refused(b"<configuration/>"), KeyError::NoPublicKey);
     assert_eq!(refused(&[0x30, 0x82, 0xff, 0xff]), KeyError::NoPublicKey);
     let (mut small, tiny) = (xml(), BigUint::from(0xffff_ffffu32));
     small = with(&without(&small, &["D", "P", "Q", "DP", "DQ", "InverseQ"]), "Modulus", &tiny);

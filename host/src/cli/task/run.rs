@@ -49,7 +49,7 @@ pub(super) struct RunArgs {
     skip_table: Vec<String>,
     /// Whose way of writing XML to follow.
     #[arg(long, value_enum, default_value = "dotnet")]
-    spelling: Spelling,
+    spelling: Sender,
     /// How long to wait for an answer, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = seconds)]
     timeout: Duration,
@@ -62,6 +62,22 @@ pub(super) struct RunArgs {
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
+}
+
+/// Whose way of writing XML.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Sender {
+    Dotnet,
+    Mono,
+}
+
+impl Sender {
+    const fn spelling(self) -> Spelling {
+        match self {
+            Self::Dotnet => Spelling::DotNet,
+            Self::Mono => Spelling::Mono,
+        }
+    }
 }
 
 pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
@@ -82,7 +98,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     options.cycle.batch_size = args.batch_size;
     options.cycle.call_bytes = args.batch_size;
     options.cycle.skip_tables.clone_from(&args.skip_table);
-    options.spelling = args.spelling;
+    options.spelling = args.spelling.spelling();
     options.timeout = args.timeout;
     options.scenario.clone_from(&args.scenario);
     let report = runtime()?.block_on(task::run(options, &Bars::new())).map_err(told)?;

@@ -29,6 +29,16 @@ pub fn tenant() -> ContextId {
     ContextId::new("Cust1").unwrap()
 }
 
+fn caller_at(arrival: Arrival) -> Caller {
+    Caller {
+        tenant: tenant(),
+        application: "app".into(),
+        client_state: "state".into(),
+        request_id: "r1".into(),
+        arrival,
+    }
+}
+
 impl Kit {
     pub fn new() -> Self {
         Self::with_keys(&[])
@@ -54,17 +64,7 @@ impl Kit {
     }
 
     pub fn caller(&self) -> Caller {
-        self.caller_at(self.mirror.arrival())
-    }
-
-    pub fn caller_at(&self, arrival: Arrival) -> Caller {
-        Caller {
-            tenant: tenant(),
-            application: "app".into(),
-            client_state: "state".into(),
-            request_id: "r1".into(),
-            arrival,
-        }
+        caller_at(self.mirror.arrival())
     }
 
     pub fn db(&self) -> Arc<Memory> {

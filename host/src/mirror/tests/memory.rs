@@ -13,6 +13,7 @@ use crate::protocol::default_value::DefaultValue;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::{ReplicationSummary, RowOp};
 use crate::protocol::raw_batch::RawBatch;
+use crate::protocol::sql_type::Family;
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::protocol::table_name::TableName;
 use crate::store::history::{
@@ -208,14 +209,26 @@ impl State {
 
 /// A default as a stored cell.
 fn default_cell(column: &ColumnDef) -> Option<String> {
-    let text = match column.default.as_ref()? {
-        DefaultValue::Number(text) | DefaultValue::Text(text) => text.clone(),
+    match column.default.as_ref()? {
+        DefaultValue::Number(text) | DefaultValue::Text(text) => Some(as_cell(text, column)),
         other => panic!("no test alters with the default {other:?}"),
-    };
+    }
+}
+
+/// A cell of a column whose type has changed.
+fn retyped(cell: &str, old: &ColumnDef, new: &ColumnDef) -> String {
+    if old.sql_type == new.sql_type || old.sql_type.family() == Family::Text {
+        return cell.to_owned();
+    }
+    let (_, value) = cell.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap().split_once(':').unwrap();
+    as_cell(value, new)
+}
+
+fn as_cell(text: &str, column: &ColumnDef) -> String {
     let def = TableDef { name: TableName::new("x").unwrap(), columns: vec![column.clone()], key: vec![] };
     let batch = RawBatch::from_rows([(RowOp::Insert, [Some(text)])]);
     let typed = cell::type_segment(batch.into_segments().next().unwrap().unwrap(), &def).unwrap();
-    stored(&typed, &def, 0, 0)
+    stored(&typed, &def, 0, 0).unwrap()
 }
 
 fn stored(batch: &TypedBatch, def: &TableDef, column: usize, row: usize) -> Option<String> {
@@ -281,7 +294,7 @@ impl MirrorDb for Memory {
                 .columns
                 .iter()
                 .map(|column| match old.column_index(&column.name) {
-                    Some(at) => row[at].clone(),
+                    Some(at) => row[at].as_deref().map(|cell| retyped(cell, &old.columns[at], column)),
                     None => default_cell(column),
                 })
                 .collect();
@@ -506,7 +519,9 @@ impl History for Memory {
     async fn record_events(&self, events: &[EventRecord]) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("record_events", "")?;
-        events.iter().for_each(|event| state.events.insert(0, event.clone()));
+        for event in events {
+            state.events.insert(0, event.clone());
+        }
         Ok(())
     }
     async fn complete_cycle(&self, at: Millis, reported: &[ReplicationSummary]) -> Result<Vec<String>, StoreError> {

@@ -144,9 +144,9 @@ fn converted(text: &str, from: SqlType, to: SqlType) -> Option<String> {
 }
 
 impl Source {
-    fn apply(&mut self, step: Step) {
+    fn apply(&mut self, step: &Step) {
         let count = self.columns.len();
-        match step {
+        match *step {
             Step::Add { sql_type, nullable, default, with_values } => {
                 self.names += 1;
                 let sql_type = TYPES[sql_type];
@@ -210,9 +210,8 @@ impl Source {
                 self.changed.insert(key);
             }
             Step::Delete { key } => {
-                if self.rows.remove(&key).is_some() {
-                    self.changed.insert(key);
-                }
+                self.rows.remove(&key);
+                self.changed.insert(key);
             }
             _ => {}
         }
@@ -301,7 +300,9 @@ proptest! {
             let kit = Kit::new();
             let mut source = Source::default();
             for interval in intervals {
-                interval.into_iter().for_each(|step| source.apply(step));
+                for step in &interval {
+                    source.apply(step);
+                }
                 source.mirror_into(&kit).await;
                 let mirrored = kit.db().rows("thing");
                 assert_eq!(sorted(mirrored), sorted(source.shown()));

@@ -97,7 +97,7 @@ async fn a_refused_call_is_remembered_and_told_in_the_tenants_mirror_without_cou
     kit.mirror.record_refusal(refusal()).await;
     assert!(kit.store.mirror(&tenant()).is_none(), "a refused caller makes no mirror");
     kit.filled().await;
-    kit.clock.advance(std::time::Duration::from_secs(600));
+    kit.clock.advance(std::time::Duration::from_mins(10));
     kit.mirror.record_refusal(refusal()).await;
     kit.mirror.record_refusal(refusal()).await;
     assert_eq!(kit.db().take_log(), ["record_events"]);

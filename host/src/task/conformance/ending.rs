@@ -7,7 +7,7 @@ use super::{Check, check};
 use crate::protocol::messages::{ReplicationSummary, RowOp};
 use crate::protocol::names::Operation;
 use crate::task::answer::{self, Body};
-use crate::task::spelling::Spelling;
+use crate::task::spelling::{self, Spelling};
 
 pub(super) const ALL: &[Check] = &[
     check!("wipe/answers-refill", "section 8", "after a Wipe the table answers -1", wiped),
@@ -106,9 +106,9 @@ async fn nothing(probe: &Probe) -> Outcome {
 }
 
 /// One call, whose answer's elements are looked at; whether it succeeds is not the question.
-async fn order(probe: &Probe, operation: Operation, body: &str) -> Outcome {
+async fn order(probe: &Probe, operation: Operation, write: &(dyn Fn(&str) -> Vec<u8> + Send + Sync)) -> Outcome {
     let token = probe.good()?;
-    let request = probe.request(operation, Spelling::DotNet.envelope(&token, body));
+    let request = probe.request(operation, write(&token));
     let sent = operation.to_string();
     let expected = answer::expected(operation).join(", ");
     let response =
@@ -126,22 +126,26 @@ async fn order(probe: &Probe, operation: Operation, body: &str) -> Outcome {
 }
 
 async fn order_authenticate(probe: &Probe) -> Outcome {
-    order(probe, Operation::Authenticate, &Spelling::DotNet.authenticate("")).await
+    order(probe, Operation::Authenticate, &|token| spelling::authenticate(Spelling::DotNet, token, "")).await
 }
 
 async fn order_table_schema(probe: &Probe) -> Outcome {
     let story = Story::new(probe);
-    order(probe, Operation::TableSchema, &Spelling::DotNet.table_schema("", &[story.table])).await
+    order(probe, Operation::TableSchema, &|token| spelling::table_schema(Spelling::DotNet, token, "", &[story.table]))
+        .await
 }
 
 async fn order_row_data(probe: &Probe) -> Outcome {
-    order(probe, Operation::RowData, &Spelling::DotNet.row_data("", &[])).await
+    order(probe, Operation::RowData, &|token| spelling::row_data(Spelling::DotNet, token, "", &[])).await
 }
 
 async fn order_wipe(probe: &Probe) -> Outcome {
-    order(probe, Operation::Wipe, &Spelling::DotNet.wipe("", &probe.table("nothing"))).await
+    order(probe, Operation::Wipe, &|token| spelling::wipe(Spelling::DotNet, token, "", &probe.table("nothing"))).await
 }
 
 async fn order_completed(probe: &Probe) -> Outcome {
-    order(probe, Operation::ReplicationCompleted, &Spelling::DotNet.replication_completed("", &[])).await
+    order(probe, Operation::ReplicationCompleted, &|token| {
+        spelling::replication_completed(Spelling::DotNet, token, "", &[])
+    })
+    .await
 }

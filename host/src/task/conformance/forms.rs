@@ -6,7 +6,7 @@ use super::story::Story;
 use super::{Check, check};
 use crate::protocol::messages::RowOp;
 use crate::protocol::names::{NS_ARRAYS, NS_DATA, NS_MIRRORING, NS_SOAP, NS_XSI, Operation};
-use crate::task::spelling::Spelling;
+use crate::task::spelling::{self, Spelling};
 
 pub(super) const ALL: &[Check] = &[
     check!("forms/dotnet", "section 2", "the message as .NET spells it", dotnet),
@@ -42,12 +42,12 @@ pub(super) const ALL: &[Check] = &[
 ];
 
 async fn dotnet(probe: &Probe) -> Outcome {
-    let body = Spelling::DotNet.envelope(&probe.good()?, &Spelling::DotNet.authenticate("state"));
+    let body = spelling::authenticate(Spelling::DotNet, &probe.good()?, "state");
     probe.expect_body(Want::Success, "Authenticate as .NET spells it", body).await
 }
 
 async fn mono(probe: &Probe) -> Outcome {
-    let body = Spelling::Mono.envelope(&probe.good()?, &Spelling::Mono.authenticate("state"));
+    let body = spelling::authenticate(Spelling::Mono, &probe.good()?, "state");
     probe.expect_body(Want::Success, "Authenticate as Mono spells it", body).await
 }
 

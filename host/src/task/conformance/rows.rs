@@ -5,7 +5,7 @@ use super::probe::Probe;
 use super::story::{Story, table};
 use super::{Check, check};
 use crate::protocol::messages::RowOp::{Delete, Insert, Update};
-use crate::task::spelling::{Batch, Rows, Spelling};
+use crate::task::spelling::{Batch, Rows};
 
 pub(super) const ALL: &[Check] = &[
     check!("rows/lsn-moves", "section 7", "the LSN of a batch is answered by the next TableSchema", moves),
@@ -115,16 +115,19 @@ async fn repeat(probe: &Probe) -> Outcome {
     story.expect_lsn(23).await
 }
 
+/// Row 1 of a table that has nothing but its key.
+fn one_row() -> Rows {
+    let mut rows = Rows::default();
+    rows.push(Insert, vec![Some("[I:1]".into())]);
+    rows
+}
+
 async fn several_tables(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     let other = table(&probe.table("other"), &[("id", "int", false)]);
     let tables = [story.table.clone(), other.clone()];
     story.lsns(&tables).await?;
-    let second = Batch {
-        table: other,
-        rows: Rows::from_texts(Spelling::DotNet, &[(Insert, vec![Some("[I:1]".into())])]),
-        lsn: 6,
-    };
+    let second = Batch { table: other, rows: one_row(), lsn: 6 };
     let batches = [story.batch(0, &[(Insert, &[Some("[I:1]"), None, None])]), second, story.batch(5, &[])];
     let got = story.send(&batches).await;
     if !got.is(Want::Success) {
@@ -205,10 +208,9 @@ async fn without_wipe(probe: &Probe) -> Outcome {
 async fn many(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     story.expect_lsn(-1).await?;
-    let mut rows = Rows::new(Spelling::DotNet);
+    let mut rows = Rows::default();
     for key in 1..=20_000 {
-        let key = format!("[I:{key}]");
-        rows.push(Insert, [Some(key.as_str()), Some("row"), None]);
+        rows.push(Insert, vec![Some(format!("[I:{key}]")), Some("row".into()), None]);
     }
     let batch = Batch { table: story.table.clone(), rows, lsn: 9 };
     let got = story.send(&[batch]).await;

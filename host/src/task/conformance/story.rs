@@ -100,9 +100,9 @@ impl Story {
 
     /// A batch of the story's table.
     pub(super) fn batch(&self, lsn: i64, rows: &[Row<'_>]) -> Batch {
-        let mut made = Rows::new(self.client.spelling());
+        let mut made = Rows::default();
         for (op, cells) in rows {
-            made.push(*op, cells.iter().copied());
+            made.push(*op, cells.iter().map(|cell| cell.map(str::to_owned)).collect());
         }
         Batch { table: self.table.clone(), rows: made, lsn }
     }

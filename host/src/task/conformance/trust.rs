@@ -8,7 +8,7 @@ use super::{Check, check};
 use crate::auth::testing::{TokenAlgorithm, TokenBuilder, TokenIssuer, check_answer, generate_key, random_nonce};
 use crate::protocol::names::Operation;
 use crate::task::client::now;
-use crate::task::spelling::Spelling;
+use crate::task::spelling::{self, Spelling};
 
 /// A check that sends one wrong token with Authenticate and wants a refusal.
 macro_rules! refused {
@@ -155,25 +155,35 @@ async fn empty(probe: &Probe) -> Outcome {
     with_token(probe, Want::NotDone, "Authenticate with an empty token", "").await
 }
 
-async fn call_of_a_stranger(probe: &Probe, operation: Operation, body: &str) -> Outcome {
+async fn call_of_a_stranger(
+    probe: &Probe,
+    operation: Operation,
+    write: &(dyn Fn(&str) -> Vec<u8> + Send + Sync),
+) -> Outcome {
     let token = strangers_token(probe)?;
-    let request = probe.request(operation, Spelling::DotNet.envelope(&token, body));
+    let request = probe.request(operation, write(&token));
     Want::Refused.outcome(format!("{operation} with a stranger's token"), &probe.send(operation, &request).await)
 }
 
 async fn on_table_schema(probe: &Probe) -> Outcome {
     let tables = [table("t", &[("id", "int", false)])];
-    call_of_a_stranger(probe, Operation::TableSchema, &Spelling::DotNet.table_schema("", &tables)).await
+    call_of_a_stranger(probe, Operation::TableSchema, &|token| {
+        spelling::table_schema(Spelling::DotNet, token, "", &tables)
+    })
+    .await
 }
 
 async fn on_row_data(probe: &Probe) -> Outcome {
-    call_of_a_stranger(probe, Operation::RowData, &Spelling::DotNet.row_data("", &[])).await
+    call_of_a_stranger(probe, Operation::RowData, &|token| spelling::row_data(Spelling::DotNet, token, "", &[])).await
 }
 
 async fn on_wipe(probe: &Probe) -> Outcome {
-    call_of_a_stranger(probe, Operation::Wipe, &Spelling::DotNet.wipe("", "t")).await
+    call_of_a_stranger(probe, Operation::Wipe, &|token| spelling::wipe(Spelling::DotNet, token, "", "t")).await
 }
 
 async fn on_completed(probe: &Probe) -> Outcome {
-    call_of_a_stranger(probe, Operation::ReplicationCompleted, &Spelling::DotNet.replication_completed("", &[])).await
+    call_of_a_stranger(probe, Operation::ReplicationCompleted, &|token| {
+        spelling::replication_completed(Spelling::DotNet, token, "", &[])
+    })
+    .await
 }

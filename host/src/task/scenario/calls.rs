@@ -76,19 +76,17 @@ async fn both_spellings(world: &mut World<'_>) -> Result<(), TaskError> {
 }
 
 /// All rows of a table, as batches.
-fn fill_of(source: &Source, table: usize, spelling: Spelling, size: usize) -> Vec<Batch> {
+fn fill_of(source: &Source, table: usize, size: usize) -> Vec<Batch> {
     let table = &source.tables()[table];
     let rows = table.keys().map(|key| (key, RowOp::Insert));
-    Batcher::new(table, rows, spelling, size, source.version()).collect()
+    Batcher::new(table, rows, size, source.version()).collect()
 }
 
 /// What happened to a table since a version, as batches.
-fn changes_of(source: &Source, table: usize, lsn: i64, spelling: Spelling) -> Vec<Batch> {
+fn changes_of(source: &Source, table: usize, lsn: i64) -> Vec<Batch> {
     let table = &source.tables()[table];
     match source.need(table, lsn) {
-        Need::Changes(changes) => {
-            Batcher::new(table, changes.into_iter(), spelling, 1_000_000, source.version()).collect()
-        }
+        Need::Changes(changes) => Batcher::new(table, changes.into_iter(), 1_000_000, source.version()).collect(),
         Need::Nothing | Need::Refill(_) => Vec::new(),
     }
 }
@@ -99,7 +97,7 @@ async fn hung_up(world: &mut World<'_>) -> Result<(), TaskError> {
     let before = world.source.version();
     world.source.work(50);
     world.source.update(at, 1);
-    let batches = changes_of(&world.source, at, before, world.client.spelling());
+    let batches = changes_of(&world.source, at, before);
     let Some((head, body)) = world.client.raw_row_data(&batches).map_or_else(
         |error| {
             world.problems.push(error.to_string());
@@ -132,7 +130,7 @@ async fn overtaken_call(world: &mut World<'_>) -> Result<(), TaskError> {
         world.source.update(at, key);
     }
     // The first call: its head and half its body arrive, then the line is slow.
-    let slow = changes_of(&world.source, at, lsn, world.client.spelling());
+    let slow = changes_of(&world.source, at, lsn);
     let (head, body) = match world.client.raw_row_data(&slow) {
         Ok(parts) => parts,
         Err(error) => {
@@ -188,7 +186,7 @@ async fn side_by_side(world: &mut World<'_>) -> Result<(), TaskError> {
     for at in tables {
         let mut client = world.client.another();
         let name = world.source.tables()[at].name().to_owned();
-        let batches = fill_of(&world.source, at, client.spelling(), 50_000);
+        let batches = fill_of(&world.source, at, 50_000);
         running.spawn(async move {
             client.wipe(&name).await?;
             for batch in batches {
