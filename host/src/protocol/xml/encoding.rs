@@ -81,8 +81,9 @@ impl<R: Read> Read for Utf8Reader<R> {
 /// The way from UTF-16 to UTF-8. What came before a broken unit is given out before the fault.
 struct Utf16 {
     unit: fn([u8; 2]) -> u16,
-    /// Bytes not decoded yet.
-    raw: Vec<u8>,
+    /// Bytes not decoded yet: the first `kept`.
+    raw: Box<[u8]>,
+    kept: usize,
     /// Text not given out yet, from `given` on.
     text: String,
     given: usize,
@@ -98,7 +99,9 @@ const ODD: &str = "The body is UTF-16 and ends in the middle of a character.";
 
 impl Utf16 {
     fn new(unit: fn([u8; 2]) -> u16, first: &[u8]) -> Self {
-        Self { unit, raw: first.to_vec(), text: String::new(), given: 0, high: None, failed: None, ended: false }
+        let mut raw = vec![0; CHUNK].into_boxed_slice();
+        raw[..first.len()].copy_from_slice(first);
+        Self { unit, raw, kept: first.len(), text: String::new(), given: 0, high: None, failed: None, ended: false }
     }
 
     fn read(&mut self, source: &mut impl Read, out: &mut [u8]) -> io::Result<usize> {
@@ -118,14 +121,12 @@ impl Utf16 {
     }
 
     fn fill(&mut self, source: &mut impl Read) -> io::Result<()> {
-        let kept = self.raw.len();
-        self.raw.resize(kept + CHUNK, 0);
-        let read = source.read(&mut self.raw[kept..]);
-        self.raw.truncate(kept + read.as_ref().copied().unwrap_or(0));
-        self.ended = read? == 0;
+        let read = source.read(&mut self.raw[self.kept..])?;
+        self.ended = read == 0;
+        self.kept += read;
         self.text.clear();
         self.given = 0;
-        let whole = self.raw.len() & !1;
+        let whole = self.kept & !1;
         for pair in self.raw[..whole].chunks_exact(2) {
             let unit = (self.unit)([pair[0], pair[1]]);
             match (self.high.take(), unit) {
@@ -143,8 +144,9 @@ impl Utf16 {
                 }
             }
         }
-        self.raw.drain(..whole);
-        if self.ended && (!self.raw.is_empty() || self.high.is_some()) {
+        self.raw.copy_within(whole..self.kept, 0);
+        self.kept -= whole;
+        if self.ended && (self.kept > 0 || self.high.is_some()) {
             self.failed = Some(ODD);
         }
         Ok(())

@@ -23,13 +23,16 @@ pub(super) struct Feed<R> {
     buffer: Box<[u8]>,
     start: usize,
     end: usize,
+    /// As far as the bounds let quick-xml see: at most `end`.
+    visible: usize,
+    /// Bytes taken before those in the buffer.
+    before: u64,
     /// The source has said that there is no more.
     ended: bool,
-    consumed: u64,
-    /// For the event being read: what is left, and of what.
-    event: (usize, Bound),
+    /// For the event being read: where it must have ended, counted from the first byte of all.
+    event: (u64, Bound),
     /// For the message's head, until it is over.
-    head: Option<(usize, Bound)>,
+    head: Option<(u64, Bound)>,
     /// More was asked for than there is.
     starved: bool,
 }
@@ -41,38 +44,55 @@ impl<R: Read> Feed<R> {
             buffer: vec![0; BUFFER].into_boxed_slice(),
             start: 0,
             end: 0,
+            visible: 0,
+            before: 0,
             ended: false,
-            consumed: 0,
-            event: (head.bytes, head),
-            head: Some((head.bytes, head)),
+            event: (head.bytes as u64, head),
+            head: Some((head.bytes as u64, head)),
             starved: false,
         }
     }
 
-    /// The next `n` bytes, fewer only at the end. Small `n` only.
-    pub(super) fn peek(&mut self, n: usize) -> io::Result<&[u8]> {
-        if self.end - self.start < n && !self.ended {
-            self.buffer.copy_within(self.start..self.end, 0);
-            self.end -= self.start;
-            self.start = 0;
-            while self.end < n && !self.ended {
-                self.read_more()?;
+    /// The next three bytes, and how many there are: fewer only at the end, zeros in their place.
+    #[inline]
+    pub(super) fn peek(&mut self) -> io::Result<([u8; 3], usize)> {
+        if let [a, b, c, ..] = self.buffer[self.start..self.end] {
+            return Ok(([a, b, c], 3));
+        }
+        self.peek_further()
+    }
+
+    #[cold]
+    fn peek_further(&mut self) -> io::Result<([u8; 3], usize)> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.before += self.start as u64;
+        self.end -= self.start;
+        self.start = 0;
+        while self.end < 3 && !self.ended {
+            if let Err(error) = self.read_more() {
+                self.see();
+                return Err(error);
             }
         }
-        if self.start == self.end {
-            self.starved = true;
-        }
-        Ok(&self.buffer[self.start..self.end.min(self.start + n)])
+        self.see();
+        let ready = self.end.min(3);
+        self.starved |= ready == 0;
+        let mut next = [0; 3];
+        next[..ready].copy_from_slice(&self.buffer[..ready]);
+        Ok((next, ready))
     }
 
     /// Sets the allowance of the next event: its bound, and `marks` more for what is around it.
-    pub(super) const fn allow(&mut self, bound: Bound, marks: usize) {
-        self.event = (bound.bytes.saturating_add(marks), bound);
+    #[inline]
+    pub(super) fn allow(&mut self, bound: Bound, marks: usize) {
+        self.event = (self.consumed().saturating_add((bound.bytes + marks) as u64), bound);
+        self.see();
     }
 
     /// The message's head is over: its bound counts no more.
-    pub(super) const fn head_is_over(&mut self) {
+    pub(super) fn head_is_over(&mut self) {
         self.head = None;
+        self.see();
     }
 
     /// Whether somebody wanted more than there was.
@@ -81,8 +101,17 @@ impl<R: Read> Feed<R> {
     }
 
     /// Bytes taken so far, counted as UTF-8.
+    #[inline]
     pub(super) const fn consumed(&self) -> u64 {
-        self.consumed
+        self.before + self.start as u64
+    }
+
+    /// Works out how far the bounds let see.
+    #[inline]
+    fn see(&mut self) {
+        let bound = self.head.map_or(self.event.0, |(head, _)| head.min(self.event.0));
+        let visible = usize::try_from(bound.saturating_sub(self.before)).unwrap_or(usize::MAX);
+        self.visible = visible.clamp(self.start, self.end);
     }
 
     fn read_more(&mut self) -> io::Result<()> {
@@ -98,37 +127,44 @@ impl<R: Read> Feed<R> {
             }
         }
     }
+
+    /// Nothing is visible: reads more, unless a bound is why.
+    #[cold]
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start == self.end && !self.ended {
+            self.before += self.start as u64;
+            self.start = 0;
+            self.end = 0;
+            self.visible = 0;
+            self.read_more()?;
+            self.see();
+        }
+        if self.start == self.end {
+            self.starved = true;
+            return Ok(());
+        }
+        let consumed = self.consumed();
+        for (until, bound) in [Some(self.event), self.head].into_iter().flatten() {
+            if consumed >= until {
+                return Err(io::Error::other(Fault::limit(bound.what, bound.bytes as u64, "bytes")));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl<R: Read> BufRead for Feed<R> {
+    #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.start == self.end && !self.ended {
-            self.start = 0;
-            self.end = 0;
-            self.read_more()?;
+        if self.start == self.visible {
+            self.fill()?;
         }
-        let ready = self.end - self.start;
-        if ready == 0 {
-            self.starved = true;
-            return Ok(&[]);
-        }
-        let mut n = ready;
-        for (left, bound) in [Some(self.event), self.head].into_iter().flatten() {
-            if left == 0 {
-                return Err(io::Error::other(Fault::limit(bound.what, bound.bytes as u64, "bytes")));
-            }
-            n = n.min(left);
-        }
-        Ok(&self.buffer[self.start..self.start + n])
+        Ok(&self.buffer[self.start..self.visible])
     }
 
+    #[inline]
     fn consume(&mut self, n: usize) {
         self.start += n;
-        self.consumed += n as u64;
-        self.event.0 = self.event.0.saturating_sub(n);
-        if let Some((left, _)) = &mut self.head {
-            *left = left.saturating_sub(n);
-        }
     }
 }
 
@@ -148,11 +184,19 @@ mod tests {
 
     const HEAD: Bound = Bound { what: "The head", bytes: 8 };
 
+    /// Gets all into the buffer: the first read gives only what the encoding is found by.
+    fn fill(feed: &mut Feed<&[u8]>) {
+        while !feed.ended {
+            feed.read_more().unwrap();
+        }
+        feed.see();
+    }
+
     #[test]
     fn a_byte_beyond_the_head_s_bound_is_an_error_that_names_it() {
         let mut feed = Feed::new(&b"123456789"[..], HEAD);
         feed.allow(Bound { what: "An event", bytes: 100 }, 0);
-        feed.peek(9).unwrap();
+        fill(&mut feed);
         assert_eq!(feed.fill_buf().unwrap(), b"12345678");
         feed.consume(8);
         assert_eq!(feed.fill_buf().unwrap_err().to_string(), "The head exceeds the limit of 8 bytes.");
@@ -164,7 +208,7 @@ mod tests {
     fn a_byte_beyond_an_event_s_allowance_is_an_error_that_names_it() {
         let mut feed = Feed::new(&b"12345678"[..], HEAD);
         feed.allow(Bound { what: "A comment", bytes: 2 }, 1);
-        feed.peek(8).unwrap();
+        fill(&mut feed);
         assert_eq!(feed.fill_buf().unwrap(), b"123");
         feed.consume(3);
         assert_eq!(feed.fill_buf().unwrap_err().to_string(), "A comment exceeds the limit of 2 bytes.");
@@ -175,13 +219,14 @@ mod tests {
 
     #[test]
     fn peeking_takes_nothing_and_is_short_only_at_the_end() {
-        let mut feed = Feed::new(&b"abc"[..], HEAD);
-        assert_eq!(feed.peek(2).unwrap(), b"ab");
+        let mut feed = Feed::new(&b"abcd"[..], HEAD);
+        assert_eq!(feed.peek().unwrap(), (*b"abc", 3));
         feed.consume(2);
-        assert_eq!(feed.peek(9).unwrap(), b"c");
+        assert_eq!(feed.peek().unwrap(), (*b"cd\0", 2));
         assert!(!feed.starved());
-        feed.consume(1);
-        assert_eq!(feed.peek(1).unwrap(), b"");
+        feed.consume(2);
+        assert_eq!(feed.consumed(), 4);
+        assert_eq!(feed.peek().unwrap(), ([0; 3], 0));
         assert!(feed.starved());
     }
 }

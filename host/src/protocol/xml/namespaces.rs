@@ -66,7 +66,10 @@ impl Scope {
 #[derive(Default)]
 pub(super) struct Memory {
     known: Vec<Known>,
+    /// Which one is forgotten next.
     next: usize,
+    /// Which one was asked for last: most tags are like the one before.
+    last: usize,
 }
 
 struct Known {
@@ -82,8 +85,13 @@ impl Memory {
     const MAX_TEXT: usize = 256;
 
     /// What this tag text means in this scope, and the scope inside it.
-    pub(super) fn recall(&self, outer: &Rc<Scope>, text: &str) -> Option<(Tag, &Rc<Scope>)> {
-        let known = self.known.iter().find(|known| *known.text == *text && Rc::ptr_eq(&known.outer, outer))?;
+    #[inline]
+    pub(super) fn recall(&mut self, outer: &Rc<Scope>, text: &str) -> Option<(Tag, &Rc<Scope>)> {
+        let is_it = |known: &Known| Rc::ptr_eq(&known.outer, outer) && *known.text == *text;
+        if !self.known.get(self.last).is_some_and(is_it) {
+            self.last = self.known.iter().position(is_it)?;
+        }
+        let known = &self.known[self.last];
         Some((known.tag, &known.inner))
     }
 

@@ -23,9 +23,6 @@ pub(in crate::protocol) struct XmlReader<'l, R: Read> {
     /// One per open element, and the outermost.
     scopes: Vec<Rc<Scope>>,
     memory: Memory,
-    /// Names of the open elements, one after the other, and where each begins.
-    names: String,
-    name_starts: Vec<usize>,
     /// The element just begun has no content: `<a/>`.
     empty: bool,
     limits: &'l Limits,
@@ -52,6 +49,7 @@ enum Step {
 }
 
 const TEXT: &str = "The text of an element";
+const TEXT_BETWEEN: &str = "Text stands where only elements may stand";
 /// The longest reference is `&#x0010FFFF;` with some zeros in front.
 const REFERENCE: Bound = Bound { what: "A reference", bytes: 64 };
 const CDATA_MARKS: usize = "<![CDATA[]]>".len();
@@ -74,8 +72,6 @@ impl<'l, R: Read> XmlReader<'l, R> {
             event: Vec::new(),
             scopes: vec![Scope::outermost()],
             memory: Memory::default(),
-            names: String::new(),
-            name_starts: Vec::new(),
             empty: false,
             limits,
             scratch: Vec::new(),
@@ -96,14 +92,17 @@ impl<'l, R: Read> XmlReader<'l, R> {
         self.xml.get_ref().starved()
     }
 
-    /// The local name of the innermost open element.
+    /// The local name of the element just begun: right after [`XmlReader::child`] gave it.
     pub(in crate::protocol) fn local_name(&self) -> &str {
         let name = self.name();
         name.split_once(':').map_or(name, |(_, local)| local)
     }
 
+    /// The name in the start tag that quick-xml read last.
     fn name(&self) -> &str {
-        self.name_starts.last().map_or("", |&start| &self.names[start..])
+        let tag = std::str::from_utf8(&self.event).unwrap_or_default();
+        let tag = tag.strip_prefix('<').unwrap_or(tag);
+        tag.split(|c| is_blank(c) || matches!(c, '/' | '>')).next().unwrap_or_default()
     }
 
     fn feed(&mut self) -> &mut Feed<R> {
@@ -112,12 +111,10 @@ impl<'l, R: Read> XmlReader<'l, R> {
 
     /// The document's root element.
     pub(in crate::protocol) fn root(&mut self) -> Result<Tag, Fault> {
-        let begin = self.peek(3)?;
-        if begin.starts_with(b"\xEF\xBB\xBF") {
-            return Err(Fault::client("The body begins with two byte order marks."));
-        }
-        if begin.is_empty() {
-            return Err(Fault::client("The body is empty."));
+        match self.peek()? {
+            (_, 0) => return Err(Fault::client("The body is empty.")),
+            ([0xEF, 0xBB, 0xBF], _) => return Err(Fault::client("The body begins with two byte order marks.")),
+            _ => {}
         }
         loop {
             match self.step(&mut Text::Blank)? {
@@ -185,21 +182,19 @@ impl<'l, R: Read> XmlReader<'l, R> {
 
     /// Reads a nil element to its end: it must hold nothing.
     pub(in crate::protocol) fn nothing_inside(&mut self) -> Result<(), Fault> {
-        match self.child()? {
-            None => Ok(()),
-            Some(_) => {
-                let inner = quoted(self.name());
-                Err(Fault::client(format!("The element {inner} stands inside an element that is nil.")))
-            }
+        if self.child()?.is_none() {
+            return Ok(());
         }
+        let inner = quoted(self.name());
+        Err(Fault::client(format!("The element {inner} stands inside an element that is nil.")))
     }
 
     /// Passes over the open element and all it holds. It must be XML all the same.
     pub(in crate::protocol) fn skip(&mut self) -> Result<(), Fault> {
-        let outside = self.name_starts.len() - 1;
+        let outside = self.scopes.len() - 1;
         let bound = Bound { what: TEXT, bytes: self.limits.value_bytes };
         let mut text = Text::Skipped { bound, pairs: Pairs::default() };
-        while self.name_starts.len() > outside {
+        while self.scopes.len() > outside {
             if self.empty {
                 self.close();
                 continue;
@@ -214,18 +209,17 @@ impl<'l, R: Read> XmlReader<'l, R> {
     /// The root has ended: nothing but white space may follow.
     pub(in crate::protocol) fn end_of_document(&mut self) -> Result<(), Fault> {
         const AFTER: &str = "Something follows after the SOAP envelope; only white space may.";
-        if !matches!(self.peek(1)?.first(), None | Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            return Err(Fault::client(AFTER));
-        }
         loop {
-            if self.peek(1)?.is_empty() {
-                return Ok(());
+            match self.peek()? {
+                (_, 0) => return Ok(()),
+                ([b' ' | b'\t' | b'\n' | b'\r', ..], _) => {}
+                _ => return Err(Fault::client(AFTER)),
             }
-            if self.peek(1)?[0] == b'<' {
-                return Err(Fault::client(AFTER));
+            match self.step(&mut Text::Blank) {
+                Ok(_) => {}
+                Err(fault) if fault.message.starts_with(TEXT_BETWEEN) => return Err(Fault::client(AFTER)),
+                Err(fault) => return Err(fault),
             }
-            self.step(&mut Text::Blank)
-                .map_err(|fault| if fault.message.starts_with("Text stands") { Fault::client(AFTER) } else { fault })?;
         }
     }
 
@@ -242,15 +236,11 @@ impl<'l, R: Read> XmlReader<'l, R> {
             Ok(Event::Start(start)) => {
                 text.interrupt()?;
                 let tag = begin(&mut self.scopes, &mut self.memory, &start, start.name().0, limits)?;
-                self.name_starts.push(self.names.len());
-                self.names.push_str(start.name().0);
                 Ok(Step::Start(tag))
             }
             Ok(Event::Empty(start)) => {
                 text.interrupt()?;
                 let tag = begin(&mut self.scopes, &mut self.memory, &start, start.name().0, limits)?;
-                self.name_starts.push(self.names.len());
-                self.names.push_str(start.name().0);
                 self.empty = true;
                 Ok(Step::Start(tag))
             }
@@ -290,10 +280,10 @@ impl<'l, R: Read> XmlReader<'l, R> {
     /// Looks at what comes next and bounds it, before any of it is gathered.
     fn allow_next(&mut self, text: &Text<'_>) -> Result<(), Fault> {
         let limits = self.limits;
-        let (bound, marks) = match self.peek(3)? {
-            [b'<', b'!', b'-', ..] => (Bound { what: "A comment", bytes: limits.comment_bytes }, 0),
-            [b'<', b'!', b'[', ..] => (text.bound(limits), CDATA_MARKS),
-            [b'<', b'!', _] => return Err(doctype()),
+        let (bound, marks) = match self.peek()?.0 {
+            [b'<', b'!', b'-'] => (Bound { what: "A comment", bytes: limits.comment_bytes }, 0),
+            [b'<', b'!', b'['] => (text.bound(limits), CDATA_MARKS),
+            [b'<', b'!', other] if other != 0 => return Err(doctype()),
             [b'<', ..] => (Bound { what: "A tag", bytes: limits.tag_bytes }, 0),
             [b'&', ..] => (REFERENCE, 0),
             // One byte more, to see that the text ends there.
@@ -303,21 +293,15 @@ impl<'l, R: Read> XmlReader<'l, R> {
         Ok(())
     }
 
-    fn peek(&mut self, n: usize) -> Result<&[u8], Fault> {
-        // Twice, since a borrow that is returned lasts for the error's branch as well.
-        if let Err(error) = self.feed().peek(n) {
-            return Err(io_fault(&error));
-        }
-        self.feed().peek(n).map_err(|error| io_fault(&error))
+    #[inline]
+    fn peek(&mut self) -> Result<([u8; 3], usize), Fault> {
+        self.feed().peek().map_err(|error| io_fault(&error))
     }
 
     /// The innermost open element has ended.
     fn close(&mut self) {
         self.empty = false;
         self.scopes.pop();
-        if let Some(start) = self.name_starts.pop() {
-            self.names.truncate(start);
-        }
     }
 
     fn broken_off(&self) -> Fault {
@@ -433,7 +417,7 @@ fn check(len: usize, bound: Bound) -> Result<(), Fault> {
 }
 
 fn text_between(text: &str) -> Fault {
-    Fault::client(format!("Text stands where only elements may stand: {}.", quoted(text)))
+    Fault::client(format!("{TEXT_BETWEEN}: {}.", quoted(text)))
 }
 
 fn doctype() -> Fault {

@@ -20,9 +20,11 @@ pub(super) const fn is_blank(c: char) -> bool {
 pub(super) fn push_raw(out: &mut Vec<u8>, raw: &str, cdata: bool) -> Result<(), Fault> {
     let bytes = raw.as_bytes();
     // One pass without branches over what is nearly always plain.
-    let odd =
-        bytes.iter().fold(false, |odd, &b| odd | (b < b' ' && b != b'\t' && b != b'\n') | (b == b'>') | (b == 0xEF));
-    if !odd {
+    let odd = bytes.iter().fold(0, |odd, &b| {
+        let control = u8::from(b < b' ') & u8::from(b != b'\t') & u8::from(b != b'\n');
+        odd | control | u8::from(b == b'>') | u8::from(b == 0xEF)
+    });
+    if odd == 0 {
         out.extend_from_slice(bytes);
         return Ok(());
     }

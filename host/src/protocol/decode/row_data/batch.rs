@@ -45,9 +45,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) ->
                     table = table_info::read(xml, &mut allowance)?;
                 }
             }
-            // Of another namespace: passing over it would lose every row.
-            Element::Unknown if xml.local_name() == "Data" => return Err(super::wrong_namespace("Data")),
-            _ => xml.skip()?,
+            _ => super::stranger(xml, tag, PARENT)?,
         }
     }
     let rows = builder.finish().map_err(|error| cannot_keep(&error))?;

@@ -19,6 +19,7 @@ use super::super::fault::Fault;
 use super::super::messages::RowDataBatch;
 use super::super::names::Operation;
 use super::super::raw_batch::SpillSettings;
+use super::super::xml::attributes::Tag;
 use super::super::xml::element::Element;
 use super::super::xml::limits::Limits;
 use super::super::xml::reader::XmlReader;
@@ -89,11 +90,7 @@ fn read<R: Read>(xml: &mut XmlReader<'_, R>, mut delivery: Delivery<'_>) -> Resu
                     batches(xml, &mut delivery)?;
                 }
             }
-            // Of another namespace: passing over it would lose every row.
-            Element::Unknown if xml.local_name() == "DataBatches" => {
-                return Err(wrong_namespace("DataBatches").into());
-            }
-            _ => xml.skip()?,
+            _ => stranger(xml, tag, "RowDataRequest")?,
         }
     }
     delivery.end()?;
@@ -114,7 +111,22 @@ fn batches<R: Read>(xml: &mut XmlReader<'_, R>, delivery: &mut Delivery<'_>) -> 
     Ok(())
 }
 
-/// A list that is where it belongs, but in a namespace that is not the contract's.
-fn wrong_namespace(name: &str) -> Fault {
-    Fault::client(format!("{name} is not in the contract's namespace; its rows would vanish silently."))
+/// An element that nobody asked for here. It is passed over, unless it would take rows with it: one that carries rows
+/// and stands at the wrong place, or has its name in a namespace that is not the contract's.
+fn stranger<R: Read>(xml: &mut XmlReader<'_, R>, tag: Tag, parent: &str) -> Result<(), Fault> {
+    let name = xml.local_name();
+    match tag.element {
+        Element::DataBatches
+        | Element::RowDataBatch
+        | Element::Data
+        | Element::RowData
+        | Element::ColumnValues
+        | Element::Cell => {
+            Err(Fault::client(format!("{name} does not belong into {parent}; its rows would vanish silently.")))
+        }
+        _ if matches!(name, "DataBatches" | "RowDataBatch" | "Data" | "RowData" | "ColumnValues") => {
+            Err(Fault::client(format!("{name} is not in the contract's namespace; its rows would vanish silently.")))
+        }
+        _ => xml.skip(),
+    }
 }

@@ -31,7 +31,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBu
                 }
                 operation = Some(self::operation(xml, builder)?);
             }
-            _ => xml.skip()?,
+            _ => super::stranger(xml, tag, "RowData")?,
         }
     }
     let operation = operation.ok_or_else(|| no_operation(builder, "missing"))?;

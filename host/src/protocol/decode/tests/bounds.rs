@@ -126,7 +126,7 @@ fn values_and_descriptions_are_bounded() {
 #[test]
 fn namespace_declarations_in_scope_are_bounded() {
     let declare = |level: usize| {
-        let declarations: String = (0..50).map(|n| format!(" xmlns:p{level}n{n}='urn:x'")).collect();
+        let declarations = (0..50).fold(String::new(), |text, n| format!("{text} xmlns:p{level}n{n}='urn:x'"));
         format!("<x{declarations}>")
     };
     let nested = |levels: usize| {

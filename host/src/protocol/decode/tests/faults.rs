@@ -18,6 +18,7 @@ fn wipe_envelope(inner: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 fn malformed_xml_of_many_kinds_gets_a_fault_that_says_what_is_wrong() {
     let good = wipe_envelope("");
     assert_eq!(wipe(good.as_bytes(), &Limits::default()), Ok(WipeRequest::default()));
@@ -280,6 +281,16 @@ fn rows_cells_and_batches_never_vanish_silently() {
         "A RowData is nil, which it may not be."
     );
     assert_eq!(cells("<d:string/>"), Err(vanish("ColumnValues", "string", "string")));
+    for (body, name, parent) in [
+        (envelope("<m:RowDataRequest><d:RowDataBatch/></m:RowDataRequest>"), "RowDataBatch", "RowDataRequest"),
+        (batch_envelope("<d:RowData/>"), "RowData", "RowDataBatch"),
+        (batch_envelope("<d:Data><d:RowData><a:string>x</a:string></d:RowData></d:Data>"), "string", "RowData"),
+    ] {
+        assert_eq!(
+            row_data_fault(&body),
+            format!("{name} does not belong into {parent}; its rows would vanish silently.")
+        );
+    }
     assert_eq!(
         row_data_fault(&batch_envelope("<m:Data/>")),
         "Data is not in the contract's namespace; its rows would vanish silently."

@@ -5,13 +5,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::protocol::encode::request::{RowDataWriter, Spelling};
 use crate::protocol::lsn::Lsn;
+use crate::protocol::messages::ColumnInfo;
 
 fn valid(spelling: Spelling) -> Vec<u8> {
     let mut writer = RowDataWriter::begin(Vec::new(), spelling, "token", Some("s")).unwrap();
     let mut batch = writer.batch();
     batch.row(RowOp::Insert, [Some("[I:1]"), Some("blåbær 😀 \r\u{1}"), None, Some("")]).unwrap();
     batch.row(RowOp::Delete, [Some("a & b <c> ]]>")]).unwrap();
-    batch.finish(Lsn(3), &TableSchemaInfo { table_name: "contact".into(), columns: vec![Default::default()] }).unwrap();
+    batch
+        .finish(Lsn(3), &TableSchemaInfo { table_name: "contact".into(), columns: vec![ColumnInfo::default()] })
+        .unwrap();
     writer.finish().unwrap()
 }
 

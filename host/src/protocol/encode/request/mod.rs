@@ -130,7 +130,7 @@ impl Document {
         match state {
             Some(state) => push_element(&mut self.text, "ClientState", state),
             None => {
-                write!(self.text, "<ClientState i:nil=\"true\" xmlns:i=\"{NS_XSI}\"/>").expect("a String takes all")
+                write!(self.text, "<ClientState i:nil=\"true\" xmlns:i=\"{NS_XSI}\"/>").expect("a String takes all");
             }
         }
     }
