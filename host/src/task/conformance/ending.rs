@@ -131,8 +131,10 @@ async fn order_authenticate(probe: &Probe) -> Outcome {
 
 async fn order_table_schema(probe: &Probe) -> Outcome {
     let story = Story::new(probe);
-    order(probe, Operation::TableSchema, &|token| spelling::table_schema(Spelling::DotNet, token, "", &[story.table]))
-        .await
+    order(probe, Operation::TableSchema, &|token| {
+        spelling::table_schema(Spelling::DotNet, token, "", std::slice::from_ref(&story.table))
+    })
+    .await
 }
 
 async fn order_row_data(probe: &Probe) -> Outcome {
