@@ -83,6 +83,8 @@ pub(super) struct CallError {
     /// Whose fault it is shown as, where it is one table's.
     pub(super) table: Option<(TableName, Option<u64>, Option<String>)>,
     pub(super) advice: Option<String>,
+    /// For the log, where `message` holds what a tenant wrote: rows belong to the tenant's mirror, not to our log.
+    log: Option<String>,
     /// The engine's own words, for the log.
     detail: Option<String>,
 }
@@ -104,7 +106,7 @@ pub(super) enum Cause {
 
 impl CallError {
     pub(super) fn request(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: Cause::Request, table: None, advice: None, detail: None }
+        Self { message: message.into(), cause: Cause::Request, table: None, advice: None, log: None, detail: None }
     }
 
     #[must_use]
@@ -125,6 +127,13 @@ impl CallError {
         self
     }
 
+    /// What the log says instead of the message.
+    #[must_use]
+    pub(super) fn log_as(mut self, text: impl Into<String>) -> Self {
+        self.log = Some(text.into());
+        self
+    }
+
     /// Whether the table itself is in trouble: being overtaken or refused is not the table's.
     fn table_error(&self, at: Millis) -> Option<(TableName, TableError)> {
         if matches!(self.cause, Cause::Overtaken | Cause::Refused) {
@@ -141,7 +150,7 @@ impl From<HookFailure> for CallError {
         let advice = (!failure.refused).then(|| {
             format!("mend or remove the plug-in {:?}; the Mirroring Task repeats what failed", failure.plugin)
         });
-        Self { message: failure.message, cause, table: None, advice, detail: None }
+        Self { message: failure.message, cause, table: None, advice, log: None, detail: None }
     }
 }
 
@@ -152,6 +161,7 @@ impl From<Overtaken> for CallError {
             cause: Cause::Overtaken,
             table: None,
             advice: None,
+            log: None,
             detail: None,
         }
     }
@@ -179,7 +189,9 @@ impl From<StoreError> for CallError {
             StoreErrorKind::Internal => Some("report it with the host's log"),
         };
         let mut detail = String::new();
-        let mut source = std::error::Error::source(&error);
+        // A database may quote the row that it refuses.
+        let told = error.kind != StoreErrorKind::Row;
+        let mut source = std::error::Error::source(&error).filter(|_| told);
         while let Some(inner) = source {
             if !detail.is_empty() {
                 detail.push_str(": ");
@@ -192,6 +204,7 @@ impl From<StoreError> for CallError {
             message: error.message,
             table: None,
             advice: advice.map(str::to_owned),
+            log: None,
             detail: (!detail.is_empty()).then_some(detail),
         }
     }
@@ -305,7 +318,7 @@ impl<'m> Call<'m> {
             cause = ?error.cause,
             detail = error.detail.as_deref(),
             "{}",
-            error.message
+            error.log.as_deref().unwrap_or(&error.message)
         );
     }
 

@@ -145,7 +145,13 @@ impl SegmentError {
                     "look at the row at the source; until it is mended, a plug-in can leave out or change such rows"
                         .into()
                 };
-                CallError::request(error.to_string()).at(&def.name, error.row, error.column).advise(advice)
+                let log = match &error.column {
+                    Some(column) => {
+                        format!("row {}, column {column:?}: the cell is no value of its column's type", error.row)
+                    }
+                    None => format!("row {} cannot be read", error.row),
+                };
+                CallError::request(error.to_string()).log_as(log).at(&def.name, error.row, error.column).advise(advice)
             }
             Self::Spill(error) => spill_error(error),
         }

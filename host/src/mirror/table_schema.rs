@@ -22,7 +22,7 @@ use crate::protocol::messages::{TableLsn, TableSchemaInfo};
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::EventLevel;
-use crate::store::{MirrorDb, SchemaHash, StoreErrorKind, TableRecord};
+use crate::store::{MirrorDb, SchemaHash, StoreErrorKind, TableKind, TableRecord};
 
 /// From this many tables changed alike, one event tells of all: a first TableSchema makes 413.
 const TELL_TOGETHER: usize = 10;
@@ -160,6 +160,7 @@ async fn fit(
     if action == Action::Leave {
         return Ok((SchemaChange::Unchanged, lsn));
     }
+    let was_mirrored = record.is_some_and(|record| record.kind != TableKind::Skipped);
 
     let guard = call.lock(&one.table).await?;
     let result = adjust(call, opened, &one.table, &plan, hash, &action, told).await;
@@ -176,6 +177,7 @@ async fn fit(
     };
     drop(guard);
     match result? {
+        SchemaChange::Dropped if !was_mirrored => Ok((SchemaChange::Unchanged, Lsn::REFILL)),
         change @ (SchemaChange::Unchanged | SchemaChange::Altered) => Ok((change, lsn)),
         change @ (SchemaChange::Created | SchemaChange::Recreated | SchemaChange::Dropped) => Ok((change, Lsn::REFILL)),
     }

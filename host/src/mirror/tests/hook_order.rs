@@ -98,3 +98,25 @@ async fn a_refusal_by_a_plugin_stops_the_call_before_anything_is_opened_and_afte
     );
     assert!(kit.store.mirror(&tenant()).is_none());
 }
+
+#[tokio::test]
+async fn a_table_that_a_plugin_skips_is_told_as_dropped_once_and_only_if_it_was_there() {
+    let kit = Kit::new();
+    kit.schema(&[person()]).await.unwrap();
+    kit.hooks.set(|behaviour| behaviour.skip = vec!["person".into(), "contact".into()]);
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        kit.hooks.take();
+        kit.schema(&[person(), contact()]).await.unwrap();
+        told.extend(kit.hooks.take().into_iter().filter(|call| call.starts_with("replicate")));
+    }
+    assert_eq!(
+        told,
+        [
+            "replicate person Dropped",
+            "replicate contact Unchanged",
+            "replicate person Unchanged",
+            "replicate contact Unchanged",
+        ]
+    );
+}

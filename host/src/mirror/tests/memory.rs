@@ -11,14 +11,12 @@ use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::default_value::DefaultValue;
 use crate::protocol::lsn::Lsn;
-use crate::protocol::messages::{ReplicationSummary, RowOp};
+use crate::protocol::messages::RowOp;
 use crate::protocol::raw_batch::RawBatch;
 use crate::protocol::sql_type::Family;
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::protocol::table_name::TableName;
-use crate::store::history::{
-    CallRecord, CycleRecord, EventRecord, History, Millis, OpCounts, TableError, TableHistory,
-};
+use crate::store::history::{CycleRecord, EventRecord, History, Millis, OpCounts, TableError};
 use crate::store::{
     ActualTable, Applied, Connection, FoundMirror, IndexDef, MirrorDb, RowChanges, RowWriter, SchemaHash, Store,
     StoreError, StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
@@ -42,22 +40,22 @@ pub struct Table {
     pub actual: Option<ActualTable>,
     ticket: Ticket,
     fill: Fill,
-    error: Option<TableError>,
-    confirmed_at: Option<Millis>,
-    counts: OpCounts,
+    pub(super) error: Option<TableError>,
+    pub(super) confirmed_at: Option<Millis>,
+    pub(super) counts: OpCounts,
 }
 
 #[derive(Default)]
-struct State {
-    tables: BTreeMap<String, Table>,
-    gone: Vec<String>,
-    last_ticket: i64,
-    cycles: Vec<CycleRecord>,
-    events: Vec<EventRecord>,
+pub(super) struct State {
+    pub(super) tables: BTreeMap<String, Table>,
+    pub(super) gone: Vec<String>,
+    pub(super) last_ticket: i64,
+    pub(super) cycles: Vec<CycleRecord>,
+    pub(super) events: Vec<EventRecord>,
     /// Methods that fail next, once each, and how.
-    faults: Vec<(&'static str, StoreErrorKind)>,
+    pub(super) faults: Vec<(&'static str, StoreErrorKind)>,
     /// Every write, in order, for assertions.
-    log: Vec<String>,
+    pub(super) log: Vec<String>,
 }
 
 pub struct Memory {
@@ -111,7 +109,7 @@ impl Store for MemoryStore {
 }
 
 impl Memory {
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
     pub fn fail_next(&self, method: &'static str, kind: StoreErrorKind) {
@@ -178,7 +176,7 @@ fn new_table(
 }
 
 impl State {
-    fn enter(&mut self, method: &'static str, about: &str) -> Result<(), StoreError> {
+    pub(super) fn enter(&mut self, method: &'static str, about: &str) -> Result<(), StoreError> {
         self.log.push(if about.is_empty() { method.to_owned() } else { format!("{method} {about}") });
         if let Some(at) = self.faults.iter().position(|(name, _)| *name == method) {
             let (_, kind) = self.faults.remove(at);
@@ -471,96 +469,5 @@ impl RowWriter for Writer {
         let lsn = self.draft.record.lsn;
         state.tables.insert(self.def.name.folded().to_owned(), self.draft.clone());
         Ok(lsn)
-    }
-}
-
-#[async_trait]
-impl History for Memory {
-    async fn begin_cycle(&self, ticket: Ticket, at: Millis) -> Result<(), StoreError> {
-        let mut state = self.state();
-        state.enter("begin_cycle", "")?;
-        state.tables.values_mut().for_each(|table| table.counts = OpCounts::default());
-        state.cycles.insert(
-            0,
-            CycleRecord {
-                id: ticket.0,
-                started_at: at,
-                last_call_at: at,
-                completed_at: None,
-                calls: 0,
-                failed_calls: 0,
-                inserts: 0,
-                updates: 0,
-                deletes: 0,
-                reported: None,
-                mismatches: Vec::new(),
-            },
-        );
-        Ok(())
-    }
-    async fn record_call(&self, call: &CallRecord) -> Result<(), StoreError> {
-        let mut state = self.state();
-        state.enter("record_call", call.operation.name())?;
-        if let Some(cycle) = state.cycles.first_mut() {
-            cycle.last_call_at = call.at;
-            cycle.calls += 1;
-            cycle.failed_calls += u64::from(call.failed);
-        }
-        for (table, error) in &call.table_errors {
-            if let Some(table) = state.tables.get_mut(table.folded()) {
-                table.error = Some(error.clone());
-            }
-        }
-        for event in &call.events {
-            state.events.insert(0, event.clone());
-        }
-        Ok(())
-    }
-    async fn record_events(&self, events: &[EventRecord]) -> Result<(), StoreError> {
-        let mut state = self.state();
-        state.enter("record_events", "")?;
-        for event in events {
-            state.events.insert(0, event.clone());
-        }
-        Ok(())
-    }
-    async fn complete_cycle(&self, at: Millis, reported: &[ReplicationSummary]) -> Result<Vec<String>, StoreError> {
-        let mut state = self.state();
-        state.enter("complete_cycle", "")?;
-        if let Some(cycle) = state.cycles.first_mut() {
-            cycle.completed_at = Some(at);
-        }
-        state.tables.values_mut().for_each(|table| table.confirmed_at = Some(at));
-        let mismatch = |one: &ReplicationSummary| {
-            let got = state.tables.get(&crate::protocol::table_name::fold(&one.table_name))?.counts.inserts;
-            let said = u64::try_from(one.inserts).ok()?;
-            (got != said).then(|| format!("{}: {said} inserts reported, {got} received", one.table_name))
-        };
-        Ok(reported.iter().filter_map(mismatch).collect())
-    }
-    async fn cycles(&self, limit: usize) -> Result<Vec<CycleRecord>, StoreError> {
-        Ok(self.state().cycles.iter().take(limit).cloned().collect())
-    }
-    async fn tables(&self) -> Result<Vec<TableHistory>, StoreError> {
-        let state = self.state();
-        let live = state.tables.values().map(|table| TableHistory {
-            table: table.record.table.as_str().to_owned(),
-            rows: table.rows.len() as u64,
-            last_change_at: None,
-            last_confirmed_at: table.confirmed_at,
-            fill_started_at: None,
-            last_error: table.error.clone(),
-            gone_at: None,
-            cycle_inserts: table.counts.inserts,
-            cycle_updates: table.counts.updates,
-            cycle_deletes: table.counts.deletes,
-        });
-        Ok(live.collect())
-    }
-    async fn events(&self, limit: usize) -> Result<Vec<EventRecord>, StoreError> {
-        Ok(self.state().events.iter().take(limit).cloned().collect())
-    }
-    async fn newest_lsn(&self) -> Result<Option<Lsn>, StoreError> {
-        Ok(self.state().tables.values().map(|table| table.record.lsn).max())
     }
 }

@@ -3,7 +3,9 @@
 
 mod hook_order;
 mod kit;
+mod logs;
 mod memory;
+mod memory_history;
 mod order_of_calls;
 mod planning;
 mod recorder;

@@ -140,3 +140,39 @@ async fn every_operations_future_can_be_spawned() {
     drop(assert_sendable(mirror.replication_completed(kit.caller(), Vec::new())));
     assert!(kit.hooks.take().is_empty(), "a future that is never polled does nothing");
 }
+
+#[tokio::test]
+async fn a_table_schema_that_is_overtaken_on_another_host_changes_and_drops_nothing() {
+    let here = Kit::new();
+    here.filled().await;
+    here.db().fail_next("confirm_tables", crate::store::StoreErrorKind::Overtaken);
+    let failure = here.schema(&[contact()]).await.unwrap_err();
+    assert!(failure.message.contains("overtaken"), "{failure}");
+    assert_eq!(shown(&here.db(), "person"), ["1 Ann", "2 Bo"]);
+    assert!(here.db().get("contact").is_none());
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_half_way_leaves_nothing_and_holds_nothing_up() {
+    let kit = Kit::new();
+    kit.filled().await;
+    let (sender, receiver) = mpsc::channel(2);
+    {
+        let mut call = Box::pin(kit.mirror.row_data(kit.caller(), receiver));
+        // Two batches wait; the call is dropped in the middle of the first or between the two, as it comes.
+        sender.send(Ok(batch(person(), 20, &[(I, &["3", "Cy"])]))).await.unwrap();
+        sender.send(Ok(batch(person(), 21, &[(I, &["4", "Di"])]))).await.unwrap();
+        for _ in 0..3 {
+            assert!(futures_util::poll!(&mut call).is_pending());
+            tokio::task::yield_now().await;
+        }
+    }
+    let rows = shown(&kit.db(), "person");
+    let lsn = kit.db().get("person").unwrap().record.lsn.0;
+    let all = ["1 Ann", "2 Bo", "3 Cy", "4 Di"];
+    let whole = [(10, &all[..2]), (20, &all[..3]), (21, &all[..])];
+    let whole = whole.iter().any(|(at, expected)| *at == lsn && *expected == rows);
+    assert!(whole, "rows and LSN belong together: {lsn} {rows:?}");
+    kit.rows(batch(person(), 22, &[(I, &["5", "Ed"])])).await.unwrap();
+    assert_eq!(kit.db().get("person").unwrap().record.lsn.0, 22);
+}

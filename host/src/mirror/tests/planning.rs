@@ -64,18 +64,29 @@ struct Source {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Add { sql_type: usize, nullable: bool, default: Option<u8>, with_values: bool },
+    Add {
+        sql_type: usize,
+        nullable: bool,
+        default: Option<u8>,
+        with_values: bool,
+    },
     Drop(usize),
     Rename(usize),
     Shout(usize),
-    Retype(usize, usize),
+    /// To a type some places away in [`TYPES`], where the next of kin are.
+    Retype(usize, isize),
     Nullable(usize),
     NotNull(usize),
     Default(usize, Option<u8>),
     Swap(usize, usize),
     WidenKey,
-    Write { key: i64, seed: u8 },
-    Delete { key: i64 },
+    Write {
+        key: i64,
+        seed: u8,
+    },
+    Delete {
+        key: i64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -83,13 +94,13 @@ fn step() -> impl Strategy<Value = Step> {
     let at = 0..8usize;
     let default = proptest::option::of(0..3u8);
     prop_oneof![
-        3 => (types.clone(), any::<bool>(), default.clone(), any::<bool>()).prop_map(
+        3 => (types, any::<bool>(), default.clone(), any::<bool>()).prop_map(
             |(sql_type, nullable, default, with_values)| Step::Add { sql_type, nullable, default, with_values }
         ),
         1 => at.clone().prop_map(Step::Drop),
         1 => at.clone().prop_map(Step::Rename),
         1 => at.clone().prop_map(Step::Shout),
-        4 => (at.clone(), types).prop_map(|(at, to)| Step::Retype(at, to)),
+        6 => (at.clone(), -3..=3isize).prop_map(|(at, by)| Step::Retype(at, by)),
         1 => at.clone().prop_map(Step::Nullable),
         1 => at.clone().prop_map(Step::NotNull),
         1 => (at.clone(), default).prop_map(|(at, default)| Step::Default(at, default)),
@@ -107,7 +118,7 @@ fn value(sql_type: SqlType, seed: u8) -> String {
         SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt => number.to_string(),
         SqlType::Decimal { scale: 2, .. } => format!("{number}.25"),
         SqlType::Decimal { .. } => format!("{number}.2500"),
-        SqlType::Real | SqlType::Float => format!("{}", f64::from(number) + 0.5),
+        SqlType::Real | SqlType::Float => format!("{number}.1"),
         SqlType::Char(length) => format!("{:width$}", format!("é{number}"), width = usize::from(length)),
         _ => format!("t{number}"),
     }
@@ -146,6 +157,7 @@ fn converted(text: &str, from: SqlType, to: SqlType) -> Option<String> {
 impl Source {
     fn apply(&mut self, step: &Step) {
         let count = self.columns.len();
+        let pick = |at: usize| at % count.max(1);
         match *step {
             Step::Add { sql_type, nullable, default, with_values } => {
                 self.names += 1;
@@ -161,19 +173,27 @@ impl Source {
                 let name = format!("c{}", self.names);
                 self.columns.push(Col { name, sql_type, nullable, default, touched: true });
             }
-            Step::Drop(at) if at < count => {
+            Step::Drop(at) if count > 0 => {
+                let at = pick(at);
                 self.columns.remove(at);
                 self.rows.values_mut().for_each(|row| {
                     row.remove(at);
                 });
             }
-            Step::Rename(at) if at < count => {
+            Step::Rename(at) if count > 0 => {
+                let at = pick(at);
                 self.names += 1;
                 self.columns[at].name = format!("c{}", self.names);
             }
-            Step::Shout(at) if at < count => self.columns[at].name = self.columns[at].name.to_uppercase(),
-            Step::Retype(at, to) if at < count && !self.columns[at].touched => {
-                let (from, to) = (self.columns[at].sql_type, TYPES[to]);
+            Step::Shout(at) if count > 0 => {
+                let column = &mut self.columns[pick(at)];
+                column.name = column.name.to_uppercase();
+            }
+            Step::Retype(at, by) if count > 0 && !self.columns[pick(at)].touched => {
+                let at = pick(at);
+                let from = self.columns[at].sql_type;
+                let place = TYPES.iter().position(|known| *known == from).expect("all types are from there");
+                let to = TYPES[place.saturating_add_signed(by).min(TYPES.len() - 1)];
                 let cells: Option<Vec<_>> = self
                     .rows
                     .values()
@@ -185,8 +205,9 @@ impl Source {
                     self.columns[at].touched = true;
                 }
             }
-            Step::Nullable(at) if at < count => self.columns[at].nullable = true,
-            Step::NotNull(at) if at < count => {
+            Step::Nullable(at) if count > 0 => self.columns[pick(at)].nullable = true,
+            Step::NotNull(at) if count > 0 => {
+                let at = pick(at);
                 for (key, row) in &mut self.rows {
                     if row[at].is_none() {
                         row[at] = Some(value(self.columns[at].sql_type, 7));
@@ -293,12 +314,20 @@ proptest! {
 
     #[test]
     fn the_mirror_ends_equal_to_the_source_whatever_changed(
+        first in prop::collection::vec((0..TYPES.len(), any::<bool>()), 0..7),
         intervals in prop::collection::vec(prop::collection::vec(step(), 1..8), 2..5)
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let kit = Kit::new();
             let mut source = Source::default();
+            for (sql_type, nullable) in first {
+                source.apply(&Step::Add { sql_type, nullable, default: None, with_values: false });
+            }
+            for key in 0..4 {
+                source.apply(&Step::Write { key, seed: 50 });
+            }
+            source.mirror_into(&kit).await;
             for interval in intervals {
                 for step in &interval {
                     source.apply(step);

@@ -283,3 +283,24 @@ async fn a_table_without_not_null_first_column_has_the_key_that_the_configuratio
     kit.schema(&[odd]).await.unwrap();
     assert_eq!(kit.db().get("odd").unwrap().record.def.unwrap().key, [1]);
 }
+
+#[tokio::test]
+async fn a_real_tenant_of_413_tables_costs_as_many_calls_to_its_database_as_one_table_when_nothing_changed() {
+    let kit = Kit::new();
+    let tables: Vec<_> = (0..413)
+        .map(|number| {
+            let names: Vec<String> = (0..=12).map(|column| format!("column_{column}")).collect();
+            let columns: Vec<_> =
+                names.iter().map(|name| (name.as_str(), "nvarchar(255)", true, "default (N'')")).collect();
+            info(&format!("table_{number}"), &[&[("id", "int", false, "")], &columns[..]].concat())
+        })
+        .collect();
+    kit.schema(&tables).await.unwrap();
+    for table in &tables {
+        kit.rows(batch(table.clone(), 7, &[])).await.unwrap();
+    }
+    kit.db().take_log();
+    let answer = kit.schema(&tables).await.unwrap();
+    assert!(answer.iter().all(|(_, lsn)| *lsn == 7));
+    assert_eq!(kit.db().take_log(), ["ticket", "confirm_tables", "begin_cycle", "tables", "record_call TableSchema"]);
+}
