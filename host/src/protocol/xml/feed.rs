@@ -1,8 +1,5 @@
 //! The buffer quick-xml reads from. Sizes are bounded here, before quick-xml gathers anything: an event gets an
 //! allowance, and a byte beyond it is an error that names the limit. The total is counted.
-//!
-//! [`Feed::peek`] and [`Feed::consume`](io::BufRead::consume) are also the door for a fast path that takes known byte
-//! patterns straight out of the buffer between two events.
 
 use std::io::{self, BufRead, Read};
 
@@ -80,6 +77,12 @@ impl<R: Read> Feed<R> {
         let mut next = [0; 3];
         next[..ready].copy_from_slice(&self.buffer[..ready]);
         Ok((next, ready))
+    }
+
+    /// What has arrived and is not taken yet. A fast path may look at it and
+    /// [`consume`](io::BufRead::consume) of it, between two events.
+    pub(super) fn arrived(&self) -> &[u8] {
+        &self.buffer[self.start..self.end]
     }
 
     /// Sets the allowance of the next event: its bound, and `marks` more for what is around it.

@@ -17,7 +17,7 @@ pub(in crate::protocol) mod element;
 mod encoding;
 mod feed;
 pub(in crate::protocol) mod limits;
-mod namespaces;
+pub(in crate::protocol) mod namespaces;
 pub(in crate::protocol) mod reader;
 mod text;
 pub(in crate::protocol) mod values;

@@ -10,7 +10,7 @@ use super::attributes::Tag;
 use super::element::Namespace;
 
 /// The declarations of one element, and those around it.
-pub(super) struct Scope {
+pub(in crate::protocol) struct Scope {
     outer: Option<Rc<Scope>>,
     /// Prefix (empty: the default namespace) and what it means here.
     declared: Vec<(Box<str>, Namespace)>,

@@ -2,7 +2,7 @@
 //! value, [`XmlReader::skip`] passes over. quick-xml splits the bytes into tags and texts; what those mean, and
 //! everything XML demands beyond matching tags, is decided here. Nothing is read further than asked for.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, Read};
 use std::rc::Rc;
 
 use quick_xml::Reader;
@@ -28,6 +28,8 @@ pub(in crate::protocol) struct XmlReader<'l, R: Read> {
     limits: &'l Limits,
     /// Texts nobody wants.
     scratch: Vec<u8>,
+    /// Bytes that were taken past quick-xml, whose positions lack them.
+    taken_past: u64,
 }
 
 /// What may stand where a text is, and where it goes.
@@ -75,6 +77,7 @@ impl<'l, R: Read> XmlReader<'l, R> {
             empty: false,
             limits,
             scratch: Vec::new(),
+            taken_past: 0,
         }
     }
 
@@ -103,6 +106,38 @@ impl<'l, R: Read> XmlReader<'l, R> {
         let tag = std::str::from_utf8(&self.event).unwrap_or_default();
         let tag = tag.strip_prefix('<').unwrap_or(tag);
         tag.split(|c| is_blank(c) || matches!(c, '/' | '>')).next().unwrap_or_default()
+    }
+
+    /// The start tag that quick-xml read last, angle brackets included: right after [`XmlReader::child`] gave it.
+    pub(in crate::protocol) fn tag_text(&self) -> &[u8] {
+        &self.event
+    }
+
+    /// What prefixes mean where the reader stands: the same pointer means the same.
+    pub(in crate::protocol) fn scope(&self) -> &Rc<Scope> {
+        self.scopes.last().expect("the outermost scope stays")
+    }
+
+    /// The element just begun declares no namespace.
+    pub(in crate::protocol) fn declares_nothing(&self) -> bool {
+        matches!(self.scopes.as_slice(), [.., outer, inner] if Rc::ptr_eq(outer, inner))
+    }
+
+    /// The bytes that have arrived and come next, for a fast path. Only where [`XmlReader::child`] could be called;
+    /// none while the open element is one without content.
+    pub(in crate::protocol) fn arrived(&self) -> &[u8] {
+        if self.empty { &[] } else { self.xml.get_ref().arrived() }
+    }
+
+    /// Takes so many of [`XmlReader::arrived`]: whole elements, or what stands between them would be torn.
+    pub(in crate::protocol) fn take(&mut self, bytes: usize) {
+        self.taken_past += bytes as u64;
+        self.feed().consume(bytes);
+    }
+
+    /// Where quick-xml found its last error.
+    fn error_position(&self) -> u64 {
+        self.xml.error_position() + self.taken_past
     }
 
     fn feed(&mut self) -> &mut Feed<R> {
@@ -317,13 +352,11 @@ impl<'l, R: Read> XmlReader<'l, R> {
             _ if self.starved() => self.broken_off(),
             Error::Encoding(_) => Fault::client(format!(
                 "The body is not valid UTF-8 near byte {}; send UTF-8, or UTF-16 with a byte order mark.",
-                self.xml.error_position()
+                self.error_position()
             )),
-            error => Fault::client(format!(
-                "The body is not XML near byte {}: {}.",
-                self.xml.error_position(),
-                describe(error)
-            )),
+            error => {
+                Fault::client(format!("The body is not XML near byte {}: {}.", self.error_position(), describe(error)))
+            }
         }
     }
 }

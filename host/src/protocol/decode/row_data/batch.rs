@@ -11,6 +11,7 @@ use super::super::super::xml::reader::XmlReader;
 use super::super::super::xml::values;
 use super::super::once::{Once, nil, unknown_item};
 use super::super::table_info::{self, Allowance};
+use super::plain_cells::KnownCells;
 use super::row;
 
 pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) -> Result<RowDataBatch, Fault> {
@@ -53,6 +54,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) ->
 }
 
 fn rows<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBuilder) -> Result<(), Fault> {
+    let mut known = KnownCells::default();
     while let Some(tag) = xml.child()? {
         if tag.element != Element::RowData {
             return Err(unknown_item(xml.local_name(), "Data", "RowData"));
@@ -60,7 +62,7 @@ fn rows<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBuilder) -> R
         if tag.nil {
             return Err(nil("A RowData"));
         }
-        row::read(xml, builder)?;
+        row::read(xml, &mut known, builder)?;
     }
     Ok(())
 }

@@ -10,8 +10,13 @@ use super::super::super::xml::reader::XmlReader;
 use super::super::once::Once;
 use super::batch::cannot_keep;
 use super::cells;
+use super::plain_cells::KnownCells;
 
-pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBuilder) -> Result<(), Fault> {
+pub(super) fn read<R: Read>(
+    xml: &mut XmlReader<'_, R>,
+    known: &mut KnownCells,
+    builder: &mut RawBatchBuilder,
+) -> Result<(), Fault> {
     let mut operation = None;
     let mut once = Once::default();
     while let Some(tag) = xml.child()? {
@@ -21,7 +26,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBu
                 if tag.nil {
                     xml.nothing_inside()?;
                 } else {
-                    cells::read(xml, builder)?;
+                    cells::read(xml, known, builder)?;
                 }
             }
             Element::RowOperation => {

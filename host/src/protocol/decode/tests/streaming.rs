@@ -105,3 +105,50 @@ fn rows_that_cannot_be_kept_are_our_fault_and_say_nothing_of_our_disk() {
     assert!(!fault.message.contains("nowhere"), "{fault}");
     assert!(fault.log.is_some());
 }
+
+#[test]
+fn cells_that_have_arrived_and_cells_that_drip_in_are_the_same_and_so_are_their_faults() {
+    let row = |cells: &str| {
+        format!("<d:RowData><d:ColumnValues>{cells}</d:ColumnValues><d:Operation>I</d:Operation></d:RowData>")
+    };
+    let plain = "<a:string>[I:1]</a:string><a:string/><a:string i:nil='true'/><a:string>blåbær ]] \t\n</a:string>";
+    let odd = "<a:string>a&#xD;</a:string><a:string></a:string><a:string>a\r\n</a:string><a:string>a<!-- --></a:string>\
+               <a:string> > </a:string><a:string>\u{fffd}ｆ</a:string> <a:string i:nil='true'> </a:string>";
+    let strangers = format!("<q:string xmlns:q='{NS_ARRAYS}'>q</q:string><a:string xmlns:a='{NS_ARRAYS}'>a</a:string>");
+    let endings = [
+        String::new(),
+        "<a:string>]]></a:string>".into(),
+        "<a:string>\u{1}</a:string>".into(),
+        "<a:string>\u{fffe}</a:string>".into(),
+        "<a:string>a</b>".into(),
+        "<a:string>a & b</a:string>".into(),
+        "<a:strings>a</a:strings>".into(),
+        "<a:string>a<b/></a:string>".into(),
+        "text".into(),
+        "<a:string xmlns:a='urn:other'>a</a:string>".into(),
+    ];
+    for ending in endings {
+        let cells = [plain, odd, plain, &strangers, plain, &ending].concat();
+        let body = batch_envelope(&format!("<d:Data>{}{}</d:Data>", row(plain).repeat(3), row(&cells)));
+        let whole = row_data_of(body.as_bytes());
+        assert_eq!(whole.is_ok(), ending.is_empty(), "{ending}");
+        for size in [1, 7, 64] {
+            assert_eq!(row_data_of(Pieces::new(body.as_bytes(), vec![size])), whole, "{ending} in pieces of {size}");
+        }
+    }
+}
+
+#[test]
+fn a_prefix_that_means_something_else_in_the_next_row_is_not_taken_for_a_cell() {
+    let row = |namespace: &str| {
+        format!(
+            "<d:RowData><d:ColumnValues xmlns:q='{namespace}'><q:string>1</q:string><q:string>2</q:string>\
+             </d:ColumnValues><d:Operation>I</d:Operation></d:RowData>"
+        )
+    };
+    let body = batch_envelope(&format!("<d:Data>{}{}</d:Data>", row(NS_ARRAYS).repeat(2), row(NS_DATA)));
+    assert_eq!(
+        row_data_fault(&body),
+        "ColumnValues holds an element \"string\" that is not a string of the contract's namespace; it would vanish silently."
+    );
+}
