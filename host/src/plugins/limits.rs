@@ -265,6 +265,14 @@ mod tests {
         .iter()
         .map(|tripped| tripped.sentence("x.toml"))
         .collect();
-        insta::assert_snapshot!(sentences.join("\n"), @"");
+        insta::assert_snapshot!(sentences.join("\n"), @r#"
+        it asked for 300 MiB of memory, more than its limit of 256 MiB; raise `memory` under [limits] in x.toml if it needs that much
+        it asked for 11 table elements, more than its limit of 10; raise `table_elements` under [limits] in x.toml if it needs that many
+        it took longer than its limit of 10 s; raise `time` under [limits] in x.toml if it needs longer
+        all its hooks of this call together took longer than its limit of 120 s; raise `call_time` under [limits] in x.toml if it needs longer
+        it handed over more than its limit of 64 MiB at once; raise `output` under [limits] in x.toml if it needs that much
+        it used up its stack of 1 MiB, which is the same for every plug-in: a recursion without an end?
+        all 64 instances it may have at once were busy for 10 s; raise `instances` under [limits] in x.toml, or look at what keeps them busy
+        "#);
     }
 }
