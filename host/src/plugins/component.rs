@@ -66,7 +66,7 @@ pub struct Plugin {
 impl Plugin {
     /// Goes through all steps. Takes as long as compiling takes: seconds for a large component.
     #[must_use]
-    pub fn load(found: &Found, engine: &Engine, linker: &Linker<State>) -> Self {
+    pub fn load(found: &Found, engine: &Engine, offered: &Linker<State>) -> Self {
         let file = format!("{}.wasm", found.name);
         let broken = |step, reason: String| Broken { step, reason: format!("{file}: {reason}") };
 
@@ -85,7 +85,7 @@ impl Plugin {
                 .and_then(|()| check::imports(&component, engine))
                 .map_err(|reason| broken(Step::Check, reason))?;
             let hooks = sidecar.hooks.as_ref().unwrap_or(&exports.hooks);
-            let linked = linker
+            let linked = offered
                 .instantiate_pre(&component)
                 .and_then(|pre| Linked::new(pre, hooks, &sidecar.config))
                 .map_err(|error| broken(Step::Link, unfit(&error)))?;

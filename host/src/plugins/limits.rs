@@ -69,7 +69,7 @@ impl Default for Limits {
             memory: 256 << 20,
             table_elements: 100_000,
             time: Duration::from_secs(10),
-            call_time: Duration::from_secs(120),
+            call_time: Duration::from_mins(2),
             output: 64 << 20,
             log_lines: 1_000,
             log_bytes: 256 << 10,
@@ -201,7 +201,7 @@ impl ResourceLimiter for Meter {
 #[must_use]
 pub fn size(bytes: usize) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
-        if bytes >= unit && bytes % unit == 0 {
+        if bytes >= unit && bytes.is_multiple_of(unit) {
             return format!("{} {name}", bytes / unit);
         }
     }
@@ -257,7 +257,7 @@ mod tests {
             Tripped::Memory { limit: 256 << 20, asked: 300 << 20 },
             Tripped::TableElements { limit: 10, asked: 11 },
             Tripped::Time { limit: Duration::from_secs(10) },
-            Tripped::CallTime { limit: Duration::from_secs(120) },
+            Tripped::CallTime { limit: Duration::from_mins(2) },
             Tripped::Output { limit: 64 << 20 },
             Tripped::Stack,
             Tripped::Instances { limit: 64, waited: Duration::from_secs(10) },

@@ -213,7 +213,7 @@ mod tests {
                 memory: 64 << 20,
                 table_elements: 7,
                 time: Duration::from_millis(250),
-                call_time: Duration::from_secs(120),
+                call_time: Duration::from_mins(2),
                 output: 1024,
                 log_lines: 3,
                 log_bytes: 1024,

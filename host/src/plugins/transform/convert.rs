@@ -294,7 +294,7 @@ fn decimal(text: &str, sql_type: SqlType) -> Result<i128, String> {
 
 /// `6F9619FF-8B86-D011-B42D-00C04FC964FF`, as SQL Server shows it.
 fn guid_text(bytes: [u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex = format!("{:032X}", u128::from_be_bytes(bytes));
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
