@@ -6,12 +6,14 @@ use plugins::{Lines, begin, folder, host, info, people, person};
 use speil::config::PluginsConfig;
 use speil::plugins::hooks::{CallOutcome, Committed, SchemaChange};
 use speil::plugins::{CallHooks, HookSource, PluginHost};
+use speil::protocol::context_id::ContextId;
 use speil::protocol::lsn::Lsn;
 use speil::protocol::messages::{ReplicationSummary, RowOp};
 use speil::protocol::names::Operation;
 use speil::protocol::table_name::TableName;
-use speil::store::Applied;
 use speil::store::history::{EventLevel, EventRecord};
+use speil::store::sqlite::{SqliteSettings, SqliteStore};
+use speil::store::{Applied, SchemaHash, Store, Turn};
 use speil_test_guests::{RECORDER, TRANSFORMER};
 
 fn table() -> TableName {
@@ -163,4 +165,36 @@ async fn the_list_says_what_each_plug_in_is_and_has_done() {
     let counts: Vec<_> = list[0].counts.iter().map(|count| (count.function, count.calls, count.failures)).collect();
     assert_eq!(counts, [("wiped", 1, 0)]);
     assert!(list[0].counts[0].nanos > 0 && list[1].counts.is_empty());
+}
+
+#[tokio::test]
+async fn indexes_are_made_on_the_calling_tenant_s_mirror_and_on_no_other() {
+    let directory = folder(&[]);
+    let store = SqliteStore::open(SqliteSettings::new(directory.path())).unwrap();
+    let mut mirrors = Vec::new();
+    for tenant in ["Cust1", "Cust2"] {
+        let mirror = store.open(&ContextId::new(tenant).unwrap(), None).await.unwrap();
+        let turn = Turn { table: table(), ticket: mirror.ticket().await.unwrap() };
+        mirror.create_table(&turn, &person(), SchemaHash([7; 32])).await.unwrap();
+        mirrors.push(mirror);
+    }
+    let host = host(&[("recorder.wasm", RECORDER), ("recorder.toml", b"[config]\nensure = \"person\"")]);
+    let lines = Lines::listen();
+    let mut call = begin(&host, Operation::TableSchema);
+    // An instance that was made before the mirror was open gets it too.
+    call.before_operation().await.unwrap();
+    call.attach(mirrors[0].clone());
+    for change in [SchemaChange::Created, SchemaChange::Unchanged] {
+        call.before_replicate_table(&table(), change).await;
+    }
+    assert!(call.take_events().is_empty());
+    let told: Vec<String> = lines.take().into_iter().filter(|line| line.contains("] indexes ")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    INFO recorder 3 [Cust1 app "state" r1] indexes changed=true dropped=false [Index { name: "recorded", columns: [IndexColumn { name: "name", descending: true }], unique: false }]
+    INFO recorder 5 [Cust1 app "state" r1] indexes changed=false dropped=false [Index { name: "recorded", columns: [IndexColumn { name: "name", descending: true }], unique: false }]
+    "#);
+    let made = mirrors[0].indexes(&table()).await.unwrap();
+    assert_eq!(made.iter().map(|index| index.name.as_str()).collect::<Vec<_>>(), ["recorded"]);
+    assert!(made[0].columns[0].descending);
+    assert!(mirrors[1].indexes(&table()).await.unwrap().is_empty());
 }
