@@ -28,8 +28,8 @@ pub(super) struct Kept(Mutex<Option<(Instant, Arc<Overview>)>>);
 
 /// `/metrics`
 pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
-    if let Err(answer) = admit(&shared, &request) {
-        return answer;
+    if let Some(refusal) = turn_away(&shared, &request) {
+        return refusal;
     }
     let tenants = match look(&shared).await {
         Ok(overview) => states(&overview),
@@ -55,8 +55,8 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
 
 /// `/status`: the [`Overview`] as JSON.
 pub(super) async fn status(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
-    if let Err(answer) = admit(&shared, &request) {
-        return answer;
+    if let Some(refusal) = turn_away(&shared, &request) {
+        return refusal;
     }
     let page = match look(&shared).await {
         Ok(overview) => serde_json::to_vec_pretty(&*overview).map_err(|error| error.to_string()),
@@ -102,25 +102,25 @@ fn states(overview: &Overview) -> Vec<(String, i64)> {
     counts.into_iter().collect()
 }
 
-/// Lets an administrator in; else the answer.
-fn admit(shared: &Shared, request: &Request) -> Result<(), Response<Body>> {
+/// What is answered to anyone but an administrator.
+fn turn_away(shared: &Shared, request: &Request) -> Option<Response<Body>> {
     let headers = request.headers();
     if let Some(token) = &shared.config.admin_token {
         if bearer(headers).is_some_and(|offered| equal(offered.as_bytes(), token.expose().as_bytes())) {
-            return Ok(());
+            return None;
         }
         let mut answer = text(
             StatusCode::UNAUTHORIZED,
             "This is for administrators: send `Authorization: Bearer` with the [server] admin_token.\n",
         );
         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        return Err(answer);
+        return Some(answer);
     }
     let peer = request.extensions().get::<Peer>().map(|peer| peer.address.ip());
     if peer.is_some_and(|peer| is_local(peer, headers)) {
-        return Ok(());
+        return None;
     }
-    Err(text(
+    Some(text(
         StatusCode::FORBIDDEN,
         "This is for administrators on the host itself. To read it from elsewhere, set [server] admin_token and send \
          it as `Authorization: Bearer`.\n",

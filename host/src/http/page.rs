@@ -31,7 +31,6 @@ pub(super) fn get(public_url: Option<&str>, tls: bool, headers: &HeaderMap, path
     let query = uri.query().unwrap_or_default();
     let (name, value) = query.split_once('=').unwrap_or((query, ""));
     match name.to_ascii_lowercase().as_str() {
-        "" => html(&service_page(&url)),
         "wsdl" if value.is_empty() => xml(wsdl::wsdl(&url)),
         "singlewsdl" => xml(wsdl::single_wsdl(&url)),
         "xsd" => wsdl::xsd(&url, &value.to_ascii_lowercase()).map_or_else(|| unknown(query), xml),

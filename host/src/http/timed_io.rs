@@ -13,12 +13,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// What a connection is doing, with a generation, so that two rests are two and each has its own deadline.
+/// What a connection is doing.
 #[derive(Debug)]
-pub(super) struct Phase(AtomicU64);
+pub(super) struct Phase {
+    /// With a generation above it, so that two rests are two and each has its own deadline.
+    now: AtomicU64,
+    /// Who waits to read while a request is served: woken when that is over, since hyper does not read again by itself
+    /// and no deadline would be set.
+    reader: AtomicWaker,
+}
 
 /// Nothing is under way on a connection that has already served a request.
 const IDLE: u64 = 0;
@@ -31,7 +38,7 @@ const MASK: u64 = 3;
 impl Phase {
     /// A new connection: its first head must come within the header time.
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(AtomicU64::new(HEAD)))
+        Arc::new(Self { now: AtomicU64::new(HEAD), reader: AtomicWaker::new() })
     }
 
     /// A request's head has been read.
@@ -42,16 +49,17 @@ impl Phase {
     /// The answer has been handed over.
     pub(super) fn idle(&self) {
         self.set(IDLE);
+        self.reader.wake();
     }
 
     fn set(&self, phase: u64) {
         // One connection is driven by one task, so there is nothing to race with.
-        let next = (self.0.load(Ordering::Relaxed) | MASK).wrapping_add(1) | phase;
-        self.0.store(next, Ordering::Relaxed);
+        let next = (self.now.load(Ordering::Relaxed) | MASK).wrapping_add(1) | phase;
+        self.now.store(next, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.now.load(Ordering::Relaxed)
     }
 }
 
@@ -150,6 +158,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
             }
             _ => {
                 this.read.disarm();
+                this.phase.reader.register(cx.waker());
                 Poll::Pending
             }
         }
@@ -259,6 +268,17 @@ mod tests {
         let (_far, mut io, phase) = pair();
         phase.busy();
         assert!(tokio::time::timeout(IDLE * 2, io.read_u8()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_read_begun_while_a_call_was_at_work_is_timed_once_that_is_over() {
+        let (_far, mut io, phase) = pair();
+        phase.busy();
+        let reading = tokio::spawn(async move { io.read_u8().await });
+        tokio::task::yield_now().await;
+        phase.idle();
+        let error = tokio::time::timeout(IDLE * 20, reading).await.expect("timed").expect("no panic");
+        assert_eq!(error.expect_err("nothing comes").kind(), io::ErrorKind::TimedOut);
     }
 
     #[tokio::test]

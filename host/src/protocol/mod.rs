@@ -41,6 +41,6 @@ pub mod sql_type;
 pub mod table_def;
 pub mod table_name;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 pub mod wsdl;
 mod xml;
