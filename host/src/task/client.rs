@@ -360,3 +360,6 @@ pub fn now() -> i64 {
         .and_then(|passed| i64::try_from(passed.as_secs()).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;
