@@ -175,7 +175,7 @@ async fn overtaken(world: &mut World<'_>, rows: i64) -> Result<(), TaskError> {
     world.cycle().await;
     // Now the rest of the first call comes. Whatever it answers, it must change nothing.
     if connection.send(&body[half..]).await.is_ok() {
-        let answered = connection.receive(std::time::Duration::from_secs(60)).await;
+        let answered = connection.receive(std::time::Duration::from_mins(1)).await;
         if let Ok(response) = answered {
             let status = response.status;
             world.check(status == 200 || status == 500, format!("an overtaken call was answered by HTTP {status}"));
