@@ -1,6 +1,7 @@
 //! The command line: one file per verb. A verb answers with an exit code or with a sentence that says what went wrong.
 
 mod check;
+mod demo;
 mod keygen;
 pub mod output;
 pub mod reference;
@@ -8,6 +9,7 @@ mod resync;
 mod serve;
 mod status;
 mod target;
+mod task;
 mod wipe;
 
 use std::path::PathBuf;
@@ -37,7 +39,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once per process")]
 enum Verb {
+    /// Mirror a simulated tenant end to end, with nothing configured, and show what happened.
+    Demo(demo::DemoArgs),
     /// Be the mirroring endpoint: listen, check, mirror, until told to stop.
     Serve(serve::ServeArgs),
     /// Look at keys, certificates, store and plug-ins: what would fail, before it does.
@@ -50,6 +55,8 @@ enum Verb {
     Wipe(wipe::WipeArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
+    /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
+    Task(task::TaskArgs),
 }
 
 /// Which configuration.
@@ -72,12 +79,14 @@ pub fn main() -> ExitCode {
     // clap answers --help and --version itself, with exit code 0, and what it does not understand with 2.
     let cli = Cli::parse();
     let done = match cli.verb {
+        Verb::Demo(args) => demo::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Status(args) => status::run(&args),
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
+        Verb::Task(args) => task::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }

@@ -132,6 +132,7 @@ fn widths(rng: &mut ChaCha8Rng, tables: usize) -> Vec<usize> {
 fn types(rng: &mut ChaCha8Rng, columns: usize) -> Vec<SqlType> {
     const REAL_REST: usize = REAL_COLUMNS - REAL_TABLES;
     const LONG: [u16; 36] = [4_000; 36];
+    const LENGTHS: [u16; 17] = [255, 255, 254, 239, 219, 128, 119, 99, 100, 64, 50, 49, 40, 30, 20, 10, 1];
     let mut real: Vec<SqlType> = Vec::with_capacity(REAL_REST);
     let mut put = |sql_type, times| real.extend(std::iter::repeat_n(sql_type, times));
     put(SqlType::Int, 2_420 - REAL_TABLES);
@@ -145,7 +146,6 @@ fn types(rng: &mut ChaCha8Rng, columns: usize) -> Vec<SqlType> {
     for n in [2_046, 2_047, 3_072, 3_999, 3_999, 2_046, 2_047, 3_072] {
         real.push(SqlType::NVarChar(Length::Limited(n)));
     }
-    const LENGTHS: [u16; 17] = [255, 255, 254, 239, 219, 128, 119, 99, 100, 64, 50, 49, 40, 30, 20, 10, 1];
     while real.len() < REAL_REST {
         real.push(SqlType::NVarChar(Length::Limited(LENGTHS[real.len() % LENGTHS.len()])));
     }
@@ -184,9 +184,8 @@ fn give_default(rng: &mut ChaCha8Rng, column: &mut ColumnShape) {
 
 /// How many rows each table has: few tables hold most of them, one in eight is empty, the sum is exact.
 fn row_counts(rng: &mut ChaCha8Rng, tables: usize, total: u64) -> Vec<u64> {
-    let mut weights: Vec<u64> = (0..tables as u64)
-        .map(|rank| if tables > 8 && rank % 8 == 7 { 0 } else { 1_000_000 / (rank + 2) })
-        .collect();
+    let mut weights: Vec<u64> =
+        (0..tables as u64).map(|rank| if tables > 8 && rank % 8 == 7 { 0 } else { 1_000_000 / (rank + 2) }).collect();
     weights.shuffle(rng);
     let sum: u64 = weights.iter().sum();
     let mut counts: Vec<u64> = weights

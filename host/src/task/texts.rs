@@ -4,22 +4,130 @@ use super::dice::Dice;
 
 /// Short texts of many scripts.
 const WORDS: &[&str] = &[
-    "møte", "avtale", "årsrapport", "kjøp", "Ærø", "Ødegård", "blåbær", "kontrakt", "oppfølging", "tilbud", "faktura",
-    "meeting", "quarterly", "follow-up", "invoice", "proposal", "renewal", "customer", "O'Brien", "Smith & Sons",
-    "größe", "Straße", "Überprüfung", "façade", "crème brûlée", "Peña", "niño", "São Paulo", "łódź", "žluťoučký",
-    "Привет", "договор", "счёт", "Москва", "Київ", "Αθήνα", "συμφωνία", "会議", "東京", "契約書", "合同", "北京", "회의",
-    "서울", "계약", "مرحبا", "عقد", "القاهرة", "שלום", "חוזה", "สวัสดี", "สัญญา", "नमस्ते", "अनुबंध", "Việt Nam",
-    "ﬁnance", "naïve", "e\u{301}te\u{301}", "n\u{303}", "İstanbul", "ıspanak", "ß", "👍", "🎉", "👩‍👩‍👧‍👦", "🇳🇴", "𝒳", "𠮷野家", "€", "™",
+    "møte",
+    "avtale",
+    "årsrapport",
+    "kjøp",
+    "Ærø",
+    "Ødegård",
+    "blåbær",
+    "kontrakt",
+    "oppfølging",
+    "tilbud",
+    "faktura",
+    "meeting",
+    "quarterly",
+    "follow-up",
+    "invoice",
+    "proposal",
+    "renewal",
+    "customer",
+    "O'Brien",
+    "Smith & Sons",
+    "größe",
+    "Straße",
+    "Überprüfung",
+    "façade",
+    "crème brûlée",
+    "Peña",
+    "niño",
+    "São Paulo",
+    "łódź",
+    "žluťoučký",
+    "Привет",
+    "договор",
+    "счёт",
+    "Москва",
+    "Київ",
+    "Αθήνα",
+    "συμφωνία",
+    "会議",
+    "東京",
+    "契約書",
+    "合同",
+    "北京",
+    "회의",
+    "서울",
+    "계약",
+    "مرحبا",
+    "عقد",
+    "القاهرة",
+    "שלום",
+    "חוזה",
+    "สวัสดี",
+    "สัญญา",
+    "नमस्ते",
+    "अनुबंध",
+    "Việt Nam",
+    "ﬁnance",
+    "naïve",
+    "e\u{301}te\u{301}",
+    "n\u{303}",
+    "İstanbul",
+    "ıspanak",
+    "ß",
+    "👍",
+    "🎉",
+    "👩‍👩‍👧‍👦",
+    "🇳🇴",
+    "𝒳",
+    "𠮷野家",
+    "€",
+    "™",
 ];
 
 /// Texts that break what is written carelessly. Every one is legal in an `nvarchar` column.
 pub const AWKWARD: &[&str] = &[
-    "", " ", "   ", "  leading", "trailing  ", "\ttab\t", "\n", "\r", "\r\n", "line one\r\nline two\r\n", "old\rmac",
-    "[I:5] not a number", "[I:5]", "[DT:05/18/2020 10:40:43.0000000]", "[B:AAAA]", "[S:", "[]", "NULL", "null",
-    "\u{1}", "vertical\u{b}tab", "form\u{c}feed", "nul\u{0}inside", "\u{1b}[31mred", "\u{fffe}", "\u{ffff}end", "\u{7f}",
-    "\u{85}next line", "\u{2028}separator", "\u{feff}bom", "]]>", "<b>&amp;</b>", "<![CDATA[x]]>", "<!-- -->", "&#x0;",
-    "\"double\" 'single'", "it's; DROP TABLE contact;--", "`tick` [bracket]", "%s %d {0} ${x}", "C:\\path\\file", "a\u{a0}b",
-    "e\u{301}", "é", "ZWJ\u{200d}", "\u{202e}rtl", "1760-01-01 00:00:00", "0", "-1", "1e3", "true",
+    "",
+    " ",
+    "   ",
+    "  leading",
+    "trailing  ",
+    "\ttab\t",
+    "\n",
+    "\r",
+    "\r\n",
+    "line one\r\nline two\r\n",
+    "old\rmac",
+    "[I:5] not a number",
+    "[I:5]",
+    "[DT:05/18/2020 10:40:43.0000000]",
+    "[B:AAAA]",
+    "[S:",
+    "[]",
+    "NULL",
+    "null",
+    "\u{1}",
+    "vertical\u{b}tab",
+    "form\u{c}feed",
+    "nul\u{0}inside",
+    "\u{1b}[31mred",
+    "\u{fffe}",
+    "\u{ffff}end",
+    "\u{7f}",
+    "\u{85}next line",
+    "\u{2028}separator",
+    "\u{feff}bom",
+    "]]>",
+    "<b>&amp;</b>",
+    "<![CDATA[x]]>",
+    "<!-- -->",
+    "&#x0;",
+    "\"double\" 'single'",
+    "it's; DROP TABLE contact;--",
+    "`tick` [bracket]",
+    "%s %d {0} ${x}",
+    "C:\\path\\file",
+    "a\u{a0}b",
+    "e\u{301}",
+    "é",
+    "ZWJ\u{200d}",
+    "\u{202e}rtl",
+    "1760-01-01 00:00:00",
+    "0",
+    "-1",
+    "1e3",
+    "true",
 ];
 
 /// A text of at most `units` UTF-16 code units, usually far shorter.
@@ -41,7 +149,7 @@ pub fn text(dice: &mut Dice, units: usize) -> String {
         text.push_str(dice.pick(WORDS));
         words -= 1;
     }
-    if units <= 4_000 && units >= 1_000 && dice.once_in(300) {
+    if (1_000..=4_000).contains(&units) && dice.once_in(300) {
         // Exactly full: off-by-one errors live here.
         while text.len() < units * 4 {
             text.push_str("fylt ");
@@ -53,8 +161,9 @@ pub fn text(dice: &mut Dice, units: usize) -> String {
 
 /// A text for a column of a code page: what every one of them has.
 pub fn ascii(dice: &mut Dice, len: usize) -> String {
-    const PARTS: &[&str] = &["A-104", "pending", "north", "B/2", "ref 77", "x", "", " padded ", "OK", "n/a", "O'Neil", "<none>"];
-    let mut text = (*dice.pick(PARTS)).to_owned();
+    const PARTS: &[&str] =
+        &["A-104", "pending", "north", "B/2", "ref 77", "x", "", " padded ", "OK", "n/a", "O'Neil", "<none>"];
+    let mut text = dice.pick(PARTS).to_owned();
     if dice.once_in(8) {
         text.push_str(&" more".repeat(dice.index(40)));
     }
