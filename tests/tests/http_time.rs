@@ -81,6 +81,33 @@ async fn callers_beyond_the_limit_wait_for_a_place() {
 }
 
 #[tokio::test]
+async fn calls_beyond_the_limit_wait_for_their_turn() {
+    let host = Host::start_with(|config| config.server.max_calls = 1).await;
+    call_as(host.address, TENANT, "TableSchema", &tables(&["contact", "person"])).await.succeeded();
+    let batches = [batch("contact", 1..2001, 5), batch("person", 1..11, 6)];
+    let message = envelope(&token(TENANT), "RowData", &row_data(&batches));
+    let whole = post_with("RowData", &message, "");
+    let (most, rest) = whole.split_at(whole.len() - 100);
+    let mut first = Connection::open(host.address).await;
+    first.send(most).await;
+    // Once its first batch is in the mirror it has the only place, and keeps it until its message ends.
+    let applied = async {
+        while host.rows(TENANT, "contact").await == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), applied).await.expect("the first batch is applied");
+    let mut second = tokio::spawn({
+        let address = host.address;
+        async move { call_as(address, "Cust2", "Authenticate", "").await }
+    });
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut second).await.is_err(), "it waits");
+    first.send(rest).await;
+    first.answer().await.succeeded();
+    second.await.expect("no panic").succeeded();
+}
+
+#[tokio::test]
 async fn a_stop_finishes_and_answers_the_call_under_way() {
     let mut host = Host::start().await;
     call_as(host.address, TENANT, "TableSchema", &tables(&["contact"])).await.succeeded();
