@@ -62,7 +62,7 @@ async fn what_is_wrong_with_the_message_is_a_fault() {
     let good = envelope(&token(TENANT), "Authenticate", "");
     let no_token = good.replace("SignedToken", "OtherToken").replace(" s:mustUnderstand=\"1\"", "");
     for (message, code) in [
-        ("".to_owned(), "s:Client"),
+        (String::new(), "s:Client"),
         ("not XML".to_owned(), "s:Client"),
         (good.replace("schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope"), "s:VersionMismatch"),
         (no_token, "s:Client"),
