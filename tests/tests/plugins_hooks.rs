@@ -5,7 +5,7 @@ mod plugins;
 use plugins::{Lines, begin, folder, host, info, people, person};
 use speil::config::PluginsConfig;
 use speil::plugins::hooks::{CallOutcome, Committed, SchemaChange};
-use speil::plugins::{CallHooks, HookSource, PluginHost};
+use speil::plugins::{CallHooks, CallInfo, HookSource, PluginHost};
 use speil::protocol::context_id::ContextId;
 use speil::protocol::lsn::Lsn;
 use speil::protocol::messages::{ReplicationSummary, RowOp};
@@ -197,4 +197,37 @@ async fn indexes_are_made_on_the_calling_tenant_s_mirror_and_on_no_other() {
     assert_eq!(made.iter().map(|index| index.name.as_str()).collect::<Vec<_>>(), ["recorded"]);
     assert!(made[0].columns[0].descending);
     assert!(mirrors[1].indexes(&table()).await.unwrap().is_empty());
+}
+
+/// The number that the recorder counts, and the tenant it was told, of each of its lines.
+fn counted(lines: &Lines) -> Vec<String> {
+    let own = |line: &String| line.contains('[').then(|| line.split(' ').skip(2).take(2).collect::<Vec<_>>().join(" "));
+    lines.take().iter().filter_map(own).collect()
+}
+
+#[tokio::test]
+async fn the_instance_after_a_trap_remembers_nothing_of_the_one_that_trapped() {
+    let host = host(&[("recorder.wasm", RECORDER), ("recorder.toml", b"[config]\ntrap = \"wiped\"")]);
+    let lines = Lines::listen();
+    let mut call = begin(&host, Operation::Wipe);
+    call.before_operation().await.unwrap();
+    call.wiped(&table()).await;
+    assert_eq!(call.take_events().len(), 1);
+    call.replication_completed(&[]).await;
+    call.replication_completed(&[]).await;
+    assert_eq!(counted(&lines), ["1 [Cust1", "2 [Cust1", "1 [Cust1", "2 [Cust1"]);
+}
+
+#[tokio::test]
+async fn calls_of_two_tenants_at_the_same_time_share_no_state() {
+    let host = host(&[("recorder.wasm", RECORDER)]);
+    let lines = Lines::listen();
+    let other = CallInfo { tenant: ContextId::new("Cust2").unwrap(), ..info(Operation::Wipe) };
+    let mut calls = [begin(&host, Operation::Wipe), host.begin(other)];
+    for _ in 0..2 {
+        for call in &mut calls {
+            call.wiped(&table()).await;
+        }
+    }
+    assert_eq!(counted(&lines), ["1 [Cust1", "1 [Cust2", "2 [Cust1", "2 [Cust2"]);
 }
