@@ -60,7 +60,7 @@ async fn a_connection_at_rest_outlives_the_header_time_and_ends_at_the_idle_time
     assert_eq!(connection.answer().await.status, 200);
     let began = Instant::now();
     connection.closed().await;
-    assert!(began.elapsed() > Duration::from_millis(1000), "{:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(1), "{:?}", began.elapsed());
 }
 
 #[tokio::test]
