@@ -25,11 +25,13 @@ const PUBLIC_PEM: &str = "public.pem";
 
 /// What `speil keygen` takes.
 #[derive(Debug, Args)]
+#[command(after_help = "Writes private.xml and private.pem, public.xml and public.pem: one key pair in two forms each. Nothing is \
+                        overwritten without --force.\n\nExamples:\n  speil keygen --out keys\n  speil keygen --out keys --bits 4096")]
 pub(super) struct KeygenArgs {
     /// The folder to write to; made when it does not exist.
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
-    /// The key's length.
+    /// The key's length in bits; shorter than 2048 only where the vendor's own tools ask for it.
     #[arg(long, default_value = "2048", value_parser = PossibleValuesParser::new(["1024", "2048", "3072", "4096"]).try_map(|bits| bits.parse::<usize>()))]
     bits: usize,
     /// Overwrite keys that are there already. The vendor must then be given the new public key before anything works again.

@@ -134,7 +134,12 @@ pub const KEYS: &[Key] = &[
         "Key columns of tables whose first column is not their key: `TABLE = [\"COLUMN\", ...]` in `[mirror.keys]`.",
     ),
     key("plugins.directory", "path", "`plugins`, if it exists", "The plug-ins' folder."),
-    key("plugins.cache_directory", "path", "a private folder beside the plug-ins", "Where compiled plug-ins are kept."),
+    key(
+        "plugins.cache_directory",
+        "path",
+        "none",
+        "Kept for later and not used yet: plug-ins are compiled anew at every start.",
+    ),
     key("log.format", "`text`, `json`", "`text`", "How log lines look."),
     key(
         "log.filter",

@@ -188,7 +188,7 @@ pub enum StoreConfig {
 pub struct PluginsConfig {
     /// No directory: no plug-ins. Default `plugins` beside the file, if it exists.
     pub directory: Option<PathBuf>,
-    /// Where compiled code is kept; default a private folder beside the plug-ins.
+    /// Where compiled code is to be kept. Read and not used yet: every start compiles anew.
     pub cache_directory: Option<PathBuf>,
 }
 
