@@ -122,8 +122,11 @@ impl Page {
         headings.map(|(_, line)| anchor(line.trim_start_matches('#').trim())).collect()
     }
 
-    /// The code in its lines, with their numbers.
+    /// The code in its lines, with their numbers. Code is not broken over lines.
     pub fn spans(&self) -> Vec<(usize, &str)> {
+        for (number, line) in self.prose() {
+            assert!(line.matches('`').count().is_multiple_of(2), "{}:{number}: code without an end", self.name);
+        }
         let odd = |line| str::split(line, '`').enumerate().filter(|(at, _)| at % 2 == 1).map(|(_, code)| code);
         self.prose().into_iter().flat_map(|(number, line)| odd(line).map(move |code| (number, code))).collect()
     }
