@@ -148,6 +148,19 @@ mod tests {
     }
 
     #[test]
+    fn a_list_is_given_without_saying_whom_to_call_and_a_call_is_not_made_half_told() {
+        assert_eq!(asked("speil task run --list-scenarios --json"), Ok(()));
+        assert_eq!(asked("speil task conformance --list --only trust/"), Ok(()));
+        let url = "--url http://127.0.0.1:1/m.svc";
+        let rest = "--application-id 0 --signing-key a --public-key b";
+        for verb in ["run", "conformance"] {
+            assert_eq!(asked(&format!("speil task {verb} {url} {rest}")), Ok(()));
+            assert!(asked(&format!("speil task {verb} {url}")).is_err_and(|error| error.contains("--signing-key")));
+            assert!(asked(&format!("speil task {verb} {rest}")).is_err_and(|error| error.contains("--url")));
+        }
+    }
+
+    #[test]
     fn every_verb_has_its_section_with_defaults_and_variables() {
         let page = page();
         assert!(page.contains(

@@ -2,7 +2,7 @@
 
 use speil::cli::reference;
 
-use super::markdown::{page, pages, root};
+use super::markdown::{Block, page, pages};
 
 const REFERENCE: &str = "docs/reference-commands.md";
 /// Above the generated part.
@@ -36,11 +36,15 @@ fn the_command_reference_has_every_verb_and_every_option() {
     assert_eq!(sections, reference::verbs().len(), "and no others");
 }
 
-/// Commands of a block for a shell: continued lines put together, each part of a pipe by itself, in words.
-fn commands(text: &str) -> Vec<Vec<String>> {
-    let text = text.replace("\\\n", " ");
+/// Commands of a block: continued lines put together, each part of a pipe by itself, in words. Of a unit for systemd
+/// only what it starts.
+fn commands(block: &Block) -> Vec<Vec<String>> {
+    let text = block.text.replace("\\\n", " ");
     text.lines()
-        .map(|line| line.trim().trim_start_matches("$ ").trim_start_matches("ExecStart="))
+        .filter_map(|line| match block.language.as_str() {
+            "ini" => line.strip_prefix("ExecStart="),
+            _ => Some(line.trim().trim_start_matches("$ ")),
+        })
         .flat_map(|line| parts(line).into_iter().map(|part| words(&part)))
         .collect()
 }
@@ -112,7 +116,7 @@ fn every_command_line_shown_is_one() {
     for page in pages() {
         let shells = ["sh", "console", "powershell", "ini", "text"];
         for block in page.blocks().into_iter().filter(|block| shells.contains(&block.language.as_str())) {
-            for words in commands(&block.text).iter().filter_map(|words| ours(words)) {
+            for words in commands(&block).iter().filter_map(|words| ours(words)) {
                 seen += 1;
                 // What help shows as an example may end in a remark in brackets.
                 let words: Vec<String> = words.into_iter().take_while(|word| !word.starts_with('(')).collect();
@@ -160,5 +164,4 @@ fn the_examples_in_the_programs_own_help_are_command_lines() {
             "the help of {verb} has no example"
         );
     }
-    assert!(root().join(REFERENCE).exists());
 }

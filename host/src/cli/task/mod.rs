@@ -43,20 +43,20 @@ pub(super) fn run(args: &TaskArgs) -> Result<ExitCode, CliError> {
 /// Whom to call, and whose keys to call with.
 #[derive(Debug, Args)]
 struct TargetArgs {
-    /// The endpoint, as it is registered with the vendor.
-    #[arg(long, value_name = "URL")]
+    /// The endpoint, as it is registered with the vendor. It and the next three are needed for everything but a list.
+    #[arg(long, value_name = "URL", required = false, requires_all = ["application_id", "signing_key", "public_key"])]
     url: String,
     /// The application's id; the tokens' audience.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", required = false, requires = "url")]
     application_id: String,
     /// The private key that plays the vendor's: the endpoint must trust its public half (environment = "custom").
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required = false, requires = "url")]
     signing_key: PathBuf,
     /// The certificate of the signing key, when the endpoint trusts a certificate and not a bare key.
     #[arg(long, value_name = "FILE")]
     certificate: Option<PathBuf>,
     /// The application's public key, with which the endpoint's answers are checked.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", required = false, requires = "url")]
     public_key: PathBuf,
     /// The tenant to speak for.
     #[arg(long, value_name = "CONTEXT", default_value = "Cust10195")]
