@@ -25,8 +25,10 @@ const PUBLIC_PEM: &str = "public.pem";
 
 /// What `speil keygen` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "Writes private.xml and private.pem, public.xml and public.pem: one key pair in two forms each. Nothing is \
-                        overwritten without --force.\n\nExamples:\n  speil keygen --out keys\n  speil keygen --out keys --bits 4096")]
+#[command(
+    after_help = "Writes private.xml and private.pem, public.xml and public.pem: one key pair in two forms each. Nothing is \
+                        overwritten without --force.\n\nExamples:\n  speil keygen --out keys\n  speil keygen --out keys --bits 4096"
+)]
 pub(super) struct KeygenArgs {
     /// The folder to write to; made when it does not exist.
     #[arg(long, value_name = "DIR", default_value = ".")]

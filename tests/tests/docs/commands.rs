@@ -18,7 +18,10 @@ fn the_command_reference_is_what_the_program_says() {
         std::fs::write(&page.path, format!("{head}{HEAD}{generated}")).expect("written");
         return;
     }
-    assert_eq!(shown, generated, "{REFERENCE} is old: run with UPDATE_DOCS=1");
+    if shown != generated {
+        let differs = shown.lines().zip(generated.lines()).find(|(shown, generated)| shown != generated);
+        panic!("{REFERENCE} is old, run with UPDATE_DOCS=1; the first line that differs: {differs:?}");
+    }
 }
 
 #[test]

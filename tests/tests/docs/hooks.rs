@@ -15,8 +15,7 @@ fn exported() -> Vec<String> {
 fn the_table_of_hooks_names_exactly_what_the_world_exports() {
     let guide = page("docs/plugin-authors-guide.md");
     let rows = guide.table_under("## The hooks");
-    let mut listed: Vec<&str> =
-        rows.iter().filter_map(|row| row[0].strip_prefix("[`")?.split('`').next()).collect();
+    let mut listed: Vec<&str> = rows.iter().filter_map(|row| row[0].strip_prefix("[`")?.split('`').next()).collect();
     let mut exported = exported();
     let mut known = Hook::ALL.map(Hook::name);
     listed.sort_unstable();

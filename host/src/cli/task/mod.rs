@@ -43,7 +43,8 @@ pub(super) fn run(args: &TaskArgs) -> Result<ExitCode, CliError> {
 /// Whom to call, and whose keys to call with.
 #[derive(Debug, Args)]
 struct TargetArgs {
-    /// The endpoint, as it is registered with the vendor. It and the next three are needed for everything but a list.
+    /// The endpoint, as it is registered with the vendor. For everything but a list it is needed, and with it
+    /// --application-id, --signing-key and --public-key.
     #[arg(long, value_name = "URL", required = false, requires_all = ["application_id", "signing_key", "public_key"])]
     url: String,
     /// The application's id; the tokens' audience.
