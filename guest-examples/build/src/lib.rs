@@ -2,6 +2,7 @@
 //! nothing but cargo. Used by the crates that carry the components: the examples, and the tests' own guests.
 
 use std::env;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,10 +24,9 @@ pub fn build(root: &Path, crates: &[&str], watch: &[&str]) {
         }
         let component = build_one(&root.join(name), name, &out.join("guests"));
         let constant = name.to_uppercase().replace('-', "_");
-        constants.push_str(&format!(
-            "/// The component `{name}`.\npub const {constant}: &[u8] = include_bytes!({:?});\n",
-            component.display().to_string()
-        ));
+        let path = component.display().to_string();
+        writeln!(constants, "/// The component `{name}`.\npub const {constant}: &[u8] = include_bytes!({path:?});")
+            .expect("writing to a text cannot fail");
     }
     for path in watch {
         println!("cargo::rerun-if-changed={}", root.join(path).display());
