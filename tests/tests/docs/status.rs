@@ -98,7 +98,9 @@ fn members(value: &Value, path: &str, found: &mut BTreeSet<String>) {
             }
         }
         Value::Array(items) if items.iter().all(Value::is_object) => {
-            items.iter().for_each(|item| members(item, &format!("{path}[]"), found));
+            for item in items {
+                members(item, &format!("{path}[]"), found);
+            }
         }
         _ => {}
     }
