@@ -3,7 +3,7 @@
 
 mod conformance;
 mod run;
-mod watch;
+pub(super) mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -13,8 +13,8 @@ use exports::speil::mirror::{
     authenticated, before_replicate_table, log_event, operation, replication_completed, resolve_connection,
     rows_committed, transform, wiped,
 };
-use speil::mirror::{indexes, log};
 use speil::mirror::types::{Context, OperationKind, Table};
+use speil::mirror::{indexes, log};
 use wasi::config::store;
 
 /// Lines written by this instance: state that must not outlive the call it serves.
@@ -109,6 +109,7 @@ impl operation::Guest for Recorder {
             println!("{text}");
             eprintln!("{text}, loudly");
             print!("and a line without an end");
+            std::io::Write::flush(&mut std::io::stdout()).expect("output goes to the log");
         }
         Ok(())
     }
