@@ -5,13 +5,15 @@ mod plugins;
 use plugins::{Lines, begin, folder, host, info, people, person};
 use speil::config::PluginsConfig;
 use speil::plugins::hooks::{CallOutcome, Committed, SchemaChange};
-use speil::plugins::{CallHooks, HookSource, PluginHost};
+use speil::plugins::{CallHooks, CallInfo, HookSource, PluginHost};
+use speil::protocol::context_id::ContextId;
 use speil::protocol::lsn::Lsn;
 use speil::protocol::messages::{ReplicationSummary, RowOp};
 use speil::protocol::names::Operation;
 use speil::protocol::table_name::TableName;
-use speil::store::Applied;
 use speil::store::history::{EventLevel, EventRecord};
+use speil::store::sqlite::{SqliteSettings, SqliteStore};
+use speil::store::{Applied, SchemaHash, Store, Turn};
 use speil_test_guests::{RECORDER, TRANSFORMER};
 
 fn table() -> TableName {
@@ -163,4 +165,69 @@ async fn the_list_says_what_each_plug_in_is_and_has_done() {
     let counts: Vec<_> = list[0].counts.iter().map(|count| (count.function, count.calls, count.failures)).collect();
     assert_eq!(counts, [("wiped", 1, 0)]);
     assert!(list[0].counts[0].nanos > 0 && list[1].counts.is_empty());
+}
+
+#[tokio::test]
+async fn indexes_are_made_on_the_calling_tenant_s_mirror_and_on_no_other() {
+    let directory = folder(&[]);
+    let store = SqliteStore::open(SqliteSettings::new(directory.path())).unwrap();
+    let mut mirrors = Vec::new();
+    for tenant in ["Cust1", "Cust2"] {
+        let mirror = store.open(&ContextId::new(tenant).unwrap(), None).await.unwrap();
+        let turn = Turn { table: table(), ticket: mirror.ticket().await.unwrap() };
+        mirror.create_table(&turn, &person(), SchemaHash([7; 32])).await.unwrap();
+        mirrors.push(mirror);
+    }
+    let host = host(&[("recorder.wasm", RECORDER), ("recorder.toml", b"[config]\nensure = \"person\"")]);
+    let lines = Lines::listen();
+    let mut call = begin(&host, Operation::TableSchema);
+    // An instance that was made before the mirror was open gets it too.
+    call.before_operation().await.unwrap();
+    call.attach(mirrors[0].clone());
+    for change in [SchemaChange::Created, SchemaChange::Unchanged] {
+        call.before_replicate_table(&table(), change).await;
+    }
+    assert!(call.take_events().is_empty());
+    let told: Vec<String> = lines.take().into_iter().filter(|line| line.contains("] indexes ")).collect();
+    insta::assert_snapshot!(told.join("\n"), @r#"
+    INFO recorder 3 [Cust1 app "state" r1] indexes changed=true dropped=false [Index { name: "recorded", columns: [IndexColumn { name: "name", descending: true }], unique: false }]
+    INFO recorder 5 [Cust1 app "state" r1] indexes changed=false dropped=false [Index { name: "recorded", columns: [IndexColumn { name: "name", descending: true }], unique: false }]
+    "#);
+    let made = mirrors[0].indexes(&table()).await.unwrap();
+    assert_eq!(made.iter().map(|index| index.name.as_str()).collect::<Vec<_>>(), ["recorded"]);
+    assert!(made[0].columns[0].descending);
+    assert!(mirrors[1].indexes(&table()).await.unwrap().is_empty());
+}
+
+/// The number that the recorder counts, and the tenant it was told, of each of its lines.
+fn counted(lines: &Lines) -> Vec<String> {
+    let own = |line: &String| line.contains('[').then(|| line.split(' ').skip(2).take(2).collect::<Vec<_>>().join(" "));
+    lines.take().iter().filter_map(own).collect()
+}
+
+#[tokio::test]
+async fn the_instance_after_a_trap_remembers_nothing_of_the_one_that_trapped() {
+    let host = host(&[("recorder.wasm", RECORDER), ("recorder.toml", b"[config]\ntrap = \"wiped\"")]);
+    let lines = Lines::listen();
+    let mut call = begin(&host, Operation::Wipe);
+    call.before_operation().await.unwrap();
+    call.wiped(&table()).await;
+    assert_eq!(call.take_events().len(), 1);
+    call.replication_completed(&[]).await;
+    call.replication_completed(&[]).await;
+    assert_eq!(counted(&lines), ["1 [Cust1", "2 [Cust1", "1 [Cust1", "2 [Cust1"]);
+}
+
+#[tokio::test]
+async fn calls_of_two_tenants_at_the_same_time_share_no_state() {
+    let host = host(&[("recorder.wasm", RECORDER)]);
+    let lines = Lines::listen();
+    let other = CallInfo { tenant: ContextId::new("Cust2").unwrap(), ..info(Operation::Wipe) };
+    let mut calls = [begin(&host, Operation::Wipe), host.begin(other)];
+    for _ in 0..2 {
+        for call in &mut calls {
+            call.wiped(&table()).await;
+        }
+    }
+    assert_eq!(counted(&lines), ["1 [Cust1", "1 [Cust2", "2 [Cust1", "2 [Cust2"]);
 }

@@ -5,7 +5,7 @@ mod plugins;
 use std::time::{Duration, Instant};
 
 use plugins::{Lines, begin, hostile};
-use speil::plugins::{CallHooks, PluginHost};
+use speil::plugins::PluginHost;
 use speil::protocol::names::Operation;
 
 /// What `operation.before` comes to.
@@ -30,7 +30,7 @@ async fn waiting_is_cut_like_working() {
             "plug-in hostile, hook operation.before: it took longer than its limit of 200 ms; raise `time` under \
              [limits] in hostile.toml if it needs longer"
         );
-        assert!(begun.elapsed() < Duration::from_secs(60), "{behaviour} was not cut");
+        assert!(begun.elapsed() < Duration::from_mins(1), "{behaviour} was not cut");
     }
 }
 
@@ -39,19 +39,16 @@ async fn an_endless_loop_does_not_hold_its_thread() {
     let host = hostile("operation.before", "loop", "time = \"500ms\"");
     let mut call = begin(&host, Operation::Authenticate);
     let turns = async {
-        let mut turns = 0;
-        loop {
+        for _ in 0..5 {
             tokio::task::yield_now().await;
-            turns += 1;
-            if turns == 5 {
-                return turns;
-            }
         }
     };
-    // On one thread: whoever comes first here, the other had its turns.
-    let (looped, turns) = tokio::join!(call.before_operation(), turns);
-    assert!(looped.is_err());
-    assert_eq!(turns, 5);
+    // One thread, the loop first in every turn: the other gets to its end first only if the loop lets go again and again.
+    tokio::select! {
+        biased;
+        result = call.before_operation() => panic!("the loop held its thread until it was cut: {result:?}"),
+        () = turns => {}
+    }
 }
 
 #[tokio::test]
@@ -152,7 +149,7 @@ async fn only_so_many_calls_hold_an_instance_at_once() {
 }
 
 #[tokio::test]
-async fn many_calls_at_once_share_nothing_and_leave_nothing() {
+async fn more_calls_at_once_than_instances_are_all_served() {
     let host = hostile("none", "none", "");
     let calls = (0..200).map(|_| {
         let host = host.clone();

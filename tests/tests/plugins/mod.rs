@@ -5,6 +5,7 @@
 use std::cell::RefCell;
 use std::fmt::Write as _;
 use std::sync::{Arc, Once};
+use std::thread::ThreadId;
 
 use speil::config::PluginsConfig;
 use speil::plugins::{CallHooks, CallInfo, HookSource, PluginHost};
@@ -142,7 +143,9 @@ thread_local! {
 }
 
 /// The log lines of plug-ins written on this thread.
-pub struct Lines(());
+pub struct Lines {
+    thread: ThreadId,
+}
 
 impl Lines {
     /// Listens from now on. One listener serves all tests: subscribers that come and go while others write lose lines.
@@ -152,13 +155,14 @@ impl Lines {
             let subscriber = tracing_subscriber::registry().with(Listener);
             tracing::subscriber::set_global_default(subscriber).expect("nobody else listens in a test");
         });
-        let lines = Self(());
+        let lines = Self { thread: std::thread::current().id() };
         lines.take();
         lines
     }
 
     /// The lines since last asked: `LEVEL plugin text`.
     pub fn take(&self) -> Vec<String> {
+        assert_eq!(std::thread::current().id(), self.thread, "the lines are on the thread that listened");
         LINES.take()
     }
 }

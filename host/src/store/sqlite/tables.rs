@@ -303,7 +303,7 @@ impl Work<'_> {
 
 /// [`crate::store::MirrorDb::ticket`].
 pub(super) fn next_ticket(work: &Work<'_>) -> Result<Ticket> {
-    let greatest: i64 = self
+    let greatest: i64 = work
         .db
         .prepare_cached(&format!(
             "SELECT max((SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM speil_meta WHERE name = 'ticket'), \

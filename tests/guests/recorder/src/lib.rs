@@ -3,7 +3,8 @@
 //! they also see which calls shared an instance.
 //!
 //! Configuration: `resolve` (a connection to answer), `authenticated` (JSON to answer), `ensure` (a table: makes an
-//! index on it before replication), `print` (also writes to standard output and standard error).
+//! index on it before replication), `print` (also writes to standard output and standard error), `trap`
+//! (`wiped`: panics there).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -81,6 +82,7 @@ impl transform::Guest for Recorder {
 impl wiped::Guest for Recorder {
     fn wiped(context: Context, table: String) -> Result<(), String> {
         record(&context, &format!("wiped {table}"));
+        assert!(config("trap").as_deref() != Some("wiped"), "a panic on purpose");
         Ok(())
     }
 }
