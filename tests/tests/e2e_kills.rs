@@ -1,7 +1,7 @@
 //! The program is killed, as by a power cut, between any two steps of a cycle and in the middle of a RowData, and started
 //! again: no LSN is ever ahead of its rows, and the mirror becomes the source.
 
-use speil_tests::kit::tenant::{many_calls, small};
+use speil_tests::kit::tenant::small;
 use speil_tests::kit::{Tenant, wait};
 use speil_tests::speil;
 
@@ -10,6 +10,7 @@ use speil::protocol::sql_type::{Length, SqlType};
 use speil::task::batching::Batcher;
 use speil::task::cell::Cell;
 use speil::task::client::CallError;
+use speil::task::cycle::CycleOptions;
 use speil::task::dice::Dice;
 use speil::task::shape::{ColumnShape, TableShape};
 use speil::task::source::{Need, SchemaChange, Source};
@@ -202,10 +203,9 @@ async fn a_fill_that_is_killed_again_and_again_goes_on_where_it_can() {
     let mut speil = speil!();
     speil.start();
     let mut tenant = Tenant::new(&speil, "Cust10195", small(3));
-    tenant.options = many_calls();
+    let options = CycleOptions { batch_size: 20_000, batches_per_call: 8, call_bytes: 150_000, ..CycleOptions::default() };
     for _ in 0..6 {
-        let calls = dice.below(6) + 1;
-        let options = speil::task::cycle::CycleOptions { stop_after: Some(calls), ..many_calls() };
+        let options = CycleOptions { stop_after: Some(dice.below(6) + 1), ..options.clone() };
         tenant.cycle_with(&options).await;
         speil.kill();
         tenant.is_nowhere_ahead().await;

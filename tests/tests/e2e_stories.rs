@@ -59,10 +59,13 @@ async fn every_story_ends_with_the_mirror_equal_to_the_source() {
 async fn a_tenant_as_large_as_a_real_one_is_filled_and_then_answered_at_once() {
     let mut speil = speil!();
     speil.start();
-    let source = Source::new(ShapeOptions { rows: 6_000, ..ShapeOptions::default() });
+    // One table in eight is empty; the widest shall not be among them.
+    let is_wide = |source: &Source| {
+        source.tables().iter().any(|table| table.columns().len() == shape::WIDEST && table.len() > 4)
+    };
+    let source = (1..50).map(|seed| Source::new(ShapeOptions { seed, rows: 6_000, ..ShapeOptions::default() }));
+    let source = { source }.find(is_wide).expect("a tenant whose widest table has rows");
     assert_eq!((source.tables().len(), source.columns()), (shape::REAL_TABLES, shape::REAL_COLUMNS));
-    let widest = source.tables().iter().find(|table| table.columns().len() == shape::WIDEST).expect("one is that wide");
-    assert!(!widest.is_empty(), "the widest table has rows");
     let mut tenant = Tenant::new(&speil, "Cust10195", source);
 
     let report = tenant.cycle().await;
@@ -94,12 +97,12 @@ async fn every_type_and_every_kind_of_key_is_mirrored_in_both_spellings() {
     }
 }
 
-/// A tenant's name is the caller's: it may hold what no file name may, and two may differ by case alone.
+/// A tenant's name is the caller's: it may hold what no file name may, and differ from another's by case alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_whose_names_are_no_file_names_have_mirrors_apart() {
     let mut speil = speil!();
     speil.start();
-    let names = ["Cust7", "cust7", "../Cust7", "Cust7 ", "Cust7:x", "CON", "Kunde Ærlig/7"];
+    let names = ["Cust7", "../Cust7", "Cust7:x", "CON", "Kunde Ærlig/7"];
     let mut tenants = Vec::new();
     for (number, name) in names.into_iter().enumerate() {
         let mut tenant = Tenant::new(&speil, name, small(number as u64));
@@ -117,6 +120,14 @@ async fn tenants_whose_names_are_no_file_names_have_mirrors_apart() {
         tenant.is_mirrored().await;
     }
     assert_eq!(mirrors.len(), tenants.len());
+    // On some systems this would be the file of Cust7: refused on all of them.
+    let mut other_case = Tenant::new(&speil, "cust7", small(9));
+    other_case.mirror = None;
+    let report = other_case.cycle().await;
+    assert_eq!(report.end, CycleEnd::Failed);
+    assert!(report.problems[0].contains("belongs to a tenant whose name differs by case only"), "{:?}", report.problems);
+    tenants[0].compare().await.expect("readable");
+    tenants[0].is_equal();
     let outside = std::fs::read_dir(speil.folder()).expect("readable").filter_map(Result::ok);
     let outside: Vec<_> = outside.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "db")).collect();
     assert!(outside.is_empty(), "a mirror was put outside its folder: {outside:?}");
