@@ -1,7 +1,5 @@
 //! SQLite against what every store promises, and what is SQLite's alone: files, their names, how many are open, damage.
 
-#![expect(clippy::wildcard_imports, reason = "the kit is the cases' own vocabulary")]
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,11 +2,11 @@
 //! operator would have them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use super::redaction::Plan;
+use super::redaction::{Plan, WantedIndex};
 use crate::auth::keys;
 use crate::auth::testing::{TokenIssuer, generate_key};
 use crate::cli::CliError;
@@ -50,15 +50,15 @@ impl Folder {
         let issuer = TokenIssuer::new(vendor);
         let signer = issuer.public_key_pem().map_err(CliError::failed)?;
         let folder = Self { path, issuer };
-        folder.write("vendor.pem", vendor_private.as_bytes())?;
+        folder.write_secret("vendor.pem", vendor_private.as_bytes())?;
         folder.write("vendor-public.pem", signer.as_bytes())?;
-        folder.write("private.xml", private.as_bytes())?;
+        folder.write_secret("private.xml", private.as_bytes())?;
         folder.write("public.xml", public.as_bytes())?;
         folder.write("speil.toml", CONFIG.as_bytes())?;
         folder.write("plugins/index-manager.wasm", speil_guest_artifacts::INDEX_MANAGER)?;
-        folder.write("plugins/index-manager.toml", indexes(plan)?.as_bytes())?;
+        folder.write("plugins/index-manager.toml", indexes(plan).as_bytes())?;
         folder.write("plugins/pii-redactor.wasm", speil_guest_artifacts::PII_REDACTOR)?;
-        folder.write("plugins/pii-redactor.toml", redactions(plan)?.as_bytes())?;
+        folder.write("plugins/pii-redactor.toml", redactions(plan).as_bytes())?;
         Ok(folder)
     }
 
@@ -66,6 +66,17 @@ impl Folder {
         let file = self.path.join(name);
         let made = file.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&file, bytes));
         made.map_err(|error| CliError::Failed(format!("{} cannot be written: {error}", file.display())))
+    }
+
+    /// A file that only its owner may read, from its first byte on.
+    fn write_secret(&self, name: &str, bytes: &[u8]) -> Result<(), CliError> {
+        let file = self.path.join(name);
+        let cannot = |error: std::io::Error| CliError::Failed(format!("{} cannot be written: {error}", file.display()));
+        fs::create_dir_all(&self.path).map_err(cannot)?;
+        let mut temporary = tempfile::NamedTempFile::new_in(&self.path).map_err(cannot)?;
+        temporary.write_all(bytes).map_err(cannot)?;
+        temporary.persist(&file).map_err(|error| cannot(error.error))?;
+        Ok(())
     }
 
     pub(super) fn config_file(&self) -> PathBuf {
@@ -104,18 +115,14 @@ directory = "mirrors"
 directory = "plugins"
 "#;
 
-fn indexes(plan: &Plan) -> Result<String, CliError> {
-    let mut text = String::from("[config]\n");
-    for index in &plan.indexes {
-        writeln!(text, "\"{}.{}\" = \"{}\"", index.table, index.name, index.column).map_err(CliError::failed)?;
-    }
-    Ok(text)
+fn indexes(plan: &Plan) -> String {
+    let entry = |index: &WantedIndex| format!("\"{}.{}\" = \"{}\"", index.table, index.name, index.column);
+    let head = std::iter::once("[config]".to_owned());
+    head.chain(plan.indexes.iter().map(entry)).collect::<Vec<_>>().join("\n")
 }
 
-fn redactions(plan: &Plan) -> Result<String, CliError> {
-    let mut text = format!("[config]\nsalt = \"{}\"\n", plan.salt);
-    for (table, column, action) in plan.actions() {
-        writeln!(text, "\"{table}.{column}\" = \"{}\"", action.word()).map_err(CliError::failed)?;
-    }
-    Ok(text)
+fn redactions(plan: &Plan) -> String {
+    let head = [String::from("[config]"), format!("salt = \"{}\"", plan.salt)];
+    let entries = plan.actions().map(|(table, column, action)| format!("\"{table}.{column}\" = \"{}\"", action.word()));
+    head.into_iter().chain(entries).collect::<Vec<_>>().join("\n")
 }

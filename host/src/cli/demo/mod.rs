@@ -129,7 +129,14 @@ async fn mirror(
     for broken in work.plugins.iter().filter_map(|plugin| plugin.broken.as_ref()) {
         problems.push(format!("a plug-in could not be used: {broken}"));
     }
-    Ok(DemoReport { folder: folder.path.clone(), config: folder.config_file(), mirror: db.place(), run, work, problems })
+    Ok(DemoReport {
+        folder: folder.path.clone(),
+        config: folder.config_file(),
+        mirror: db.place(),
+        run,
+        work,
+        problems,
+    })
 }
 
 /// How many of the wanted indexes are in the mirror; what is missing is a problem.

@@ -46,7 +46,18 @@ impl DemoReport {
     }
 
     fn mirrored(&self) -> String {
-        let mut shown = table(["cycle", "tables", "filled", "rows sent", "MB", "calls", "seconds", "rows/s", "MB/s", "TableSchema"]);
+        let mut shown = table([
+            "cycle",
+            "tables",
+            "filled",
+            "rows sent",
+            "MB",
+            "calls",
+            "seconds",
+            "rows/s",
+            "MB/s",
+            "TableSchema",
+        ]);
         for (number, cycle) in self.run.cycles.iter().enumerate() {
             #[expect(clippy::cast_precision_loss, reason = "shown with one decimal")]
             let (rows, megabytes) = (cycle.rows() as f64, cycle.bytes as f64 / 1e6);

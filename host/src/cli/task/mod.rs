@@ -85,7 +85,6 @@ impl TargetArgs {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn told(error: TaskError) -> CliError {
     if error.is_usage() { CliError::usage(error) } else { CliError::failed(error) }
 }

@@ -109,7 +109,7 @@ impl MirrorDb for SqliteMirror {
     }
 
     async fn ticket(&self) -> Result<Ticket> {
-        self.session.write(Durability::Relaxed, |work| next_ticket(work)).await
+        self.session.write(Durability::Relaxed, next_ticket).await
     }
 
     async fn tables(&self) -> Result<Vec<TableRecord>> {

@@ -21,7 +21,7 @@ pub struct Probe {
 }
 
 /// How long a check waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The Authenticate request that most checks of form are made with: it needs no mirror.
 pub(super) const AUTHENTICATE: &str = "<AuthenticateRequest xmlns=\"http://www.superoffice.com/online/mirroring/0.1\"><ClientState/></AuthenticateRequest>";

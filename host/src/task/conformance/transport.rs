@@ -191,7 +191,7 @@ async fn several(probe: &Probe, sent: &str, requests: &[(Want, Request)]) -> Out
         .await
         .map_err(|error| Evidence::new(sent, "a connection", error.to_string()))?;
     for (at, (want, request)) in requests.iter().enumerate() {
-        let result = connection.exchange(probe.endpoint(), request, std::time::Duration::from_secs(60)).await;
+        let result = connection.exchange(probe.endpoint(), request, std::time::Duration::from_mins(1)).await;
         let got = Got::read(Operation::Authenticate, result);
         if !got.is(*want) {
             return Err(Evidence::new(sent, format!("call {}: {}", at + 1, want.describe()), got.describe()));
