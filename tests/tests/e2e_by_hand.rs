@@ -204,7 +204,8 @@ async fn a_resync_by_hand_in_the_middle_of_a_cycle_is_honoured() {
     let source = tenant.source.clone();
     let rows = [(1, speil::protocol::messages::RowOp::Update)];
     let batches: Vec<_> =
-        speil::task::batching::Batcher::new(&source.tables()[at], rows.into_iter(), 1_000_000, source.version()).collect();
+        speil::task::batching::Batcher::new(&source.tables()[at], rows.into_iter(), 1_000_000, source.version())
+            .collect();
     // Taken or refused, it must not end the wish for a refill.
     let _answered = tenant.client.row_data(&batches).await;
     assert_eq!(tenant.lsn(&table), -1, "changes that came after the hand edit made the table pass for filled");

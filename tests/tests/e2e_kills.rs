@@ -203,7 +203,8 @@ async fn a_fill_that_is_killed_again_and_again_goes_on_where_it_can() {
     let mut speil = speil!();
     speil.start();
     let mut tenant = Tenant::new(&speil, "Cust10195", small(3));
-    let options = CycleOptions { batch_size: 20_000, batches_per_call: 8, call_bytes: 150_000, ..CycleOptions::default() };
+    let options =
+        CycleOptions { batch_size: 20_000, batches_per_call: 8, call_bytes: 150_000, ..CycleOptions::default() };
     for _ in 0..6 {
         let options = CycleOptions { stop_after: Some(dice.below(6) + 1), ..options.clone() };
         tenant.cycle_with(&options).await;

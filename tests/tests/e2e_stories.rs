@@ -60,9 +60,8 @@ async fn a_tenant_as_large_as_a_real_one_is_filled_and_then_answered_at_once() {
     let mut speil = speil!();
     speil.start();
     // One table in eight is empty; the widest shall not be among them.
-    let is_wide = |source: &Source| {
-        source.tables().iter().any(|table| table.columns().len() == shape::WIDEST && table.len() > 4)
-    };
+    let is_wide =
+        |source: &Source| source.tables().iter().any(|table| table.columns().len() == shape::WIDEST && table.len() > 4);
     let source = (1..50).map(|seed| Source::new(ShapeOptions { seed, rows: 6_000, ..ShapeOptions::default() }));
     let source = { source }.find(is_wide).expect("a tenant whose widest table has rows");
     assert_eq!((source.tables().len(), source.columns()), (shape::REAL_TABLES, shape::REAL_COLUMNS));
@@ -125,7 +124,11 @@ async fn tenants_whose_names_are_no_file_names_have_mirrors_apart() {
     other_case.mirror = None;
     let report = other_case.cycle().await;
     assert_eq!(report.end, CycleEnd::Failed);
-    assert!(report.problems[0].contains("belongs to a tenant whose name differs by case only"), "{:?}", report.problems);
+    assert!(
+        report.problems[0].contains("belongs to a tenant whose name differs by case only"),
+        "{:?}",
+        report.problems
+    );
     tenants[0].compare().await.expect("readable");
     tenants[0].is_equal();
     let outside = std::fs::read_dir(speil.folder()).expect("readable").filter_map(Result::ok);

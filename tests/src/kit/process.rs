@@ -76,7 +76,8 @@ impl Speil {
     /// Starts the host and waits until it says where it listens. A port of its own each time.
     pub fn start(&mut self) {
         assert!(self.serving.is_none(), "the host runs already");
-        let mut child = self.command().arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        let mut child =
+            self.command().arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
         let log = Arc::new(Mutex::new(String::new()));
         let stderr = child.stderr.take().expect("piped");
         let kept = log.clone();
@@ -162,8 +163,7 @@ impl Speil {
 
     /// Runs another verb to its end.
     pub fn run(&self, args: &[&str]) -> Ended {
-        let mut child =
-            self.command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        let mut child = self.command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
         let mut stderr = child.stderr.take().expect("piped");
         let errors = std::thread::spawn(move || {
             let mut text = String::new();
