@@ -58,7 +58,7 @@ async fn walk(tenant: &mut Tenant, steps: &mut Steps) -> Result<(), End> {
                 table.keys().map(|key| (key, RowOp::Insert)).collect()
             }
         };
-        for batch in Batcher::new(table, rows.into_iter(), 20_000, source.version()) {
+        for batch in Batcher::new(table, rows.into_iter(), 8_000, source.version()) {
             steps.take()?;
             tenant.client.row_data(&[batch]).await?;
         }

@@ -50,15 +50,16 @@ impl Speil {
         let file = |name: &str, text: &str| std::fs::write(speil.folder.path().join(name), text).expect("writable");
         file("signer.pem", &issuer().public_key_pem().expect("a text"));
         file("private.pem", private_key());
-        speil.configure("");
+        speil.configure("", "");
         speil
     }
 
-    /// Writes the configuration, with further lines at its end.
-    pub fn configure(&self, more: &str) {
+    /// Writes the configuration, with further lines under `[server]` and `[mirror]`.
+    pub fn configure(&self, server: &str, mirror: &str) {
         let text = format!(
             "[[application]]\nid = \"{APPLICATION}\"\nenvironment = \"custom\"\nprivate_key = \"private.pem\"\n\
-             certificates = [\"signer.pem\"]\n[mirror]\ndirectory = \"mirrors\"\n[server]\nlisten = \"127.0.0.1:0\"\n{more}"
+             certificates = [\"signer.pem\"]\n[server]\nlisten = \"127.0.0.1:0\"\n{server}\n\
+             [mirror]\ndirectory = \"mirrors\"\n{mirror}\n"
         );
         std::fs::write(self.folder.path().join("speil.toml"), text).expect("writable");
     }
