@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// No test waits longer than this for anything.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Looks again and again until there is an answer.
 ///
