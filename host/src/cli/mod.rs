@@ -7,6 +7,7 @@ mod resync;
 mod serve;
 mod status;
 mod target;
+mod task;
 mod wipe;
 
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ enum Verb {
     Wipe(wipe::WipeArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
+    /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
+    Task(task::TaskArgs),
 }
 
 /// Which configuration.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
+        Verb::Task(args) => task::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }

@@ -124,8 +124,7 @@ impl PluginCall {
         let slot = &mut self.slots[at];
         if slot.permit.is_none() {
             let wait = tokio::time::timeout(plugin.limits.time, plugin.room.clone().acquire_owned());
-            let tripped =
-                Tripped::Instances { limit: plugin.limits.instances, waited: plugin.limits.time };
+            let tripped = Tripped::Instances { limit: plugin.limits.instances, waited: plugin.limits.time };
             slot.permit = Some(wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?);
         }
         // Waiting for room is not the plug-in's own time.

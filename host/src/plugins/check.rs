@@ -140,7 +140,10 @@ fn imported<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), String> {
 fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
     if let Some(other) = offered.iter().find(|other| other.package == name.package && other.interface == name.interface)
     {
-        return format!("it offers {}/{}@{}; build the plug-in against that", other.package, other.interface, other.version);
+        return format!(
+            "it offers {}/{}@{}; build the plug-in against that",
+            other.package, other.interface, other.version
+        );
     }
     match name.package {
         "wasi:sockets" | "wasi:http" => format!(

@@ -74,8 +74,7 @@ impl Plugin {
         let read = bytes.as_ref().map(|bytes| digest::of_file(bytes)).map_err(Clone::clone);
         let sidecar = read_sidecar(found)
             .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", found.name) });
-        let component = bytes
-            .and_then(|bytes| compile(engine, &bytes).map_err(|reason| broken(Step::Compile, reason)));
+        let component = bytes.and_then(|bytes| compile(engine, &bytes).map_err(|reason| broken(Step::Compile, reason)));
         let compiled = component.as_ref().map(|component| check::exports(component, engine)).map_err(Clone::clone);
         let limits = sidecar.as_ref().map(|sidecar| sidecar.limits.clone()).unwrap_or_default();
         let linked = component.and_then(|component| {
@@ -149,13 +148,17 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
     match bytes.get(..8) {
         Some(head) if head == COMPONENT => {}
         Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
-            return Err("it is a core WebAssembly module, not a component; build it for the target wasm32-wasip2, or make \
+            return Err(
+                "it is a core WebAssembly module, not a component; build it for the target wasm32-wasip2, or make \
                         a component of it with `wasm-tools component new`"
-                .into());
+                    .into(),
+            );
         }
         Some([0, b'a', b's', b'm', ..]) => {
-            return Err("it is WebAssembly of a binary version this host does not know; build it with newer or older tools"
-                .into());
+            return Err(
+                "it is WebAssembly of a binary version this host does not know; build it with newer or older tools"
+                    .into(),
+            );
         }
         _ => return Err("it is not WebAssembly at all; was it copied whole?".into()),
     }

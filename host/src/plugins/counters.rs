@@ -68,8 +68,9 @@ mod tests {
         let snapshot = counters.snapshot();
         assert_eq!(snapshot.len(), Function::ALL.len());
         assert!(snapshot.iter().all(|count| count.calls == 1 && count.nanos == 5));
-        assert_eq!(snapshot.iter().filter(|count| count.failures == 1).map(|count| count.function).collect::<Vec<_>>(), [
-            "wiped"
-        ]);
+        assert_eq!(
+            snapshot.iter().filter(|count| count.failures == 1).map(|count| count.function).collect::<Vec<_>>(),
+            ["wiped"]
+        );
     }
 }

@@ -117,10 +117,7 @@ mod tests {
         events.failed((0, "p"), Function::Wiped, Operation::Wipe, Some("t"), "another hook".into());
         let records = events.take();
         assert_eq!(records.len(), 7);
-        assert_eq!(
-            records[5].message,
-            "failure 5 (further failures of this hook in this call are not recorded)"
-        );
+        assert_eq!(records[5].message, "failure 5 (further failures of this hook in this call are not recorded)");
         assert_eq!(records[6].message, "another hook");
         assert!(events.take().is_empty());
     }

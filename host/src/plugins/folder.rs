@@ -29,8 +29,7 @@ pub fn find(folder: &Path) -> Result<Vec<Found>, String> {
             continue;
         }
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let plugin =
-            found.entry(name.clone()).or_insert_with(|| Found { name, component: None, sidecar: None });
+        let plugin = found.entry(name.clone()).or_insert_with(|| Found { name, component: None, sidecar: None });
         if ending == "wasm" {
             plugin.component = Some(path);
         } else {

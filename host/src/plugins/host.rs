@@ -72,8 +72,7 @@ impl PluginHost {
         let cannot = |error: wasmtime::Error| PluginsError::Engine(format!("{error:#}"));
         let machine = Machine::start().map_err(cannot)?;
         let linker = import::linker(machine.engine()).map_err(cannot)?;
-        let plugins: Vec<Plugin> =
-            found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
+        let plugins: Vec<Plugin> = found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
         for plugin in &plugins {
             match &plugin.linked {
                 Ok(_) => tracing::info!(plugin = plugin.name, hooks = ?plugin.hooks(), "plug-in loaded"),

@@ -233,7 +233,9 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         return Fault::Trap(format!("it ended itself with exit code {code}"));
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return Fault::Trap("the host has no room for another instance just now; it will have for a repeated call".into());
+        return Fault::Trap(
+            "the host has no room for another instance just now; it will have for a repeated call".into(),
+        );
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => return Fault::Limit(Tripped::Stack),

@@ -69,8 +69,10 @@ fn hooks(value: &Value) -> Result<Vec<Hook>, String> {
             let name = name.as_str().ok_or("`hooks` must be a list of hook names")?;
             Hook::from_name(name).ok_or_else(|| {
                 let names = Hook::ALL.map(Hook::name);
-                let hint = nearest(name, &names)
-                    .map_or_else(|| format!("hooks are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
+                let hint = nearest(name, &names).map_or_else(
+                    || format!("hooks are {}", names.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                );
                 format!("`hooks` names `{name}`, which is no hook; {hint}")
             })
         })

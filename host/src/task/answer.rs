@@ -93,9 +93,13 @@ pub const fn expected(operation: Operation) -> &'static [&'static str] {
 pub fn read(operation: Operation, body: &[u8]) -> Result<Body, String> {
     let envelope = parse(body)?;
     if !envelope.is(NS_SOAP, "Envelope") {
-        return Err(format!("the answer is a {} element of {:?}, not a SOAP 1.1 Envelope", envelope.name, envelope.namespace));
+        return Err(format!(
+            "the answer is a {} element of {:?}, not a SOAP 1.1 Envelope",
+            envelope.name, envelope.namespace
+        ));
     }
-    let soap_body = envelope.children.iter().find(|child| child.is(NS_SOAP, "Body")).ok_or("the answer has no SOAP Body")?;
+    let soap_body =
+        envelope.children.iter().find(|child| child.is(NS_SOAP, "Body")).ok_or("the answer has no SOAP Body")?;
     let [content] = soap_body.children.as_slice() else {
         return Err(format!("the answer's Body holds {} elements instead of one", soap_body.children.len()));
     };
@@ -147,7 +151,9 @@ fn read_answer(operation: Operation, content: &Element) -> Answer {
         }
     }
     match (answer.successful, answer.error_message.trim().is_empty()) {
-        (true, false) => answer.problems.push(format!("IsSuccessful is true, yet ErrorMessage says {:?}", answer.error_message)),
+        (true, false) => {
+            answer.problems.push(format!("IsSuccessful is true, yet ErrorMessage says {:?}", answer.error_message))
+        }
         (false, true) => answer.problems.push("IsSuccessful is false, but ErrorMessage says nothing".into()),
         _ => {}
     }
@@ -157,17 +163,24 @@ fn read_answer(operation: Operation, content: &Element) -> Answer {
 fn read_lsns(list: &Element, answer: &mut Answer) {
     for item in &list.children {
         if !item.is(NS_DATA, "TableLSN") {
-            answer.problems.push(format!("MirrorLSN holds {} of {:?} instead of TableLSN of {NS_DATA:?}", item.name, item.namespace));
+            answer.problems.push(format!(
+                "MirrorLSN holds {} of {:?} instead of TableLSN of {NS_DATA:?}",
+                item.name, item.namespace
+            ));
             continue;
         }
         let names: Vec<&str> = item.children.iter().map(|child| child.name.as_str()).collect();
         if names != ["LSN", "TableName"] || item.children.iter().any(|child| child.namespace != NS_DATA) {
-            answer.problems.push(format!("a TableLSN must hold LSN, TableName of {NS_DATA:?}, but holds {}", names.join(", ")));
+            answer
+                .problems
+                .push(format!("a TableLSN must hold LSN, TableName of {NS_DATA:?}, but holds {}", names.join(", ")));
         }
         let table = item.child("TableName").map(|child| child.text.clone()).unwrap_or_default();
         match item.child("LSN").map(|child| child.text.trim().parse::<i64>()) {
             Some(Ok(lsn)) => answer.lsns.push((table, lsn)),
-            Some(Err(_)) | None => answer.problems.push(format!("the TableLSN of {table:?} has no LSN that is a number")),
+            Some(Err(_)) | None => {
+                answer.problems.push(format!("the TableLSN of {table:?} has no LSN that is a number"))
+            }
         }
     }
 }
@@ -182,26 +195,24 @@ pub fn parse(body: &[u8]) -> Result<Element, String> {
     reader.config_mut().expand_empty_elements = true;
     let mut open: Vec<Element> = vec![Element::default()];
     loop {
-        let (namespace, event) = reader.read_resolved_event().map_err(|error| format!("the answer is not XML: {error}"))?;
+        let (namespace, event) =
+            reader.read_resolved_event().map_err(|error| format!("the answer is not XML: {error}"))?;
         match event {
             Event::Start(start) => {
                 let namespace = match namespace {
-                    ResolveResult::Bound(bound) => String::from_utf8_lossy(bound.as_ref()).into_owned(),
+                    ResolveResult::Bound(bound) => bound.as_ref().to_owned(),
                     ResolveResult::Unbound => String::new(),
                     ResolveResult::Unknown(prefix) => {
-                        return Err(format!("the answer uses the prefix {:?}, which nothing declares", String::from_utf8_lossy(&prefix)));
+                        return Err(format!("the answer uses the prefix {prefix:?}, which nothing declares"));
                     }
                 };
-                let mut element = Element {
-                    namespace,
-                    name: String::from_utf8_lossy(start.local_name().as_ref()).into_owned(),
-                    ..Element::default()
-                };
+                let mut element =
+                    Element { namespace, name: start.local_name().as_ref().to_owned(), ..Element::default() };
                 for attribute in start.attributes() {
                     let attribute = attribute.map_err(|error| format!("the answer is not XML: {error}"))?;
                     let (bound, local) = reader.resolver().resolve_attribute(attribute.key);
-                    if local.as_ref() == b"nil" && matches!(bound, ResolveResult::Bound(ns) if ns.as_ref() == NS_XSI.as_bytes()) {
-                        element.nil = matches!(attribute.value.as_ref(), b"true" | b"1");
+                    if local.as_ref() == "nil" && matches!(bound, ResolveResult::Bound(ns) if ns.as_ref() == NS_XSI) {
+                        element.nil = matches!(attribute.value.as_ref(), "true" | "1");
                     }
                 }
                 open.push(element);
@@ -213,18 +224,9 @@ pub fn parse(body: &[u8]) -> Result<Element, String> {
                     None => return Err("the answer closes what it never opened".into()),
                 }
             }
-            Event::Text(text) => {
-                let text = text.decode().map_err(|error| format!("the answer is not UTF-8: {error}"))?;
-                push_text(&mut open, &text);
-            }
-            Event::CData(text) => {
-                let text = text.decode().map_err(|error| format!("the answer is not UTF-8: {error}"))?;
-                push_text(&mut open, &text);
-            }
-            Event::GeneralRef(reference) => {
-                let name = reference.decode().map_err(|error| format!("the answer is not UTF-8: {error}"))?;
-                push_text(&mut open, &resolve(&name)?);
-            }
+            Event::Text(text) => push_text(&mut open, &text),
+            Event::CData(text) => push_text(&mut open, &text),
+            Event::GeneralRef(reference) => push_text(&mut open, &resolve(&reference)?),
             Event::DocType(_) => return Err("the answer has a DTD, which SOAP forbids".into()),
             Event::Eof => break,
             Event::Empty(_) | Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
@@ -287,14 +289,18 @@ mod tests {
              xmlns:a=\"{NS_DATA}\"><a:TableLSN><a:LSN>-1</a:LSN><a:TableName>x&amp;y</a:TableName></a:TableLSN></MirrorLSN>\
              </TableSchemaResponse>"
         );
-        let Body::Answer(answer) = read(Operation::TableSchema, &envelope(&good)).expect("readable") else { panic!("fault") };
+        let Body::Answer(answer) = read(Operation::TableSchema, &envelope(&good)).expect("readable") else {
+            panic!("fault")
+        };
         assert_eq!(answer.problems, Vec::<String>::new());
         assert_eq!(answer.lsns, [("x&y".to_owned(), -1)]);
     }
 
     #[test]
     fn wrong_order_missing_elements_and_wrong_namespaces_are_told() {
-        let swapped = format!("<WipeResponse xmlns=\"{NS_MIRRORING}\"><ErrorMessage/><IsSuccessful>true</IsSuccessful></WipeResponse>");
+        let swapped = format!(
+            "<WipeResponse xmlns=\"{NS_MIRRORING}\"><ErrorMessage/><IsSuccessful>true</IsSuccessful></WipeResponse>"
+        );
         assert!(problems(Operation::Wipe, &swapped)[0].contains("in this order"));
         let short = format!("<WipeResponse xmlns=\"{NS_MIRRORING}\"><IsSuccessful>true</IsSuccessful></WipeResponse>");
         assert_eq!(problems(Operation::Wipe, &short).len(), 1);
@@ -302,7 +308,9 @@ mod tests {
             "<m:WipeResponse xmlns:m=\"{NS_MIRRORING}\"><IsSuccessful>true</IsSuccessful><ErrorMessage/></m:WipeResponse>"
         );
         assert_eq!(problems(Operation::Wipe, &foreign).len(), 2);
-        let silent = format!("<WipeResponse xmlns=\"{NS_MIRRORING}\"><IsSuccessful>false</IsSuccessful><ErrorMessage/></WipeResponse>");
+        let silent = format!(
+            "<WipeResponse xmlns=\"{NS_MIRRORING}\"><IsSuccessful>false</IsSuccessful><ErrorMessage/></WipeResponse>"
+        );
         assert_eq!(problems(Operation::Wipe, &silent), ["IsSuccessful is false, but ErrorMessage says nothing"]);
     }
 

@@ -1,6 +1,6 @@
 //! Rows into batches by size: `BatchSize` bytes each (protocol.md section 10), the LSN on a table's last batch only.
 
-use super::spelling::{Batch, Rows, Spelling};
+use super::spelling::{Batch, Rows};
 use crate::protocol::cell;
 use crate::protocol::messages::{RowOp, TableSchemaInfo};
 use crate::task::cell::Cell;
@@ -10,7 +10,6 @@ use crate::task::source::SourceTable;
 pub struct Batcher<'s> {
     table: &'s SourceTable,
     info: TableSchemaInfo,
-    spelling: Spelling,
     size: usize,
     lsn: i64,
     rows: std::iter::Peekable<Box<dyn Iterator<Item = (i64, RowOp)> + Send + 's>>,
@@ -40,21 +39,11 @@ impl<'s> Batcher<'s> {
     pub fn new(
         table: &'s SourceTable,
         rows: impl Iterator<Item = (i64, RowOp)> + Send + 's,
-        spelling: Spelling,
         size: usize,
         lsn: i64,
     ) -> Self {
         let rows: Box<dyn Iterator<Item = (i64, RowOp)> + Send + 's> = Box::new(rows);
-        Self {
-            table,
-            info: table.info(),
-            spelling,
-            size,
-            lsn,
-            rows: rows.peekable(),
-            finished: false,
-            counts: Counts::default(),
-        }
+        Self { table, info: table.info(), size, lsn, rows: rows.peekable(), finished: false, counts: Counts::default() }
     }
 
     fn write(&mut self, rows: &mut Rows, key: i64, op: RowOp) {
@@ -76,7 +65,7 @@ impl<'s> Batcher<'s> {
                 texts
             }
         };
-        rows.push(op, texts.iter().map(Option::as_deref));
+        rows.push(op, texts);
     }
 }
 
@@ -88,7 +77,7 @@ impl Iterator for Batcher<'_> {
         if self.finished {
             return None;
         }
-        let mut rows = Rows::new(self.spelling);
+        let mut rows = Rows::default();
         while rows.bytes() < self.size
             && let Some((key, op)) = self.rows.next()
         {
@@ -107,7 +96,6 @@ mod tests {
     use crate::protocol::sql_type::{Length, SqlType};
     use crate::task::shape::{ColumnShape, TableShape};
     use crate::task::source::Source;
-    use crate::task::spelling::Spelling;
 
     fn source(rows: u64) -> Source {
         let columns = vec![
@@ -122,7 +110,7 @@ mod tests {
         let source = source(500);
         let table = &source.tables()[0];
         let all = table.keys().map(|key| (key, RowOp::Insert));
-        let mut batcher = Batcher::new(table, all, Spelling::DotNet, 10_000, 77);
+        let mut batcher = Batcher::new(table, all, 10_000, 77);
         let batches: Vec<_> = batcher.by_ref().collect();
         assert_eq!(batcher.counts.inserts, 500);
         assert_eq!(batches.iter().map(|batch| batch.rows.len()).sum::<u64>(), 500);
@@ -138,7 +126,7 @@ mod tests {
     #[test]
     fn an_empty_table_still_sends_its_lsn() {
         let source = source(0);
-        let batches: Vec<_> = Batcher::new(&source.tables()[0], std::iter::empty(), Spelling::Mono, 10, 5).collect();
+        let batches: Vec<_> = Batcher::new(&source.tables()[0], std::iter::empty(), 10, 5).collect();
         assert_eq!(batches.len(), 1);
         assert_eq!((batches[0].rows.len(), batches[0].lsn), (0, 5));
     }
@@ -147,8 +135,10 @@ mod tests {
     fn a_batch_that_is_exactly_full_is_not_followed_by_an_empty_one() {
         let source = source(3);
         let table = &source.tables()[0];
-        let batches: Vec<_> =
-            Batcher::new(table, table.keys().map(|key| (key, RowOp::Insert)), Spelling::DotNet, 1, 9).collect();
-        assert_eq!(batches.iter().map(|batch| (batch.rows.len(), batch.lsn)).collect::<Vec<_>>(), [(1, 0), (1, 0), (1, 9)]);
+        let batches: Vec<_> = Batcher::new(table, table.keys().map(|key| (key, RowOp::Insert)), 1, 9).collect();
+        assert_eq!(
+            batches.iter().map(|batch| (batch.rows.len(), batch.lsn)).collect::<Vec<_>>(),
+            [(1, 0), (1, 0), (1, 9)]
+        );
     }
 }

@@ -93,9 +93,7 @@ impl Cell {
             (Self::Text(text), SqlType::NChar(n) | SqlType::NVarChar(Length::Limited(n))) => {
                 text.encode_utf16().count() <= usize::from(n)
             }
-            (Self::Text(text), SqlType::Char(n) | SqlType::VarChar(Length::Limited(n))) => {
-                text.len() <= usize::from(n)
-            }
+            (Self::Text(text), SqlType::Char(n) | SqlType::VarChar(Length::Limited(n))) => text.len() <= usize::from(n),
             (Self::Binary(bytes), SqlType::Binary(n) | SqlType::VarBinary(Length::Limited(n))) => {
                 bytes.len() <= usize::from(n)
             }

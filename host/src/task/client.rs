@@ -8,7 +8,7 @@ use rsa::RsaPublicKey;
 use super::answer::{self, Answer, Body, SoapFault};
 use super::connection::{Connection, Framing, Request, Response, TransportError};
 use super::endpoint::Endpoint;
-use super::spelling::{Batch, Spelling};
+use super::spelling::{self, Batch, Spelling};
 use crate::auth::testing::{TokenIssuer, check_answer, random_nonce};
 use crate::protocol::messages::{ReplicationSummary, TableSchemaInfo};
 use crate::protocol::names::Operation;
@@ -25,6 +25,9 @@ pub struct Identity {
     /// Context identifier.
     pub tenant: String,
 }
+
+/// Writes a request around a token: a repetition has one of its own, as the Task's has.
+type Write<'w> = dyn Fn(&str) -> Vec<u8> + Send + Sync + 'w;
 
 /// A client of one endpoint, for one tenant. One call at a time, as the Task makes them.
 pub struct Client {
@@ -145,8 +148,9 @@ impl Client {
     /// See [`CallError`].
     pub async fn authenticate(&mut self) -> Result<Answer, CallError> {
         let nonce = random_nonce();
-        let body = self.spelling.authenticate("");
-        let answer = self.call_with(Operation::Authenticate, &body, Some(&nonce)).await?;
+        let spelling = self.spelling;
+        let write = move |token: &str| spelling::authenticate(spelling, token, "");
+        let answer = self.call_with(Operation::Authenticate, &write, Some(&nonce)).await?;
         if let Err(problem) =
             check_answer(answer.text("SignedApplicationToken"), &nonce, &self.identity.application_key, now())
         {
@@ -165,8 +169,9 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn table_schema(&mut self, tables: &[TableSchemaInfo]) -> Result<Answer, CallError> {
-        let body = self.spelling.table_schema(&self.client_state, tables);
-        self.call_with(Operation::TableSchema, &body, None).await
+        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let write = move |token: &str| spelling::table_schema(spelling, token, &state, tables);
+        self.call_with(Operation::TableSchema, &write, None).await
     }
 
     /// Wipe.
@@ -174,8 +179,9 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn wipe(&mut self, table: &str) -> Result<Answer, CallError> {
-        let body = self.spelling.wipe(&self.client_state, table);
-        self.call_with(Operation::Wipe, &body, None).await
+        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let write = move |token: &str| spelling::wipe(spelling, token, &state, table);
+        self.call_with(Operation::Wipe, &write, None).await
     }
 
     /// RowData.
@@ -183,8 +189,9 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn row_data(&mut self, batches: &[Batch]) -> Result<Answer, CallError> {
-        let body = self.spelling.row_data(&self.client_state, batches);
-        self.call_with(Operation::RowData, &body, None).await
+        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let write = move |token: &str| spelling::row_data(spelling, token, &state, batches);
+        self.call_with(Operation::RowData, &write, None).await
     }
 
     /// ReplicationCompleted.
@@ -192,8 +199,9 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn replication_completed(&mut self, changed: &[ReplicationSummary]) -> Result<Answer, CallError> {
-        let body = self.spelling.replication_completed(&self.client_state, changed);
-        self.call_with(Operation::ReplicationCompleted, &body, None).await
+        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let write = move |token: &str| spelling::replication_completed(spelling, token, &state, changed);
+        self.call_with(Operation::ReplicationCompleted, &write, None).await
     }
 
     /// The bytes of a RowData call, head and body, with a token of their own: for calls that are sent slowly, cut
@@ -202,8 +210,8 @@ impl Client {
     /// # Errors
     /// The token cannot be signed.
     pub fn raw_row_data(&self, batches: &[Batch]) -> Result<(Vec<u8>, Vec<u8>), CallError> {
-        let body = self.spelling.row_data(&self.client_state, batches);
-        let request = self.request(Operation::RowData, &body, None)?;
+        let write = |token: &str| spelling::row_data(self.spelling, token, &self.client_state, batches);
+        let request = self.request(Operation::RowData, &write, None)?;
         Ok((request.head(&self.endpoint), request.body))
     }
 
@@ -215,7 +223,7 @@ impl Client {
         Connection::open(&self.endpoint).await
     }
 
-    fn request(&self, operation: Operation, body: &str, nonce: Option<&str>) -> Result<Request, CallError> {
+    fn request(&self, operation: Operation, write: &Write<'_>, nonce: Option<&str>) -> Result<Request, CallError> {
         let Identity { issuer, application_id, tenant, .. } = &self.identity;
         let mut token = issuer.token(application_id, tenant, now());
         if let Some(nonce) = nonce {
@@ -226,16 +234,21 @@ impl Client {
             method: "POST".into(),
             target: self.endpoint.path().to_owned(),
             headers: headers(self.spelling, &operation.action()),
-            body: self.spelling.envelope(&token, body),
+            body: write(&token),
             framing: Framing::ContentLength,
         })
     }
 
-    async fn call_with(&mut self, operation: Operation, body: &str, nonce: Option<&str>) -> Result<Answer, CallError> {
+    async fn call_with(
+        &mut self,
+        operation: Operation,
+        write: &Write<'_>,
+        nonce: Option<&str>,
+    ) -> Result<Answer, CallError> {
         let mut left = self.retries;
         loop {
             // A repetition has a token of its own, as the Task's has.
-            let request = self.request(operation, body, nonce)?;
+            let request = self.request(operation, write, nonce)?;
             self.sent.calls += 1;
             self.sent.bytes += request.body.len() as u64;
             match self.exchange(&request).await {
@@ -261,7 +274,8 @@ impl Client {
             result = connection.exchange(&self.endpoint, request, self.timeout).await;
         }
         let response = result?;
-        let keep = !response.early && response.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
+        let keep =
+            !response.early && response.header("connection").is_none_or(|value| !value.eq_ignore_ascii_case("close"));
         self.connection = keep.then_some(connection);
         Ok(response)
     }
@@ -278,7 +292,8 @@ impl Client {
             status,
             what: format!("{what}; it begins {:?}", response.excerpt()),
         })?;
-        self.problems.extend(form_problems(response, &body).into_iter().map(|problem| format!("{operation}: {problem}")));
+        self.problems
+            .extend(form_problems(response, &body).into_iter().map(|problem| format!("{operation}: {problem}")));
         match body {
             Body::Fault(fault) => Err(CallError::Fault { operation, fault }),
             Body::Answer(answer) => {

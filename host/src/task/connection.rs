@@ -174,7 +174,8 @@ impl Connection {
     /// See [`TransportError`].
     pub async fn receive(&mut self, timeout: Duration) -> Result<Response, TransportError> {
         let reading = read_response(&mut self.reader, &mut self.buffer, false);
-        let response = tokio::time::timeout(timeout, reading).await.map_err(|_| TransportError::TimedOut(timeout))??;
+        let response =
+            tokio::time::timeout(timeout, reading).await.map_err(|_| TransportError::TimedOut(timeout))??;
         self.answers += 1;
         Ok(response)
     }
@@ -344,10 +345,7 @@ fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|window| window == what)
 }
 
-async fn more(
-    reader: &mut tokio::io::ReadHalf<Box<dyn Stream>>,
-    buffer: &mut Vec<u8>,
-) -> Result<bool, TransportError> {
+async fn more(reader: &mut tokio::io::ReadHalf<Box<dyn Stream>>, buffer: &mut Vec<u8>) -> Result<bool, TransportError> {
     match reader.read_buf(buffer).await {
         Ok(read) => Ok(read > 0),
         // A TLS peer that hangs up without saying so.
@@ -358,11 +356,12 @@ async fn more(
 
 #[cfg(test)]
 mod tests {
-    use super::{parse_head, unpack, Response};
+    use super::{Response, parse_head, unpack};
 
     #[test]
     fn a_head_is_read_whatever_the_case_of_its_names() {
-        let (status, headers) = parse_head("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/xml\r\nX: ").expect("HTTP");
+        let (status, headers) =
+            parse_head("HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/xml\r\nX: ").expect("HTTP");
         assert_eq!(status, 500);
         assert_eq!(headers, [("content-type".to_owned(), "text/xml".to_owned()), ("x".to_owned(), String::new())]);
         assert!(parse_head("SSH-2.0-x").is_err());
@@ -374,7 +373,8 @@ mod tests {
         let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
         packer.write_all(b"hello").expect("memory");
         let headers = vec![("content-encoding".to_owned(), "gzip".to_owned())];
-        let response = Response { status: 200, headers, body: packer.finish().expect("memory"), continued: false, early: false };
+        let response =
+            Response { status: 200, headers, body: packer.finish().expect("memory"), continued: false, early: false };
         assert_eq!(unpack(response.clone()).expect("good gzip").body, b"hello");
         assert!(unpack(Response { body: b"nope".to_vec(), ..response }).is_err());
     }

@@ -155,7 +155,7 @@ struct Cycle<'c> {
 /// The cycle ends here.
 struct Stop;
 
-impl Cycle<'_> {
+impl<'c> Cycle<'c> {
     async fn run(&mut self) -> Result<CycleEnd, CallError> {
         let answer = self.client.authenticate().await?;
         let information = answer.text("AdditionalInformationJson");
@@ -190,10 +190,7 @@ impl Cycle<'_> {
         Ok(CycleEnd::Completed)
     }
 
-    fn listed(&self) -> Vec<&'_ SourceTable>
-    where
-        Self: '_,
-    {
+    fn listed(&self) -> Vec<&'c SourceTable> {
         let skipped = |name: &str| self.options.skip_tables.iter().any(|skip| skip.eq_ignore_ascii_case(name));
         self.source.tables().iter().filter(|table| !skipped(table.name())).collect()
     }
@@ -253,14 +250,9 @@ impl Cycle<'_> {
             // The mirror is equal but its LSN grows old: an empty batch carries it on before the log forgets it.
             Need::Nothing => (None, Box::new(std::iter::empty())),
         };
-        let mut batcher = Batcher::new(table, rows, self.client.spelling(), self.options.batch_size, version);
-        let mut sent = TableSent {
-            table: table.name().to_owned(),
-            filled,
-            counts: Counts::default(),
-            batches: 0,
-            bytes: 0,
-        };
+        let mut batcher = Batcher::new(table, rows, self.options.batch_size, version);
+        let mut sent =
+            TableSent { table: table.name().to_owned(), filled, counts: Counts::default(), batches: 0, bytes: 0 };
         while let Some(batch) = batcher.next() {
             if self.broken.contains(&table.name().to_lowercase()) {
                 break;

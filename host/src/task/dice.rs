@@ -57,8 +57,8 @@ impl Dice {
     ///
     /// # Panics
     /// When there is none.
-    pub fn pick<'a, T>(&mut self, items: &'a [T]) -> &'a T {
-        &items[self.index(items.len())]
+    pub fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+        items[self.index(items.len())]
     }
 
     /// So many bytes.

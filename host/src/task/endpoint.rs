@@ -71,7 +71,11 @@ impl Endpoint {
     /// Host and port, as in a `Host` header.
     #[must_use]
     pub fn authority(&self) -> String {
-        if self.host.contains(':') { format!("[{}]:{}", self.host, self.port) } else { format!("{}:{}", self.host, self.port) }
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
     }
 
     pub(super) fn tls(&self) -> Option<(TlsConnector, ServerName<'static>)> {
@@ -114,7 +118,10 @@ mod tests {
     #[test]
     fn urls_are_taken_apart() {
         let endpoint = Endpoint::new("http://127.0.0.1:8080/MirroringClientService.svc", None).expect("a URL");
-        assert_eq!((endpoint.host(), endpoint.port(), endpoint.path()), ("127.0.0.1", 8080, "/MirroringClientService.svc"));
+        assert_eq!(
+            (endpoint.host(), endpoint.port(), endpoint.path()),
+            ("127.0.0.1", 8080, "/MirroringClientService.svc")
+        );
         assert_eq!(Endpoint::new("http://[::1]:81/x", None).expect("a URL").authority(), "[::1]:81");
         assert_eq!(Endpoint::new("http://mirror.example/x", None).expect("a URL").port(), 80);
         for bad in ["mirror.example", "ftp://x/y", "", "http://"] {

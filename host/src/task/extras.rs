@@ -11,7 +11,13 @@ pub const EVERY_TYPE: &str = "every_type";
 /// The tables.
 #[must_use]
 pub fn tables() -> Vec<TableShape> {
-    vec![every_type(), keyed("guid_key", SqlType::UniqueIdentifier), keyed("text_key", SqlType::NVarChar(Length::Limited(40))), keyed("big_key", SqlType::BigInt), odd_names()]
+    vec![
+        every_type(),
+        keyed("guid_key", SqlType::UniqueIdentifier),
+        keyed("text_key", SqlType::NVarChar(Length::Limited(40))),
+        keyed("big_key", SqlType::BigInt),
+        odd_names(),
+    ]
 }
 
 /// Every type a SQL Server column can have, once NULL and once NOT NULL.
@@ -84,7 +90,18 @@ fn keyed(name: &str, key: SqlType) -> TableShape {
 
 /// Names with everything that is legal between brackets.
 fn odd_names() -> TableShape {
-    let names = ["select", "the key]", "quote\"d", "it's", "semi;colon--", "Ærlig talt", "列", "  spaces  ", "percent%s", "/*x*/"];
+    let names = [
+        "select",
+        "the key]",
+        "quote\"d",
+        "it's",
+        "semi;colon--",
+        "Ærlig talt",
+        "列",
+        "  spaces  ",
+        "percent%s",
+        "/*x*/",
+    ];
     TableShape {
         name: "order \"by\" [x]; DROP TABLE y--'æ 表".into(),
         columns: names

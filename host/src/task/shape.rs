@@ -184,9 +184,8 @@ fn give_default(rng: &mut ChaCha8Rng, column: &mut ColumnShape) {
 
 /// How many rows each table has: few tables hold most of them, one in eight is empty, the sum is exact.
 fn row_counts(rng: &mut ChaCha8Rng, tables: usize, total: u64) -> Vec<u64> {
-    let mut weights: Vec<u64> = (0..tables as u64)
-        .map(|rank| if tables > 8 && rank % 8 == 7 { 0 } else { 1_000_000 / (rank + 2) })
-        .collect();
+    let mut weights: Vec<u64> =
+        (0..tables as u64).map(|rank| if tables > 8 && rank % 8 == 7 { 0 } else { 1_000_000 / (rank + 2) }).collect();
     weights.shuffle(rng);
     let sum: u64 = weights.iter().sum();
     let mut counts: Vec<u64> = weights

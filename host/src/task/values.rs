@@ -76,7 +76,9 @@ pub fn value(dice: &mut Dice, sql_type: SqlType, nullable: bool) -> Cell {
         SqlType::NVarChar(Length::Max) | SqlType::NText => Cell::Text(texts::text(dice, usize::MAX)),
         SqlType::Xml => Cell::Text(format!("<note nr=\"{}\">a &lt; b &amp; c</note>", dice.below(1_000))),
         SqlType::Json => Cell::Text(format!("{{\"nr\":{},\"text\":\"\\u00e6 \\\" æ\"}}", dice.below(1_000))),
-        SqlType::SqlVariant => Cell::Text(if dice.once_in(2) { format!("[I:{}]", dice.below(99)) } else { "variant".into() }),
+        SqlType::SqlVariant => {
+            Cell::Text(if dice.once_in(2) { format!("[I:{}]", dice.below(99)) } else { "variant".into() })
+        }
         SqlType::Binary(n) => Cell::Binary(dice.bytes(usize::from(n))),
         SqlType::RowVersion => Cell::Binary(dice.bytes(8)),
         // Never empty: an empty `[B:]` is NULL by the rule of section 7, so an empty binary value cannot travel.
@@ -152,7 +154,7 @@ fn datetime(dice: &mut Dice) -> i64 {
         10..=12 => return date(dice, days(1990, 1, 1), days(2035, 1, 1)),
         _ => date(dice, days(1990, 1, 1), days(2035, 1, 1)) + dice.between(0, 86_399) * SECOND,
     };
-    let thousandths = if dice.once_in(3) { dice.between(0, 99) * 10 + *dice.pick(&[0, 3, 7]) } else { 0 };
+    let thousandths = if dice.once_in(3) { dice.between(0, 99) * 10 + dice.pick(&[0, 3, 7]) } else { 0 };
     whole + thousandths * 10_000
 }
 
@@ -214,7 +216,8 @@ mod tests {
 
     #[test]
     fn dates_are_often_the_vendors_no_date() {
-        let none = (0..1_000).filter(|n| value(&mut Dice::named(&[*n]), SqlType::DateTime, false) == Cell::Timestamp(NO_DATE));
+        let none =
+            (0..1_000).filter(|n| value(&mut Dice::named(&[*n]), SqlType::DateTime, false) == Cell::Timestamp(NO_DATE));
         assert!((150..550).contains(&none.count()));
     }
 }

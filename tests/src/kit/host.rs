@@ -43,6 +43,16 @@ fn private_key() -> &'static str {
     })
 }
 
+/// Whom the simulator speaks for: the vendor, to the test application, on behalf of a tenant.
+pub fn identity(tenant: &str) -> speil::task::client::Identity {
+    speil::task::client::Identity {
+        issuer: issuer().clone(),
+        application_id: APPLICATION.into(),
+        application_key: speil::auth::keys::private_key(private_key()).expect("a key").to_public_key(),
+        tenant: tenant.into(),
+    }
+}
+
 /// A good token for a tenant.
 pub fn token(tenant: &str) -> String {
     issuer().issue(APPLICATION, tenant, now()).expect("signed")

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod host;
 pub mod soap;
+pub mod task;
 
 pub use client::{Answer, Connection};
 pub use host::Host;

@@ -21,7 +21,11 @@ impl PluginCall {
 
 fn parse(text: &str) -> Result<Map<String, Value>, String> {
     if text.len() > Limits::ANSWER {
-        return Err(format!("it answered {} of JSON, and at most {} are taken", size(text.len()), size(Limits::ANSWER)));
+        return Err(format!(
+            "it answered {} of JSON, and at most {} are taken",
+            size(text.len()),
+            size(Limits::ANSWER)
+        ));
     }
     match serde_json::from_str(text) {
         Ok(Value::Object(members)) => Ok(members),

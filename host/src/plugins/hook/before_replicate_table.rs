@@ -23,8 +23,7 @@ impl PluginCall {
         let mut entered = self.enter(at, 0).await?;
         let guest = entered.guests().before_replicate_table.ok_or_else(Failed::missing)?;
         let context = Self::context(&self.info);
-        let call =
-            guest.call_before_replicate_table(&mut entered.instance.store, context, table.as_str(), change);
+        let call = guest.call_before_replicate_table(&mut entered.instance.store, context, table.as_str(), change);
         let answer = within(entered.allowance, &self.plugin(at).limits, call).await;
         self.leave(entered, answer)?.map_err(Failed::Answered)
     }

@@ -41,8 +41,7 @@ impl PluginCall {
                 Ok(answer) => plan::check(at, &current, answer).map_err(Failed::Unusable),
                 Err(failed) => Err(failed),
             };
-            let planned =
-                self.settle(at, Function::TransformPlan, Some(table.name.as_str()), begun, planned)?;
+            let planned = self.settle(at, Function::TransformPlan, Some(table.name.as_str()), begun, planned)?;
             let Some(planned) = planned else { continue };
             if matches!(planned, Planned::Untouched) {
                 continue;

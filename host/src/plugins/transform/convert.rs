@@ -143,9 +143,9 @@ pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Resul
             let value = if sql_type == SqlType::Real { f64::from(value as f32) } else { value };
             if value.is_finite() { Ok(value) } else { Err(at(row, &beyond(sql_type))) }
         })?),
-        ColumnValuesResult::Decimal(values) => Column::Decimal(fixed(values, |row, text| {
-            decimal(&text, sql_type).map_err(|what| at(row, &what))
-        })?),
+        ColumnValuesResult::Decimal(values) => {
+            Column::Decimal(fixed(values, |row, text| decimal(&text, sql_type).map_err(|what| at(row, &what)))?)
+        }
         ColumnValuesResult::Timestamp(values) => {
             let (first, last) = datetime::range(sql_type);
             let ticks = fixed(values, |row, ticks| {
@@ -167,20 +167,15 @@ pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Resul
     })
 }
 
-fn texts(
-    values: &[Option<String>],
-    sql_type: SqlType,
-    at: impl Fn(usize, &str) -> String,
-) -> Result<Column, String> {
+fn texts(values: &[Option<String>], sql_type: SqlType, at: impl Fn(usize, &str) -> String) -> Result<Column, String> {
     let each = || values.iter().map(Option::as_deref);
     Ok(match sql_type.family() {
         Family::Guid => Column::Guid(fixed(each(), |row, text: &str| {
             guid(text).ok_or_else(|| at(row, "not a uniqueidentifier such as 6F9619FF-8B86-D011-B42D-00C04FC964FF"))
         })?),
         Family::TimestampOffset => Column::TimestampOffset(fixed(each(), |row, text: &str| {
-            datetime::parse_iso_offset(&text.replacen('T', " ", 1), sql_type).ok_or_else(|| {
-                at(row, "not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00")
-            })
+            datetime::parse_iso_offset(&text.replacen('T', " ", 1), sql_type)
+                .ok_or_else(|| at(row, "not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00"))
         })?),
         _ => {
             if let Some(most) = sql_type.max_units() {
@@ -389,8 +384,7 @@ mod tests {
 
     #[test]
     fn sixteen_bit_units_count_and_not_bytes() {
-        let def =
-            ColumnDef { name: "c".into(), sql_type: SqlType::NChar(2), nullable: true, default: None };
+        let def = ColumnDef { name: "c".into(), sql_type: SqlType::NChar(2), nullable: true, default: None };
         for fits in ["åå", "😀", ""] {
             assert!(column(ColumnValuesResult::Text(vec![Some(fits.into())]), &def, 1).is_ok(), "{fits}");
         }

@@ -115,9 +115,9 @@ fn rows(plugin: usize, before: &Arc<TableDef>, plan: &RowsPlan) -> Result<Step, 
     }
     let after = Arc::new(TableDef { name: before.name.clone(), columns, key });
 
-    if let Some(gone) = plan.outputs.iter().find(|output| {
-        after.column_index(output).is_none() && before.column_index(output).is_some()
-    }) {
+    if let Some(gone) =
+        plan.outputs.iter().find(|output| after.column_index(output).is_none() && before.column_index(output).is_some())
+    {
         return Err(format!("its plan both drops and promises {}", name(gone)));
     }
     let outputs = named("promises", &plan.outputs, &after)?;
@@ -150,14 +150,11 @@ fn named(verb: &str, names: &[String], table: &TableDef) -> Result<Vec<usize>, S
 
 fn added(text: &str, sql_type: &str) -> Result<ColumnDef, String> {
     if text.is_empty() || text.contains('\0') || text.encode_utf16().count() > 128 {
-        return Err(format!(
-            "its plan adds a column named {}; a name has 1 to 128 characters and no NUL",
-            name(text)
-        ));
+        return Err(format!("its plan adds a column named {}; a name has 1 to 128 characters and no NUL", name(text)));
     }
-    let sql_type: SqlType = sql_type.parse().map_err(|error| {
-        format!("its plan adds {} with the type {}: {error}", name(text), name(sql_type))
-    })?;
+    let sql_type: SqlType = sql_type
+        .parse()
+        .map_err(|error| format!("its plan adds {} with the type {}: {error}", name(text), name(sql_type)))?;
     Ok(ColumnDef { name: text.into(), sql_type, nullable: true, default: None })
 }
 

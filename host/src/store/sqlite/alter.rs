@@ -44,7 +44,8 @@ fn adds_at_the_end(old: &TableDef, new: &TableDef) -> bool {
         && old.columns.iter().zip(&new.columns).all(|(old, new)| old == new)
         && new.columns[old.columns.len()..].iter().all(|column| {
             // SQLite wants a value for a NOT NULL column at once.
-            default_is_constant(column) && (column.nullable || !matches!(ddl::default_clause(column).as_deref(), None | Some("NULL")))
+            default_is_constant(column)
+                && (column.nullable || !matches!(ddl::default_clause(column).as_deref(), None | Some("NULL")))
         })
 }
 
@@ -194,7 +195,9 @@ fn copy_rows(db: &Connection, table: &str, old: &TableDef, spelled: &[String], n
         for (i, (source, column)) in sources.iter().zip(&new.columns).enumerate() {
             let value = row.get_ref(i)?;
             match source {
-                From::Old(_) | From::Default(_) => insert.raw_bind_parameter(i + 1, rusqlite::types::ToSqlOutput::Borrowed(value))?,
+                From::Old(_) | From::Default(_) => {
+                    insert.raw_bind_parameter(i + 1, rusqlite::types::ToSqlOutput::Borrowed(value))?
+                }
                 From::Converted(_, from) => {
                     let mut text = String::new();
                     let converted = load(value, *from).and_then(|value| convert(value, column.sql_type, &mut text));
@@ -232,9 +235,7 @@ fn keeps_its_form(from: SqlType, to: SqlType) -> bool {
         (Family::Timestamp, Family::Timestamp) => {
             from == SqlType::SmallDateTime && matches!(to, SqlType::DateTime | SqlType::DateTime2(_))
         }
-        (Family::Text, Family::Text) => {
-            is_character(from) && varies(to) && (is_unicode(to) || !is_unicode(from))
-        }
+        (Family::Text, Family::Text) => is_character(from) && varies(to) && (is_unicode(to) || !is_unicode(from)),
         (Family::Binary, Family::Binary) => {
             matches!(from, SqlType::Binary(_) | SqlType::VarBinary(_) | SqlType::Image)
                 && matches!(to, SqlType::VarBinary(_) | SqlType::Image)

@@ -91,7 +91,9 @@ pub(super) fn describe(db: &Connection, table: &str, known: Option<&TableDef>) -
             let own = known.and_then(|def| Some(&def.columns[def.column_index(&column.name)?]));
             let address = column.key_place == 1 && key.len() == 1 && column.declared.eq_ignore_ascii_case("INTEGER");
             let sql_type = match own {
-                Some(own) if address && own.sql_type.family() == crate::protocol::sql_type::Family::Integer => Some(own.sql_type),
+                Some(own) if address && own.sql_type.family() == crate::protocol::sql_type::Family::Integer => {
+                    Some(own.sql_type)
+                }
                 _ => parse_declared(&column.declared),
             };
             ActualColumn { sql_type, nullable: !column.not_null && !address, name: column.name }
@@ -116,6 +118,7 @@ pub(super) fn spelled_columns(db: &Connection, table: &str, def: &TableDef) -> R
 
 /// How many rows a table has.
 pub(super) fn count(db: &Connection, table: &str) -> Result<u64> {
-    let count: i64 = db.query_row(&format!("SELECT count(*) FROM {}", super::ident::quote(table)), [], |row| row.get(0))?;
+    let count: i64 =
+        db.query_row(&format!("SELECT count(*) FROM {}", super::ident::quote(table)), [], |row| row.get(0))?;
     Ok(count.unsigned_abs())
 }

@@ -90,11 +90,10 @@ impl Affinity {
 /// The key column that is the row's own address, if the table has one.
 pub(super) fn row_address(def: &TableDef) -> Option<usize> {
     match def.key[..] {
-        [key] => matches!(
-            def.columns[key].sql_type,
-            SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt
-        )
-        .then_some(key),
+        [key] => {
+            matches!(def.columns[key].sql_type, SqlType::TinyInt | SqlType::SmallInt | SqlType::Int | SqlType::BigInt)
+                .then_some(key)
+        }
         _ => None,
     }
 }
@@ -240,7 +239,8 @@ mod tests {
         let now = default_clause(&column("d", SqlType::DateTime, Some(DefaultValue::Now { utc: true }))).unwrap();
         let (guid, now): (String, String) =
             db.query_row(&format!("SELECT {guid}, {now}"), [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-        let value = super::super::values::load(rusqlite::types::ValueRef::Text(guid.as_bytes()), SqlType::UniqueIdentifier);
+        let value =
+            super::super::values::load(rusqlite::types::ValueRef::Text(guid.as_bytes()), SqlType::UniqueIdentifier);
         assert!(matches!(value, Some(crate::protocol::columns::Value::Guid(_))), "{guid}");
         assert!(crate::protocol::datetime::parse_iso(&now, SqlType::DateTime).is_some(), "{now}");
     }

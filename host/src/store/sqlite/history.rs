@@ -26,7 +26,10 @@ pub(super) fn begin_cycle(db: &Connection, ticket: Ticket, at: Millis) -> Result
         [ticket.0, at],
     )?;
     db.execute("UPDATE speil_tables SET cycle_inserts = 0, cycle_updates = 0, cycle_deletes = 0", [])?;
-    db.execute("DELETE FROM speil_cycles WHERE id <= (SELECT id FROM speil_cycles ORDER BY id DESC LIMIT 1 OFFSET ?1)", [CYCLES])?;
+    db.execute(
+        "DELETE FROM speil_cycles WHERE id <= (SELECT id FROM speil_cycles ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        [CYCLES],
+    )?;
     Ok(())
 }
 
@@ -60,7 +63,10 @@ pub(super) fn record_events(db: &Connection, events: &[EventRecord]) -> Result<(
             event.advice
         ])?;
     }
-    db.execute("DELETE FROM speil_events WHERE id <= (SELECT id FROM speil_events ORDER BY id DESC LIMIT 1 OFFSET ?1)", [EVENTS])?;
+    db.execute(
+        "DELETE FROM speil_events WHERE id <= (SELECT id FROM speil_events ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        [EVENTS],
+    )?;
     Ok(())
 }
 
@@ -73,7 +79,9 @@ pub(super) fn complete_cycle(
     reported: &[ReplicationSummary],
 ) -> Result<Vec<String>> {
     let newest = db
-        .query_row("SELECT id, started_at FROM speil_cycles ORDER BY id DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row("SELECT id, started_at FROM speil_cycles ORDER BY id DESC LIMIT 1", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
         .optional()?;
     let (id, started_at): (i64, Millis) = match newest {
         Some(newest) => newest,
@@ -82,7 +90,9 @@ pub(super) fn complete_cycle(
             return Ok(Vec::new());
         }
     };
-    let total = |count: fn(&ReplicationSummary) -> i32| -> u64 { reported.iter().map(|summary| unsigned(count(summary))).sum() };
+    let total = |count: fn(&ReplicationSummary) -> i32| -> u64 {
+        reported.iter().map(|summary| unsigned(count(summary))).sum()
+    };
     let (inserts, updates, deletes) = (total(|s| s.inserts), total(|s| s.updates), total(|s| s.deletes));
     let mismatches = mismatches(db, reported)?;
     db.execute(

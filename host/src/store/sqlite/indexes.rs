@@ -34,8 +34,11 @@ fn logical_name(table: &str, physical: &str) -> String {
 }
 
 fn find(db: &Connection, table: &str) -> Result<Vec<Found>> {
-    let mut list = db.prepare_cached("SELECT name, \"unique\", partial FROM pragma_index_list(?1) WHERE origin = 'c' ORDER BY name")?;
-    let mut keys = db.prepare_cached("SELECT name, \"desc\" FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno")?;
+    let mut list = db.prepare_cached(
+        "SELECT name, \"unique\", partial FROM pragma_index_list(?1) WHERE origin = 'c' ORDER BY name",
+    )?;
+    let mut keys =
+        db.prepare_cached("SELECT name, \"desc\" FROM pragma_index_xinfo(?1) WHERE key = 1 ORDER BY seqno")?;
     let mut found = Vec::new();
     let mut rows = list.query([table])?;
     while let Some(row) = rows.next()? {
@@ -63,7 +66,10 @@ pub(super) fn list(db: &Connection, table: &str) -> Result<Vec<IndexDef>> {
 pub(super) fn ensure(db: &Connection, table: &str, wanted: &IndexDef) -> Result<bool> {
     let refuse = |message: String| Err(StoreError::new(StoreErrorKind::Schema, message));
     if wanted.name.is_empty() || wanted.name.contains('\0') || wanted.name.chars().count() > 128 {
-        return refuse(format!("index {:?} of table {table}: the name must have 1 to 128 characters and no NUL", wanted.name));
+        return refuse(format!(
+            "index {:?} of table {table}: the name must have 1 to 128 characters and no NUL",
+            wanted.name
+        ));
     }
     if wanted.columns.is_empty() {
         return refuse(format!("index {} of table {table}: it has no columns", wanted.name));

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::errors::Result;
 use crate::protocol::table_name::TableName;
-use crate::store::history::{Millis, OpCounts, TableError};
 use crate::store::Ticket;
+use crate::store::history::{Millis, OpCounts, TableError};
 
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

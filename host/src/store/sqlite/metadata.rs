@@ -195,7 +195,10 @@ fn insert(db: &Connection, metadata: &str, table: &TableName, hash: SchemaHash) 
     let wanting: Vec<String> = super::catalog::columns(db, metadata)?
         .into_iter()
         .filter(|column| {
-            column.not_null && !column.has_default && column.key_place == 0 && !column.name.eq_ignore_ascii_case("tablename")
+            column.not_null
+                && !column.has_default
+                && column.key_place == 0
+                && !column.name.eq_ignore_ascii_case("tablename")
         })
         .map(|column| quote(&column.name))
         .collect();

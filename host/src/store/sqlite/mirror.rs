@@ -21,8 +21,8 @@ use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
 use crate::store::{
-    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, TableRecord, Ticket,
-    Turn,
+    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
+    TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror file. Holds no file open by itself.
@@ -49,7 +49,14 @@ impl SqliteMirror {
 fn record(table: TableName, row: Row, is_there: bool, definitions: &Definitions) -> TableRecord {
     let kind = row.kind();
     if kind == TableKind::Mirrored && !is_there {
-        return TableRecord { table, hash: None, lsn: Lsn::REFILL, kind: TableKind::TakenOver, fill_begun: false, def: None };
+        return TableRecord {
+            table,
+            hash: None,
+            lsn: Lsn::REFILL,
+            kind: TableKind::TakenOver,
+            fill_begun: false,
+            def: None,
+        };
     }
     let def = match (&row.definition, kind) {
         (Some(text), TableKind::Mirrored) => {
@@ -71,7 +78,8 @@ fn record(table: TableName, row: Row, is_there: bool, definitions: &Definitions)
 /// The definition as it is stored beside the hash.
 fn definition(def: &TableDef) -> Result<String> {
     serde_json::to_string(def).map_err(|error| {
-        StoreError::new(StoreErrorKind::Internal, format!("the definition of table {} cannot be stored", def.name)).with_source(error)
+        StoreError::new(StoreErrorKind::Internal, format!("the definition of table {} cannot be stored", def.name))
+            .with_source(error)
     })
 }
 
@@ -82,7 +90,10 @@ fn own_table(work: &Work<'_>, table: &TableName) -> Result<String> {
     let object = find_object(work.db, table.as_str())?.filter(catalog::Object::is_table);
     match object {
         Some(object) if ours => Ok(object.name),
-        Some(_) => Err(StoreError::new(StoreErrorKind::Foreign, format!("table {table} was not made by speil, which will not touch it"))),
+        Some(_) => Err(StoreError::new(
+            StoreErrorKind::Foreign,
+            format!("table {table} was not made by speil, which will not touch it"),
+        )),
         None => Err(unknown_table(table)),
     }
 }
@@ -252,9 +263,7 @@ impl MirrorDb for SqliteMirror {
 
     async fn drop_index(&self, table: &TableName, name: &str) -> Result<bool> {
         let (table, name) = (table.clone(), name.to_owned());
-        self.session
-            .write(Durability::Full, move |work| indexes::drop(work.db, &own_table(work, &table)?, &name))
-            .await
+        self.session.write(Durability::Full, move |work| indexes::drop(work.db, &own_table(work, &table)?, &name)).await
     }
 
     fn history(&self) -> &dyn History {

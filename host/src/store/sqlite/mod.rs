@@ -86,8 +86,9 @@ impl SqliteStore {
     /// # Errors
     /// The directory is a relative path and the current one cannot be told.
     pub fn open(settings: SqliteSettings) -> Result<Self, StoreError> {
-        let directory = std::path::absolute(&settings.directory)
-            .map_err(|error| file_system("cannot tell the place of the mirror directory", &settings.directory, error))?;
+        let directory = std::path::absolute(&settings.directory).map_err(|error| {
+            file_system("cannot tell the place of the mirror directory", &settings.directory, error)
+        })?;
         let settings = SqliteSettings { directory, ..settings };
         Ok(Self { gate: Gate::new(settings.max_open), settings, mirrors: Mutex::default() })
     }
@@ -140,20 +141,21 @@ impl SqliteStore {
             let db = open::open(&file, Access::Read, busy_timeout)?;
             side_tables::stored_tenant(&db)
         };
-        let tenant = tokio::task::spawn_blocking(peek).await.map_err(lost_task).and_then(|found| found.map_err(at(&path)));
+        let tenant =
+            tokio::task::spawn_blocking(peek).await.map_err(lost_task).and_then(|found| found.map_err(at(&path)));
         let (name, mirror) = match tenant {
             // Another program's database, or a file made a moment ago.
             Ok(None) => return None,
             Ok(Some(name)) => {
                 let mirror = match ContextId::new(name.as_str()) {
                     Ok(tenant) => self.open_at(&tenant, &path, false).await,
-                    Err(why) => Err(StoreError::new(StoreErrorKind::Corrupt, format!("mirror file {}: {why}", path.display()))),
+                    Err(why) => {
+                        Err(StoreError::new(StoreErrorKind::Corrupt, format!("mirror file {}: {why}", path.display())))
+                    }
                 };
                 (name, mirror)
             }
-            Err(error) => {
-                (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), Err(error))
-            }
+            Err(error) => (path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), Err(error)),
         };
         Some(FoundMirror { name, place: path.display().to_string(), mirror })
     }
@@ -251,6 +253,8 @@ fn probe(settings: &SqliteSettings) -> Result<String> {
         Ok(())
     };
     try_it().map_err(at(&file))?;
-    folder.close().map_err(|error| file_system("mirrors can be made but not removed: cannot remove", existing, error))?;
+    folder
+        .close()
+        .map_err(|error| file_system("mirrors can be made but not removed: cannot remove", existing, error))?;
     Ok(format!("SQLite {} can make and write mirrors in {}", rusqlite::version(), directory.display()))
 }

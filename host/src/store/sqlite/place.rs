@@ -152,7 +152,10 @@ pub(super) fn prepare_folders(directory: &Path, file: &Path) -> Result<()> {
 /// Refuses a path whose existing part leaves the mirror directory through a symbolic link, or whose file is one.
 pub(super) fn stays_inside(directory: &Path, path: &Path) -> Result<()> {
     let Ok(below) = path.strip_prefix(directory) else {
-        return Err(StoreError::new(StoreErrorKind::Connection, format!("{} is not below the mirror directory", path.display())));
+        return Err(StoreError::new(
+            StoreErrorKind::Connection,
+            format!("{} is not below the mirror directory", path.display()),
+        ));
     };
     let mut at = directory.to_path_buf();
     for component in below.components() {
@@ -263,8 +266,23 @@ mod tests {
         assert_eq!(at("north/").unwrap(), directory.join("north").join("Cust1.db"));
         assert_eq!(at("north\\x").unwrap(), directory.join("north").join("x.db"));
         let bad = [
-            "", " ", "/etc/x.db", "\\\\server\\x", "../x", "a/../../x", "a//x", "C:x.db", "c:\\x", "x.db:s", "NUL", "a/con.db",
-            "x.", "x ", ".hidden", "a/\u{1}", "a/b?",
+            "",
+            " ",
+            "/etc/x.db",
+            "\\\\server\\x",
+            "../x",
+            "a/../../x",
+            "a//x",
+            "C:x.db",
+            "c:\\x",
+            "x.db:s",
+            "NUL",
+            "a/con.db",
+            "x.",
+            "x ",
+            ".hidden",
+            "a/\u{1}",
+            "a/b?",
         ];
         for text in bad {
             let error = at(text).expect_err(text);
@@ -288,7 +306,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("Cust1.db"), b"").unwrap();
         let other = ContextId::new("CUST1").unwrap();
-        assert_eq!(no_case_twin(&configured(folder.path(), &other), &other).unwrap_err().kind, StoreErrorKind::Connection);
+        assert_eq!(
+            no_case_twin(&configured(folder.path(), &other), &other).unwrap_err().kind,
+            StoreErrorKind::Connection
+        );
         let same = ContextId::new("Cust1").unwrap();
         no_case_twin(&configured(folder.path(), &same), &same).unwrap();
     }

@@ -141,10 +141,11 @@ impl Gate {
             };
             closed.extend(open.mirrors.remove(&oldest).map(|entry| entry.files));
         }
-        let entry = open
-            .mirrors
-            .entry(path.to_path_buf())
-            .or_insert_with(|| Entry { files: Arc::new(Files::new()), users: 0, last_used: now });
+        let entry = open.mirrors.entry(path.to_path_buf()).or_insert_with(|| Entry {
+            files: Arc::new(Files::new()),
+            users: 0,
+            last_used: now,
+        });
         entry.users += 1;
         entry.last_used = now;
         let share = Share { gate: Arc::clone(self), path: path.to_path_buf(), files: Arc::clone(&entry.files) };

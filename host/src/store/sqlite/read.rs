@@ -14,7 +14,12 @@ use crate::protocol::table_def::TableDef;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Reads all rows in one snapshot and hands over chunk after chunk, until there are no more or `send` answers false.
-pub(super) fn read(db: &Connection, def: &TableDef, chunk: usize, mut send: impl FnMut(TypedBatch) -> bool) -> Result<()> {
+pub(super) fn read(
+    db: &Connection,
+    def: &TableDef,
+    chunk: usize,
+    mut send: impl FnMut(TypedBatch) -> bool,
+) -> Result<()> {
     let table = find_object(db, def.name.as_str())?.filter(super::catalog::Object::is_table);
     let Some(table) = table else { return Err(unknown_table(&def.name)) };
     let Some(names) = spelled_columns(db, &table.name, def)? else {
@@ -24,11 +29,8 @@ pub(super) fn read(db: &Connection, def: &TableDef, chunk: usize, mut send: impl
         ));
     };
     let quoted: Vec<String> = names.iter().map(|name| quote(name)).collect();
-    let order: Vec<&str> = if def.key.is_empty() {
-        vec!["rowid"]
-    } else {
-        def.key.iter().map(|&i| quoted[i].as_str()).collect()
-    };
+    let order: Vec<&str> =
+        if def.key.is_empty() { vec!["rowid"] } else { def.key.iter().map(|&i| quoted[i].as_str()).collect() };
     let sql = format!("SELECT {} FROM {} ORDER BY {}", quoted.join(", "), quote(&table.name), order.join(", "));
     let chunk = chunk.max(1);
     let mut statement = db.prepare(&sql)?;
@@ -37,11 +39,11 @@ pub(super) fn read(db: &Connection, def: &TableDef, chunk: usize, mut send: impl
     while let Some(row) = rows.next()? {
         number += 1;
         for (i, (column, values)) in def.columns.iter().zip(&mut batch.columns).enumerate() {
-            let refused = |why: &str| {
-                refused_row(def.name.as_str(), number, Some(&column.name), why, StoreErrorKind::Row)
-            };
-            let value = load(row.get_ref(i)?, column.sql_type)
-                .ok_or_else(|| refused(&format!("it holds no value of type {}; it was written by hand", column.sql_type)))?;
+            let refused =
+                |why: &str| refused_row(def.name.as_str(), number, Some(&column.name), why, StoreErrorKind::Row);
+            let value = load(row.get_ref(i)?, column.sql_type).ok_or_else(|| {
+                refused(&format!("it holds no value of type {}; it was written by hand", column.sql_type))
+            })?;
             values.push(value).map_err(|error| refused(&error.to_string()))?;
         }
         batch.ops.push(RowOp::Insert);

@@ -54,19 +54,17 @@ impl RowPlan {
         let places: Vec<String> = (0..names.len()).map(place).collect();
         let key = def.key.clone();
         let key_is = |place: &dyn Fn(usize, usize) -> String| {
-            let parts: Vec<String> = key.iter().enumerate().map(|(nth, &i)| format!("{} = {}", quoted[i], place(nth, i))).collect();
+            let parts: Vec<String> =
+                key.iter().enumerate().map(|(nth, &i)| format!("{} = {}", quoted[i], place(nth, i))).collect();
             parts.join(" AND ")
         };
-        let mut insert =
-            format!("INSERT INTO {} ({}) VALUES ({})", quote(table), quoted.join(", "), places.join(", "));
+        let mut insert = format!("INSERT INTO {} ({}) VALUES ({})", quote(table), quoted.join(", "), places.join(", "));
         if !key.is_empty() {
             let columns: Vec<&str> = key.iter().map(|&i| quoted[i].as_str()).collect();
             insert.push_str(&format!(" ON CONFLICT ({}) DO NOTHING", columns.join(", ")));
         }
-        let set: Vec<String> = (0..names.len())
-            .filter(|i| !key.contains(i))
-            .map(|i| format!("{} = {}", quoted[i], place(i)))
-            .collect();
+        let set: Vec<String> =
+            (0..names.len()).filter(|i| !key.contains(i)).map(|i| format!("{} = {}", quoted[i], place(i))).collect();
         let update = (!set.is_empty() && !key.is_empty())
             .then(|| format!("UPDATE {} SET {} WHERE {}", quote(table), set.join(", "), key_is(&|_, i| place(i))));
         let delete = format!("DELETE FROM {} WHERE {}", quote(table), key_is(&|nth, _| place(nth)));
@@ -97,7 +95,12 @@ impl RowPlan {
         if !changes.deletes.is_empty() {
             if self.key.is_empty() {
                 let row = changes.deletes[0] as usize;
-                return Err(self.refused(batch, row, None, "it is a delete, but the table has no key to find the row by"));
+                return Err(self.refused(
+                    batch,
+                    row,
+                    None,
+                    "it is a delete, but the table has no key to find the row by",
+                ));
             }
             let mut delete = db.prepare_cached(&self.delete)?;
             for &row in &changes.deletes {
@@ -142,7 +145,13 @@ impl RowPlan {
 
     /// Runs a statement that takes every column. Whether it changed a row.
     #[inline]
-    fn execute(&self, statement: &mut Statement<'_>, batch: &TypedBatch, row: usize, scratch: &mut String) -> Result<bool> {
+    fn execute(
+        &self,
+        statement: &mut Statement<'_>,
+        batch: &TypedBatch,
+        row: usize,
+        scratch: &mut String,
+    ) -> Result<bool> {
         for column in 0..self.columns.len() {
             self.bind(statement, column + 1, batch, row, column, scratch)?;
         }

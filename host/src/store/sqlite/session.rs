@@ -36,7 +36,13 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(tenant: ContextId, path: PathBuf, directory: PathBuf, gate: Arc<Gate>, busy_timeout: Duration) -> Arc<Self> {
+    pub fn new(
+        tenant: ContextId,
+        path: PathBuf,
+        directory: PathBuf,
+        gate: Arc<Gate>,
+        busy_timeout: Duration,
+    ) -> Arc<Self> {
         let metadata = metadata_table(&tenant);
         Arc::new(Self { tenant, path, metadata, directory, gate, busy_timeout })
     }

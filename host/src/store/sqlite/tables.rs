@@ -79,7 +79,10 @@ impl Work<'_> {
         if same(turn.table.as_str(), self.metadata) {
             return Err(StoreError::new(
                 StoreErrorKind::Foreign,
-                format!("table {} has the name of the mirror's own metadata table; leave it out in the Task's SkipTable setting", turn.table),
+                format!(
+                    "table {} has the name of the mirror's own metadata table; leave it out in the Task's SkipTable setting",
+                    turn.table
+                ),
             ));
         }
         if let Some(object) = &place.object {
@@ -125,8 +128,14 @@ impl Work<'_> {
         if !self.fits(&object.name, def)? {
             super::alter::rebuild(self.db, &object.name, def, def)?;
         }
-        let written =
-            Written { hash, skipped: false, lsn: row.lsn, fill: row.fill, ticket: turn.ticket, definition: Some(definition) };
+        let written = Written {
+            hash,
+            skipped: false,
+            lsn: row.lsn,
+            fill: row.fill,
+            ticket: turn.ticket,
+            definition: Some(definition),
+        };
         metadata::write(self.db, self.metadata, &turn.table, Some(row), &written)?;
         known::made(self.db, &turn.table, turn.ticket, catalog::count(self.db, &object.name)?)
     }
@@ -160,8 +169,14 @@ impl Work<'_> {
             return Err(unknown_table(&turn.table));
         };
         super::alter::alter(self.db, table, old, new)?;
-        let written =
-            Written { hash, skipped: false, lsn: row.lsn, fill: row.fill, ticket: turn.ticket, definition: Some(definition) };
+        let written = Written {
+            hash,
+            skipped: false,
+            lsn: row.lsn,
+            fill: row.fill,
+            ticket: turn.ticket,
+            definition: Some(definition),
+        };
         metadata::write(self.db, self.metadata, &turn.table, Some(row), &written)?;
         known::altered(self.db, &turn.table, turn.ticket)
     }
@@ -207,7 +222,9 @@ impl Work<'_> {
     fn now(&self) -> Result<i64> {
         let at = self
             .db
-            .query_row("SELECT max(last_call_at, started_at) FROM speil_cycles ORDER BY id DESC LIMIT 1", [], |row| row.get(0))
+            .query_row("SELECT max(last_call_at, started_at) FROM speil_cycles ORDER BY id DESC LIMIT 1", [], |row| {
+                row.get(0)
+            })
             .optional()?;
         Ok(at.unwrap_or_else(|| {
             let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
@@ -275,10 +292,8 @@ impl Work<'_> {
         let mut changed = Vec::new();
         for (table, row) in metadata::all(self.db, self.metadata)? {
             if tables.is_empty() || tables.contains(&table) {
-                self.db.execute(
-                    &format!("UPDATE {} SET LSN = -1 WHERE rowid = ?1", quote(self.metadata)),
-                    [row.rowid],
-                )?;
+                self.db
+                    .execute(&format!("UPDATE {} SET LSN = -1 WHERE rowid = ?1", quote(self.metadata)), [row.rowid])?;
                 changed.push(table);
             }
         }

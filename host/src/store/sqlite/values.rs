@@ -25,8 +25,8 @@ const EXACT: i128 = 1_000_000_000_000_000;
 
 /// 10^0 to 10^22 are doubles without loss, so that a quotient by them is rounded once only.
 const POWERS: [f64; 23] = [
-    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21,
-    1e22,
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
 ];
 
 /// A value as SQLite keeps it.
@@ -75,7 +75,11 @@ pub(super) fn cell<'a>(
 }
 
 /// A value as it is kept.
-pub(super) fn store<'a>(value: Value<'a>, sql_type: SqlType, scratch: &'a mut String) -> Result<Stored<'a>, NotANumber> {
+pub(super) fn store<'a>(
+    value: Value<'a>,
+    sql_type: SqlType,
+    scratch: &'a mut String,
+) -> Result<Stored<'a>, NotANumber> {
     scratch.clear();
     Ok(match value {
         Value::Null => Stored::Null,
@@ -199,7 +203,10 @@ pub(super) fn load(value: ValueRef<'_>, sql_type: SqlType) -> Option<Value<'_>> 
         },
         Family::Real => match value {
             ValueRef::Real(value) => Value::Real(value),
-            #[expect(clippy::cast_precision_loss, reason = "SQLite keeps whole REALs as integers only when nothing is lost")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "SQLite keeps whole REALs as integers only when nothing is lost"
+            )]
             ValueRef::Integer(value) => Value::Real(value as f64),
             _ => return None,
         },

@@ -58,7 +58,13 @@ fn fill_after(row: &Row, lsn: Lsn) -> Fill {
 }
 
 /// [`crate::store::MirrorDb::advance_skipped`].
-pub(super) fn advance_skipped(work: &Work<'_>, turn: &Turn, hash: SchemaHash, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+pub(super) fn advance_skipped(
+    work: &Work<'_>,
+    turn: &Turn,
+    hash: SchemaHash,
+    lsn: Lsn,
+    received: OpCounts,
+) -> Result<Lsn> {
     let (_, mut row) = checked(work, turn, hash, TableKind::Skipped)?;
     // There are no rows that a fill could miss.
     if row.fill == Fill::Expected {

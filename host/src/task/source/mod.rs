@@ -126,7 +126,9 @@ impl Source {
     pub fn pass_hours(&mut self, hours: u64) {
         self.marks.push((self.hours, self.version));
         self.hours += hours;
-        let Some(limit) = self.hours.checked_sub(RETENTION_HOURS).and_then(|limit| self.version_at(limit)) else { return };
+        let Some(limit) = self.hours.checked_sub(RETENTION_HOURS).and_then(|limit| self.version_at(limit)) else {
+            return;
+        };
         for table in &mut self.tables {
             table.log_mut().forget_until(limit);
         }

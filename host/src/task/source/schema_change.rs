@@ -12,22 +12,53 @@ use crate::task::shape::{ColumnShape, TableShape};
 pub enum SchemaChange {
     /// Rows that are there get `existing`: NULL, the default (`NOT NULL`, or `WITH VALUES`), or whatever a default such
     /// as `getdate()` gave at that moment.
-    AddColumn { table: String, column: ColumnShape, existing: Cell },
-    DropColumn { table: String, column: String },
+    AddColumn {
+        table: String,
+        column: ColumnShape,
+        existing: Cell,
+    },
+    DropColumn {
+        table: String,
+        column: String,
+    },
     /// `sp_rename`: values stay.
-    RenameColumn { table: String, column: String, to: String },
+    RenameColumn {
+        table: String,
+        column: String,
+        to: String,
+    },
     /// `ALTER COLUMN`: values that fit stay as they are, unsent; for the others whoever narrows it has updated the rows
     /// before. To NOT NULL likewise.
-    AlterColumn { table: String, column: String, sql_type: SqlType, nullable: bool },
+    AlterColumn {
+        table: String,
+        column: String,
+        sql_type: SqlType,
+        nullable: bool,
+    },
     /// Drop and add of a default constraint.
-    ChangeDefault { table: String, column: String, default_text: String },
+    ChangeDefault {
+        table: String,
+        column: String,
+        default_text: String,
+    },
     /// A new type of the key column, which needs a new primary key, so change tracking begins anew.
-    ChangeKeyType { table: String, sql_type: SqlType },
+    ChangeKeyType {
+        table: String,
+        sql_type: SqlType,
+    },
     AddTable(TableShape),
-    DropTable { table: String },
+    DropTable {
+        table: String,
+    },
     /// Dropped and made again, under the same name.
-    RecreateTable { table: String, rows: u64 },
-    RenameTable { table: String, to: String },
+    RecreateTable {
+        table: String,
+        rows: u64,
+    },
+    RenameTable {
+        table: String,
+        to: String,
+    },
 }
 
 /// The change names what is not there, or may not be done. A sentence.
@@ -249,6 +280,9 @@ mod tests {
     #[test]
     fn what_is_not_there_cannot_be_changed() {
         let error = source().alter(SchemaChange::DropColumn { table: "contact".into(), column: "nix".into() });
-        assert_eq!(error.expect_err("no such column").to_string(), "the simulated source cannot do this: table contact has no column nix");
+        assert_eq!(
+            error.expect_err("no such column").to_string(),
+            "the simulated source cannot do this: table contact has no column nix"
+        );
     }
 }

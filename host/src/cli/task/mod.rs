@@ -1,0 +1,100 @@
+//! `speil task`: the Mirroring Task simulator against any endpoint: cycles and scenarios, or the list of conformance
+//! checks.
+
+mod conformance;
+mod run;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::output::CliError;
+use crate::task::TaskError;
+use crate::task::client::Identity;
+use crate::task::endpoint::Endpoint;
+use crate::task::keys;
+use crate::task::mirror_file::MirrorFile;
+
+/// Play the vendor's Mirroring Task against any endpoint.
+#[derive(Debug, Args)]
+pub(super) struct TaskArgs {
+    #[command(subcommand)]
+    verb: TaskVerb,
+}
+
+#[derive(Debug, Subcommand)]
+enum TaskVerb {
+    /// Mirror a simulated tenant: cycles with changes between them, or a named scenario; then compare.
+    Run(run::RunArgs),
+    /// Check an endpoint against the contract, rule by rule.
+    Conformance(conformance::ConformanceArgs),
+}
+
+pub(super) fn run(args: &TaskArgs) -> Result<ExitCode, CliError> {
+    match &args.verb {
+        TaskVerb::Run(args) => run::run(args),
+        TaskVerb::Conformance(args) => conformance::run(args),
+    }
+}
+
+/// Whom to call, and whose keys to call with.
+#[derive(Debug, Args)]
+struct TargetArgs {
+    /// The endpoint, as it is registered with the vendor.
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// The application's id; the tokens' audience.
+    #[arg(long, value_name = "ID")]
+    application_id: String,
+    /// The private key that plays the vendor's: the endpoint must trust its public half (environment = "custom").
+    #[arg(long, value_name = "FILE")]
+    signing_key: PathBuf,
+    /// The certificate of the signing key, when the endpoint trusts a certificate and not a bare key.
+    #[arg(long, value_name = "FILE")]
+    certificate: Option<PathBuf>,
+    /// The application's public key, with which the endpoint's answers are checked.
+    #[arg(long, value_name = "FILE")]
+    public_key: PathBuf,
+    /// The tenant to speak for.
+    #[arg(long, value_name = "CONTEXT", default_value = "Cust10195")]
+    tenant: String,
+    /// Certificates to trust for https, instead of the system's (PEM); may be the server's own.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// The tenant's mirror, a SQLite file: compared with the source, or looked into by the checks.
+    #[arg(long, value_name = "FILE")]
+    mirror: Option<PathBuf>,
+}
+
+impl TargetArgs {
+    fn endpoint(&self) -> Result<Endpoint, CliError> {
+        Endpoint::new(&self.url, self.ca.as_deref()).map_err(told)
+    }
+
+    fn identity(&self) -> Result<Identity, CliError> {
+        let certificate = self.certificate.as_deref();
+        keys::identity(&self.signing_key, certificate, &self.public_key, &self.application_id, &self.tenant)
+            .map_err(told)
+    }
+
+    fn mirror(&self) -> Option<MirrorFile> {
+        self.mirror.clone().map(|path| MirrorFile::new(path, self.tenant.clone()))
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
+fn told(error: TaskError) -> CliError {
+    if error.is_usage() { CliError::usage(error) } else { CliError::failed(error) }
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    tokio::runtime::Runtime::new().map_err(|error| CliError::Failed(format!("no threads can be started: {error}")))
+}
+
+/// Seconds of an option.
+fn seconds(text: &str) -> Result<Duration, String> {
+    text.parse::<u64>().map(Duration::from_secs).map_err(|_| format!("{text:?} is no number of seconds"))
+}
