@@ -1,3 +1,4 @@
 //! What the tests of several rooms share.
 
 pub mod kit;
+pub mod saboteurs;

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod host;
+pub mod proxy;
 pub mod soap;
 pub mod task;
 

@@ -1,6 +1,6 @@
 //! Wipe, ReplicationCompleted, and the fixed order of every answer's elements (protocol.md sections 3 and 8).
 
-use super::evidence::{Evidence, Outcome, Want};
+use super::evidence::{Evidence, Got, Outcome, Want};
 use super::probe::Probe;
 use super::story::Story;
 use super::{Check, check};
@@ -22,6 +22,12 @@ pub(super) const ALL: &[Check] = &[
         "section 3",
         "AuthenticateResponse holds its seven elements in order",
         order_authenticate
+    ),
+    check!(
+        "answers/authenticate-values",
+        "section 3",
+        "SupportedInterfaces is 1, a build is named, and AdditionalInformationJson is empty or a JSON object",
+        values_authenticate
     ),
     check!(
         "answers/table-schema",
@@ -127,6 +133,23 @@ async fn order(probe: &Probe, operation: Operation, write: &(dyn Fn(&str) -> Vec
 
 async fn order_authenticate(probe: &Probe) -> Outcome {
     order(probe, Operation::Authenticate, &|token| spelling::authenticate(Spelling::DotNet, token, "")).await
+}
+
+async fn values_authenticate(probe: &Probe) -> Outcome {
+    let request = probe.authenticate()?;
+    let expected = "SupportedInterfaces 1, a SuperOfficeMirroringBuild, AdditionalInformationJson empty or an object";
+    match probe.send(Operation::Authenticate, &request).await {
+        Got::Success(answer) => {
+            let [supported, build, json] =
+                ["SupportedInterfaces", "SuperOfficeMirroringBuild", "AdditionalInformationJson"]
+                    .map(|name| answer.text(name));
+            let is_object = serde_json::from_str::<serde_json::Value>(json).is_ok_and(|value| value.is_object());
+            Evidence::new("Authenticate", expected, format!("{supported:?}, {build:?}, {json:?}")).when(
+                supported == "1" && !build.is_empty() && (json.is_empty() || is_object),
+            )
+        }
+        other => Err(Evidence::new("Authenticate", expected, other.describe())),
+    }
 }
 
 async fn order_table_schema(probe: &Probe) -> Outcome {

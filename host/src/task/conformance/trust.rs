@@ -3,7 +3,7 @@
 
 use super::evidence::{Evidence, Got, Outcome, Want};
 use super::probe::{AUTHENTICATE, Probe, envelope, header, sign};
-use super::story::table;
+use super::story::{Story, table};
 use super::{Check, check};
 use crate::auth::testing::{TokenAlgorithm, TokenBuilder, TokenIssuer, check_answer, generate_key, random_nonce};
 use crate::protocol::names::Operation;
@@ -62,6 +62,12 @@ pub(super) const ALL: &[Check] = &[
     check!("trust/tampered", "section 4", "a token whose claims were changed after signing is refused", tampered),
     check!("trust/garbage", "section 4", "text that is no token is refused", garbage),
     check!("trust/empty", "section 4", "an empty token is not taken", empty),
+    check!(
+        "trust/tenants-apart",
+        "section 1",
+        "what one tenant's token does is not seen through another's",
+        tenants_apart
+    ),
     check!("trust/on-table-schema", "section 4", "the token is checked on TableSchema", on_table_schema),
     check!("trust/on-row-data", "section 4", "the token is checked on RowData", on_row_data),
     check!("trust/on-wipe", "section 4", "the token is checked on Wipe", on_wipe),
@@ -153,6 +159,21 @@ async fn garbage(probe: &Probe) -> Outcome {
 
 async fn empty(probe: &Probe) -> Outcome {
     with_token(probe, Want::NotDone, "Authenticate with an empty token", "").await
+}
+
+/// Two tenants with a table of the same name: one fills it, the other has not begun; one wipes it, the other keeps it.
+async fn tenants_apart(probe: &Probe) -> Outcome {
+    let (mut first, mut second) = (Story::new(probe), Story::new(&probe.neighbour()));
+    first.fill(17).await?;
+    second.expect_lsn(-1).await?;
+    second.fill_known(23).await?;
+    first.expect_lsn(17).await?;
+    let name = first.table.table_name.clone();
+    let got = first.wipe(&name).await;
+    if !got.is(Want::Success) {
+        return Err(first.evidence(Want::Success.describe(), got.describe()));
+    }
+    second.expect_lsn(23).await
 }
 
 async fn call_of_a_stranger(
