@@ -14,6 +14,9 @@ use speil::task::progress::Unwatched;
 /// Saboteurs at work at a time.
 const AT_A_TIME: usize = 4;
 
+/// Checks left out, for the time they take.
+const SLOW: [&str; 1] = ["rows/many"];
+
 /// Names of the checks that failed, each with what it got.
 async fn failures(saboteur: Saboteur) -> Vec<(&'static str, String)> {
     let host = Host::start().await;
@@ -22,10 +25,10 @@ async fn failures(saboteur: Saboteur) -> Vec<(&'static str, String)> {
         endpoint: proxy.endpoint(),
         identity: identity(TENANT),
         mirror: Some(MirrorFile::new(host.folder.path().join("mirrors").join(format!("{TENANT}.db")), TENANT)),
-        only: Vec::new(),
+        only: conformance::all().iter().map(|check| check.name.to_owned()).filter(|name| !SLOW.contains(&name.as_str())).collect(),
     };
     let report = conformance::run(options, &Unwatched).await.expect("the proxy can be reached");
-    assert_eq!(report.checks.len(), conformance::all().len());
+    assert_eq!(report.checks.len(), conformance::all().len() - SLOW.len());
     assert_eq!(report.skipped, 0);
     let failed = report.checks.into_iter().filter(|check| check.verdict == Verdict::Failed);
     failed.map(|check| (check.name, check.evidence.got)).collect()

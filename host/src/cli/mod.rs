@@ -1,6 +1,7 @@
 //! The command line: one file per verb. A verb answers with an exit code or with a sentence that says what went wrong.
 
 mod check;
+mod demo;
 mod keygen;
 pub mod output;
 mod resync;
@@ -37,7 +38,10 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "made once per process")]
 enum Verb {
+    /// Mirror a simulated tenant end to end, with nothing configured, and show what happened.
+    Demo(demo::DemoArgs),
     /// Be the mirroring endpoint: listen, check, mirror, until told to stop.
     Serve(serve::ServeArgs),
     /// Look at keys, certificates, store and plug-ins: what would fail, before it does.
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
     // clap answers --help and --version itself, with exit code 0, and what it does not understand with 2.
     let cli = Cli::parse();
     let done = match cli.verb {
+        Verb::Demo(args) => demo::run(&args),
         Verb::Serve(args) => serve::run(&args),
         Verb::Check(args) => check::run(&args),
         Verb::Status(args) => status::run(&args),

@@ -42,7 +42,7 @@ pub(super) fn run(args: &WipeArgs) -> Result<ExitCode, CliError> {
         for table in &tables {
             if db.table(table).await.map_err(CliError::failed)?.is_none() {
                 return Err(CliError::Failed(format!(
-                    "{} has no table {table}; `speil status {}` lists those it has. Nothing was emptied",
+                    "{} has no table {table}; `speil status {} --all` lists those it has. Nothing was emptied",
                     args.tenant, args.tenant
                 )));
             }

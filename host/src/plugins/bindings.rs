@@ -3,8 +3,6 @@
 //! The world here is the host's view of a plug-in: the two interfaces of ours that it may import and the nine hooks it
 //! may export. `wasi:*` imports are linked from wasmtime's own crates ([`super::import`]).
 
-#![expect(clippy::pedantic, reason = "generated code")]
-
 wasmtime::component::bindgen!({
     path: "../wit",
     inline: "

@@ -132,22 +132,18 @@ impl PluginCall {
             .allowance(rows, slot.spent, slot.rows)
             .ok_or(limit(Tripped::CallTime { limit: plugin.limits.call_time }))?;
         slot.rows = slot.rows.saturating_add(rows);
-        let instance = match slot.instance.take() {
-            Some(mut instance) => {
-                instance.allow(allowance);
-                instance
-            }
-            None => {
-                let log = slot.log.get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits)));
-                let engine = set.machine.engine();
-                let mirror = self.mirror.clone();
-                let begun = Instant::now();
-                match Instance::start(engine, linked, &plugin.limits, log, mirror, allowance).await {
-                    Ok(instance) => instance,
-                    Err(fault) => {
-                        slot.spent += begun.elapsed();
-                        return Err(Failed::Fault(fault));
-                    }
+        let instance = if let Some(mut instance) = slot.instance.take() {
+            instance.allow(allowance);
+            instance
+        } else {
+            let log = slot.log.get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits)));
+            let mirror = self.mirror.clone();
+            let begun = Instant::now();
+            match Instance::start(set.machine.engine(), linked, &plugin.limits, log, mirror, allowance).await {
+                Ok(instance) => instance,
+                Err(fault) => {
+                    slot.spent += begun.elapsed();
+                    return Err(Failed::Fault(fault));
                 }
             }
         };

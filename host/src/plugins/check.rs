@@ -155,18 +155,14 @@ fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
     }
 }
 
-/// The offered interfaces, short: `wasi:io (error, poll, streams)`.
+/// The offered packages.
 fn packages() -> String {
-    let mut packages: Vec<(String, Vec<&str>)> = Vec::new();
-    for name in OFFERED.iter().filter_map(|text| Name::parse(text)) {
-        let package = format!("{}@{}", name.package, name.version);
-        match packages.iter_mut().find(|(known, _)| *known == package) {
-            Some((_, interfaces)) => interfaces.push(name.interface),
-            None => packages.push((package, vec![name.interface])),
-        }
-    }
-    let packages: Vec<String> =
-        packages.into_iter().map(|(package, interfaces)| format!("{package} ({})", interfaces.join(", "))).collect();
+    let mut packages: Vec<String> = OFFERED
+        .iter()
+        .filter_map(|text| Name::parse(text))
+        .map(|name| format!("{}@{}", name.package, name.version))
+        .collect();
+    packages.dedup();
     packages.join(", ")
 }
 
@@ -196,7 +192,13 @@ mod tests {
         .iter()
         .map(|names| imported(names.iter().copied()).unwrap_err())
         .collect();
-        insta::assert_snapshot!(refusals.join("\n"), @"");
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        it imports wasi:sockets/tcp@0.2.6, wasi:http/outgoing-handler@0.2.6, which this host does not offer; plug-ins have no network; leave it out of the plug-in's world (componentize-js: `--disable http`, componentize-py: `--stub-wasi`). This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
+        it imports speil:mirror/log@0.2.0, which this host does not offer; it offers speil:mirror/log@0.1.0; build the plug-in against that
+        it imports wasi:config/store@0.2.0-draft, which this host does not offer; it offers wasi:config/store@0.2.0-rc.1; build the plug-in against that
+        it imports acme:secrets/vault@1.0.0, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
+        it imports bare-function, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
+        "#);
     }
 
     #[test]
@@ -213,7 +215,11 @@ mod tests {
         .into_iter()
         .map(Result::unwrap_err)
         .collect();
-        insta::assert_snapshot!(refusals.join("\n"), @"");
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        its sidecar's `hooks` names transform, which it does not export; it exports wiped
+        it is made for another version of speil:mirror: it exports speil:mirror/transform@0.2.0, and this host speaks 0.1.0; build it against the wit/ folder of this release
+        it exports none of the hooks (resolve-connection, authenticated, before-replicate-table, transform, wiped, replication-completed, rows-committed, operation, log-event) of speil:mirror@0.1.0; was it built with a world that exports one?
+        "#);
         assert_eq!(
             exports(&["speil:mirror/transform@0.2.0"]).hooks,
             [Hook::Transform],

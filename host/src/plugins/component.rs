@@ -1,12 +1,12 @@
 //! A plug-in's life, a step at a time: found, read, its sidecar parsed, compiled, checked, linked. Each step keeps its
 //! outcome, so that a broken plug-in answers with its own reason while the others serve.
 //!
-//! **What a broken plug-in means.** A component that could be compiled says which hooks it has, even if it cannot be
-//! used: each of those fails with the reason, and the hook's own failure rule decides what comes of it. So a broken
-//! observer breaks nothing, and a broken router of connections keeps rows out of the wrong database. A file that tells
-//! nothing (not a component, unreadable, missing beside its sidecar) might have been a transform: it fails every
-//! TableSchema and RowData call, since what reaches the mirror unchanged cannot be taken back (design.md invariant 6),
-//! and leaves the other calls alone.
+//! **What a broken plug-in means.** Its sidecar's `hooks` say what it is for, or else the exports of its component, if
+//! that could be compiled: each of those hooks fails with the reason, and the hook's own failure rule decides what comes
+//! of it. So a broken observer breaks nothing, and a broken router of connections keeps rows out of the wrong database.
+//! Where neither tells anything (not a component, unreadable, missing beside its sidecar) it might have been a transform:
+//! it fails every TableSchema and RowData call, since what reaches the mirror unchanged cannot be taken back (design.md
+//! invariant 6), and leaves the other calls alone.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,7 +66,7 @@ pub struct Plugin {
 impl Plugin {
     /// Goes through all steps. Takes as long as compiling takes: seconds for a large component.
     #[must_use]
-    pub fn load(found: &Found, engine: &Engine, linker: &Linker<State>) -> Self {
+    pub fn load(found: &Found, engine: &Engine, offered: &Linker<State>) -> Self {
         let file = format!("{}.wasm", found.name);
         let broken = |step, reason: String| Broken { step, reason: format!("{file}: {reason}") };
 
@@ -84,10 +84,10 @@ impl Plugin {
                 .check(sidecar.hooks.as_deref())
                 .and_then(|()| check::imports(&component, engine))
                 .map_err(|reason| broken(Step::Check, reason))?;
-            let hooks = wanted(exports, Some(sidecar));
-            let linked = linker
+            let hooks = sidecar.hooks.as_ref().unwrap_or(&exports.hooks);
+            let linked = offered
                 .instantiate_pre(&component)
-                .and_then(|pre| Linked::new(pre, &hooks, &sidecar.config))
+                .and_then(|pre| Linked::new(pre, hooks, &sidecar.config))
                 .map_err(|error| broken(Step::Link, unfit(&error)))?;
             try_once(engine, &found.name, &linked, &limits).map_err(|reason| broken(Step::Start, reason))?;
             Ok(linked)
@@ -96,11 +96,11 @@ impl Plugin {
         Self { name: found.name.clone(), read, sidecar, compiled, linked, limits, counters: Counters::default(), room }
     }
 
-    /// The hooks it has, as far as is known, less those its sidecar leaves out. `None`: nothing is known.
+    /// The hooks it is for: those its sidecar names, else those its component exports. `None`: nothing is known.
     #[must_use]
     pub fn hooks(&self) -> Option<Vec<Hook>> {
-        let exports = self.compiled.as_ref().ok()?;
-        Some(wanted(exports, self.sidecar.as_ref().ok()))
+        let named = self.sidecar.as_ref().ok().and_then(|sidecar| sidecar.hooks.clone());
+        named.or_else(|| self.compiled.as_ref().ok().map(|exports| exports.hooks.clone()))
     }
 
     /// Whether this hook is to be called, or would be if the plug-in were not broken.
@@ -114,11 +114,6 @@ impl Plugin {
     pub fn sidecar_name(&self) -> String {
         format!("{}.toml", self.name)
     }
-}
-
-fn wanted(exports: &Exports, sidecar: Option<&Sidecar>) -> Vec<Hook> {
-    let only = sidecar.and_then(|sidecar| sidecar.hooks.as_ref());
-    exports.hooks.iter().copied().filter(|hook| only.is_none_or(|only| only.contains(hook))).collect()
 }
 
 fn read(found: &Found) -> Result<Vec<u8>, String> {

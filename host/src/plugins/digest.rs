@@ -2,6 +2,7 @@
 //! (design.md invariant 6).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use rsa::sha2::{Digest as _, Sha256};
 
@@ -17,7 +18,10 @@ pub fn of_file(bytes: &[u8]) -> Digest {
 /// As people see it: 64 lower-case hex digits.
 #[must_use]
 pub fn to_hex(digest: &Digest) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
+        write!(hex, "{byte:02x}").expect("writing to a String cannot fail");
+        hex
+    })
 }
 
 /// A digest over several things, each with its length, so that no two lists of things read the same.

@@ -28,15 +28,12 @@ impl Events {
         message: String,
     ) {
         let key = |entry: &&mut (usize, Function, usize)| entry.0 == plugin.0 && entry.1 == function;
-        let count = match self.counts.iter_mut().find(key) {
-            Some((_, _, count)) => {
-                *count += 1;
-                *count
-            }
-            None => {
-                self.counts.push((plugin.0, function, 1));
-                1
-            }
+        let count = if let Some((_, _, count)) = self.counts.iter_mut().find(key) {
+            *count += 1;
+            *count
+        } else {
+            self.counts.push((plugin.0, function, 1));
+            1
         };
         let (message, table) = match count {
             ..=Self::EACH => (message, table.map(Into::into)),

@@ -69,7 +69,7 @@ impl Default for Limits {
             memory: 256 << 20,
             table_elements: 100_000,
             time: Duration::from_secs(10),
-            call_time: Duration::from_secs(120),
+            call_time: Duration::from_mins(2),
             output: 64 << 20,
             log_lines: 1_000,
             log_bytes: 256 << 10,
@@ -201,7 +201,7 @@ impl ResourceLimiter for Meter {
 #[must_use]
 pub fn size(bytes: usize) -> String {
     for (unit, name) in [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")] {
-        if bytes >= unit && bytes % unit == 0 {
+        if bytes >= unit && bytes.is_multiple_of(unit) {
             return format!("{} {name}", bytes / unit);
         }
     }
@@ -257,7 +257,7 @@ mod tests {
             Tripped::Memory { limit: 256 << 20, asked: 300 << 20 },
             Tripped::TableElements { limit: 10, asked: 11 },
             Tripped::Time { limit: Duration::from_secs(10) },
-            Tripped::CallTime { limit: Duration::from_secs(120) },
+            Tripped::CallTime { limit: Duration::from_mins(2) },
             Tripped::Output { limit: 64 << 20 },
             Tripped::Stack,
             Tripped::Instances { limit: 64, waited: Duration::from_secs(10) },
@@ -265,6 +265,14 @@ mod tests {
         .iter()
         .map(|tripped| tripped.sentence("x.toml"))
         .collect();
-        insta::assert_snapshot!(sentences.join("\n"), @"");
+        insta::assert_snapshot!(sentences.join("\n"), @r#"
+        it asked for 300 MiB of memory, more than its limit of 256 MiB; raise `memory` under [limits] in x.toml if it needs that much
+        it asked for 11 table elements, more than its limit of 10; raise `table_elements` under [limits] in x.toml if it needs that many
+        it took longer than its limit of 10 s; raise `time` under [limits] in x.toml if it needs longer
+        all its hooks of this call together took longer than its limit of 120 s; raise `call_time` under [limits] in x.toml if it needs longer
+        it handed over more than its limit of 64 MiB at once; raise `output` under [limits] in x.toml if it needs that much
+        it used up its stack of 1 MiB, which is the same for every plug-in: a recursion without an end?
+        all 64 instances it may have at once were busy for 10 s; raise `instances` under [limits] in x.toml, or look at what keeps them busy
+        "#);
     }
 }

@@ -213,7 +213,7 @@ mod tests {
                 memory: 64 << 20,
                 table_elements: 7,
                 time: Duration::from_millis(250),
-                call_time: Duration::from_secs(120),
+                call_time: Duration::from_mins(2),
                 output: 1024,
                 log_lines: 3,
                 log_bytes: 1024,
@@ -242,6 +242,21 @@ mod tests {
         ]
         .map(refused)
         .into();
-        insta::assert_snapshot!(refusals.join("\n"), @"");
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        unknown key `limit`; did you mean `limits`?
+        unknown key `zebra`; known are `config`, `hooks`, `limits`
+        `hooks` must be a list of hook names
+        `hooks` names `wipe`, which is no hook; did you mean `wiped`?
+        `hooks` names `onAfterEverything`, which is no hook; hooks are resolve-connection, authenticated, before-replicate-table, transform, wiped, replication-completed, rows-committed, operation, log-event
+        unknown key `limits.memroy`; did you mean `limits.memory`?
+        `limits.memory` must be a size from 1 byte to 4 GiB, such as "64 MiB", not "64 MB"
+        `limits.memory` must be a size from 1 byte to 4 GiB, such as "64 MiB", not "5 GiB"
+        `limits.time` must be a time from 1 ms to 1 h, such as "10s", not 10
+        `limits.time` must be a time from 1 ms to 1 h, such as "10s", not "0s"
+        `limits.instances` must be a whole number from 1 to 1000, not 0
+        `config.a` must be a text; write it in quotes: "1"
+        `config.person` is a table; keys with a point in them are written in quotes: "person.…" = "…"
+        line 2: invalid basic string, expected `"`
+        "#);
     }
 }

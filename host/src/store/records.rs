@@ -13,7 +13,11 @@ impl SchemaHash {
     /// As stored: 64 lower-case hex digits.
     #[must_use]
     pub fn to_hex(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        use std::fmt::Write;
+        self.0.iter().fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+            hex
+        })
     }
 
     /// Reads the stored form; `None` for anything else, such as the vendor's own hash.

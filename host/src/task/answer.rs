@@ -152,7 +152,7 @@ fn read_answer(operation: Operation, content: &Element) -> Answer {
     }
     match (answer.successful, answer.error_message.trim().is_empty()) {
         (true, false) => {
-            answer.problems.push(format!("IsSuccessful is true, yet ErrorMessage says {:?}", answer.error_message))
+            answer.problems.push(format!("IsSuccessful is true, yet ErrorMessage says {:?}", answer.error_message));
         }
         (false, true) => answer.problems.push("IsSuccessful is false, but ErrorMessage says nothing".into()),
         _ => {}
@@ -179,7 +179,7 @@ fn read_lsns(list: &Element, answer: &mut Answer) {
         match item.child("LSN").map(|child| child.text.trim().parse::<i64>()) {
             Some(Ok(lsn)) => answer.lsns.push((table, lsn)),
             Some(Err(_)) | None => {
-                answer.problems.push(format!("the TableLSN of {table:?} has no LSN that is a number"))
+                answer.problems.push(format!("the TableLSN of {table:?} has no LSN that is a number"));
             }
         }
     }

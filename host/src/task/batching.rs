@@ -54,16 +54,14 @@ impl<'s> Batcher<'s> {
         }
         let columns = self.table.columns();
         let encode = |cell: &Cell, at: usize| cell::encode(cell.as_value(), columns[at].sql_type());
-        let texts: Vec<Option<String>> = match (op, self.table.row(key)) {
-            (RowOp::Insert | RowOp::Update, Some(cells)) => {
-                cells.iter().enumerate().map(|(at, cell)| encode(cell, at)).collect()
-            }
+        let written = if op == RowOp::Delete { None } else { self.table.row(key) };
+        let texts: Vec<Option<String>> = if let Some(cells) = written {
+            cells.iter().enumerate().map(|(at, cell)| encode(cell, at)).collect()
+        } else {
             // Change tracking knows nothing of a deleted row but its key.
-            _ => {
-                let mut texts = vec![None; columns.len()];
-                texts[0] = encode(&self.table.key_cell(key), 0);
-                texts
-            }
+            let mut texts = vec![None; columns.len()];
+            texts[0] = encode(&self.table.key_cell(key), 0);
+            texts
         };
         rows.push(op, texts);
     }
@@ -110,9 +108,9 @@ mod tests {
         let source = source(500);
         let table = &source.tables()[0];
         let all = table.keys().map(|key| (key, RowOp::Insert));
-        let mut batcher = Batcher::new(table, all, 10_000, 77);
-        let batches: Vec<_> = batcher.by_ref().collect();
-        assert_eq!(batcher.counts.inserts, 500);
+        let mut cutter = Batcher::new(table, all, 10_000, 77);
+        let batches: Vec<_> = cutter.by_ref().collect();
+        assert_eq!(cutter.counts.inserts, 500);
         assert_eq!(batches.iter().map(|batch| batch.rows.len()).sum::<u64>(), 500);
         assert!(batches.len() > 5);
         let (last, others) = batches.split_last().expect("some");

@@ -37,7 +37,7 @@ pub struct Client {
     timeout: Duration,
     retries: u32,
     connection: Option<Connection>,
-    client_state: String,
+    state: String,
     problems: Vec<String>,
     /// Calls made and bytes sent.
     pub sent: Sent,
@@ -79,10 +79,10 @@ impl Client {
             endpoint,
             identity,
             spelling,
-            timeout: Duration::from_secs(120),
+            timeout: Duration::from_mins(2),
             retries: 2,
             connection: None,
-            client_state: String::new(),
+            state: String::new(),
             problems: Vec::new(),
             sent: Sent::default(),
         }
@@ -120,7 +120,7 @@ impl Client {
         let mut other = Self::new(self.endpoint.clone(), self.identity.clone(), self.spelling);
         other.timeout = self.timeout;
         other.retries = self.retries;
-        other.client_state.clone_from(&self.client_state);
+        other.state.clone_from(&self.state);
         other
     }
 
@@ -160,7 +160,7 @@ impl Client {
         if supported != "1" {
             self.problems.push(format!("Authenticate: SupportedInterfaces is {supported:?} and should be \"1\""));
         }
-        answer.text("ClientState").clone_into(&mut self.client_state);
+        answer.text("ClientState").clone_into(&mut self.state);
         Ok(answer)
     }
 
@@ -169,7 +169,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn table_schema(&mut self, tables: &[TableSchemaInfo]) -> Result<Answer, CallError> {
-        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let (spelling, state) = (self.spelling, self.state.clone());
         let write = move |token: &str| spelling::table_schema(spelling, token, &state, tables);
         self.call_with(Operation::TableSchema, &write, None).await
     }
@@ -179,7 +179,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn wipe(&mut self, table: &str) -> Result<Answer, CallError> {
-        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let (spelling, state) = (self.spelling, self.state.clone());
         let write = move |token: &str| spelling::wipe(spelling, token, &state, table);
         self.call_with(Operation::Wipe, &write, None).await
     }
@@ -189,7 +189,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn row_data(&mut self, batches: &[Batch]) -> Result<Answer, CallError> {
-        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let (spelling, state) = (self.spelling, self.state.clone());
         let write = move |token: &str| spelling::row_data(spelling, token, &state, batches);
         self.call_with(Operation::RowData, &write, None).await
     }
@@ -199,7 +199,7 @@ impl Client {
     /// # Errors
     /// See [`CallError`].
     pub async fn replication_completed(&mut self, changed: &[ReplicationSummary]) -> Result<Answer, CallError> {
-        let (spelling, state) = (self.spelling, self.client_state.clone());
+        let (spelling, state) = (self.spelling, self.state.clone());
         let write = move |token: &str| spelling::replication_completed(spelling, token, &state, changed);
         self.call_with(Operation::ReplicationCompleted, &write, None).await
     }
@@ -210,7 +210,7 @@ impl Client {
     /// # Errors
     /// The token cannot be signed.
     pub fn raw_row_data(&self, batches: &[Batch]) -> Result<(Vec<u8>, Vec<u8>), CallError> {
-        let write = |token: &str| spelling::row_data(self.spelling, token, &self.client_state, batches);
+        let write = |token: &str| spelling::row_data(self.spelling, token, &self.state, batches);
         let request = self.request(Operation::RowData, &write, None)?;
         Ok((request.head(&self.endpoint), request.body))
     }
@@ -360,3 +360,6 @@ pub fn now() -> i64 {
         .and_then(|passed| i64::try_from(passed.as_secs()).ok())
         .unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 //! `Expect: 100-continue` without waiting for long, chunks or Content-Length as wanted, a body sent slowly or not to
 //! its end. A general client hides exactly what a test of an endpoint must be able to do and to see.
 
+use std::fmt::Write as _;
 use std::io::Read as _;
 use std::time::Duration;
 
@@ -187,12 +188,16 @@ impl Request {
     pub fn head(&self, endpoint: &Endpoint) -> Vec<u8> {
         let mut head = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
-        head.push_str(&format!("Host: {}\r\n", endpoint.authority()));
+        let _ = write!(head, "Host: {}\r\n", endpoint.authority());
         match self.framing {
-            Framing::ContentLength => head.push_str(&format!("Content-Length: {}\r\n", self.body.len())),
-            Framing::Claim(length) => head.push_str(&format!("Content-Length: {length}\r\n")),
+            Framing::ContentLength => {
+                let _ = write!(head, "Content-Length: {}\r\n", self.body.len());
+            }
+            Framing::Claim(length) => {
+                let _ = write!(head, "Content-Length: {length}\r\n");
+            }
             Framing::Chunked(_) => head.push_str("Transfer-Encoding: chunked\r\n"),
             Framing::None => {}
         }

@@ -49,7 +49,7 @@ impl RunOptions {
             changes: 2_000,
             cycle: CycleOptions::default(),
             spelling: Spelling::DotNet,
-            timeout: std::time::Duration::from_secs(120),
+            timeout: std::time::Duration::from_mins(2),
             mirror: None,
             expectation: Arc::new(Unchanged),
             scenario: None,

@@ -132,6 +132,7 @@ fn widths(rng: &mut ChaCha8Rng, tables: usize) -> Vec<usize> {
 fn types(rng: &mut ChaCha8Rng, columns: usize) -> Vec<SqlType> {
     const REAL_REST: usize = REAL_COLUMNS - REAL_TABLES;
     const LONG: [u16; 36] = [4_000; 36];
+    const LENGTHS: [u16; 17] = [255, 255, 254, 239, 219, 128, 119, 99, 100, 64, 50, 49, 40, 30, 20, 10, 1];
     let mut real: Vec<SqlType> = Vec::with_capacity(REAL_REST);
     let mut put = |sql_type, times| real.extend(std::iter::repeat_n(sql_type, times));
     put(SqlType::Int, 2_420 - REAL_TABLES);
@@ -145,7 +146,6 @@ fn types(rng: &mut ChaCha8Rng, columns: usize) -> Vec<SqlType> {
     for n in [2_046, 2_047, 3_072, 3_999, 3_999, 2_046, 2_047, 3_072] {
         real.push(SqlType::NVarChar(Length::Limited(n)));
     }
-    const LENGTHS: [u16; 17] = [255, 255, 254, 239, 219, 128, 119, 99, 100, 64, 50, 49, 40, 30, 20, 10, 1];
     while real.len() < REAL_REST {
         real.push(SqlType::NVarChar(Length::Limited(LENGTHS[real.len() % LENGTHS.len()])));
     }

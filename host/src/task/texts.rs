@@ -149,7 +149,7 @@ pub fn text(dice: &mut Dice, units: usize) -> String {
         text.push_str(dice.pick(WORDS));
         words -= 1;
     }
-    if units <= 4_000 && units >= 1_000 && dice.once_in(300) {
+    if (1_000..=4_000).contains(&units) && dice.once_in(300) {
         // Exactly full: off-by-one errors live here.
         while text.len() < units * 4 {
             text.push_str("fylt ");

@@ -205,7 +205,7 @@ pub fn column_names(table: &str, types: &[SqlType]) -> Vec<String> {
             };
             let stem = pool[at % pool.len()];
             let name = std::iter::once(stem.to_owned())
-                .chain((2..).map(|number| format!("{stem}{number:02}")))
+                .chain((2..=u32::MAX).map(|number| format!("{stem}{number:02}")))
                 .find(|name| !seen.contains(&name.to_lowercase()))
                 .unwrap_or_default();
             seen.insert(name.to_lowercase());

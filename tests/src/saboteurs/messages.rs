@@ -104,17 +104,10 @@ pub(super) const ALL: &[Saboteur] = &[
         ..HONEST
     },
     Saboteur {
-        name: "knows .NET's prefixes only",
+        name: "knows the token by its prefix",
         caught_by: &["forms/mono", "forms/zeep", "forms/odd-prefixes", "forms/spelling-rows", "inside/texts-mono"],
-        along: &["malformed/*", "transport/keep-alive-after-fault"],
-        request: |request| match request.method.as_str() {
-            "POST" => {
-                let dotnet = std::str::from_utf8(&request.body).is_ok_and(|text| !text.contains("<s:Envelope"));
-                let wide = request.body.contains(&0);
-                if dotnet && !wide { Way::Answer(edit::fault("Client")) } else { Way::On }
-            }
-            _ => Way::On,
-        },
+        along: &["header/token-without-must-understand"],
+        request: |request| refuse(request, |body| holds(body, "SignedToken") && !holds(body, "<h:SignedToken")),
         ..HONEST
     },
     Saboteur {

@@ -56,6 +56,7 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "knows the basic plane only",
         caught_by: &["inside/texts", "inside/texts-mono"],
+        along: &["cells/text-too-long"],
         request: |request| {
             cells(request, |text| text.chars().map(|c| if u32::from(c) > 0xffff { '\u{fffd}' } else { c }).collect())
         },
@@ -144,7 +145,7 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "swallows wipes",
         caught_by: &["wipe/answers-refill", "wipe/twice", "wipe/one-table", "wipe/unknown-table", "inside/wipe-empties"],
-        along: &["wipe/filled-again", "trust/on-wipe", "answers/wipe"],
+        along: &["wipe/filled-again", "trust/tenants-apart", "trust/on-wipe", "transport/action-mismatch"],
         request: |request| match edit::calls(request, Operation::Wipe) {
             true => Way::Answer(edit::success(Operation::Wipe)),
             false => Way::On,
@@ -202,7 +203,7 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "lets LSN 0 count",
         caught_by: &["rows/lsn-zero", "rows/unfinished-fill"],
-        along: &["inside/*", "rows/*"],
+        along: &["inside/*", "rows/*", "cells/*"],
         request: |request| cells(request, |text| text.replace("<a:LSN>0<", "<a:LSN>99<")),
         ..HONEST
     },

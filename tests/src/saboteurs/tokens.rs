@@ -160,13 +160,13 @@ pub(super) const ALL: &[Saboteur] = &[
         name: "takes a nil token",
         caught_by: &["header/nil-token"],
         request: |request| {
-            edit::body(request, |text| match (text.find("<h:SignedToken"), text.find("i:nil=\"true\" s:must")) {
-                (Some(begin), Some(nil)) if nil < begin + 200 => {
-                    let end = text[begin..].find("/>").expect("a tag ends") + begin;
+            edit::body(request, |text| match text.find(" i:nil=\"true\" s:mustUnderstand=\"1\"/>") {
+                Some(nil) => {
                     let good = issuer().issue(APPLICATION, "Nobody", now()).expect("signed");
-                    format!("{}>{good}</h:SignedToken>{}", &text[..end], &text[end + 2..])
+                    let rest = &text[text[nil..].find("/>").expect("it ends") + nil + 2..];
+                    format!("{}>{good}</h:SignedToken>{rest}", &text[..nil])
                 }
-                _ => text,
+                None => text,
             });
             Way::On
         },

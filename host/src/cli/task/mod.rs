@@ -3,7 +3,7 @@
 
 mod conformance;
 mod run;
-mod watch;
+pub(super) mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -85,7 +85,6 @@ impl TargetArgs {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err wants")]
 fn told(error: TaskError) -> CliError {
     if error.is_usage() { CliError::usage(error) } else { CliError::failed(error) }
 }

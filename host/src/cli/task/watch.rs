@@ -8,10 +8,10 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::task::progress::Progress;
 
 /// A bar per stretch of work.
-pub(super) struct Bars(Mutex<Option<ProgressBar>>);
+pub(in crate::cli) struct Bars(Mutex<Option<ProgressBar>>);
 
 impl Bars {
-    pub(super) const fn new() -> Self {
+    pub(in crate::cli) const fn new() -> Self {
         Self(Mutex::new(None))
     }
 

@@ -18,8 +18,14 @@ pub use RowOp::{Delete as D, Insert as I, Update as U};
 /// 2026-01-01T00:00:00Z.
 pub const START: i64 = 1_767_225_600_000;
 
-pub struct Kit {
+/// The Task's side: calls of one tenant.
+pub struct Calls {
     pub mirror: Arc<Mirror>,
+}
+
+/// Calls, and a view behind them.
+pub struct Kit {
+    calls: Calls,
     pub store: Arc<MemoryStore>,
     pub hooks: Arc<Recorder>,
     pub clock: Arc<ManualClock>,
@@ -39,36 +45,9 @@ fn caller_at(arrival: Arrival) -> Caller {
     }
 }
 
-impl Kit {
-    pub fn new() -> Self {
-        Self::with_keys(&[])
-    }
-
-    pub fn with_keys(keys: &[(&str, &[&str])]) -> Self {
-        let store = Arc::new(MemoryStore::default());
-        let hooks = Arc::new(Recorder::default());
-        let clock = Arc::new(ManualClock::at(START));
-        let keys = keys
-            .iter()
-            .map(|(table, columns)| ((*table).to_owned(), columns.iter().map(|&column| column.to_owned()).collect()));
-        let settings = MirrorSettings { keys: keys.collect() };
-        let mirror = Mirror::new(store.clone(), Arc::new(RecorderSource(hooks.clone())), settings);
-        Self { mirror: Arc::new(mirror.with_clock(clock.clone())), store, hooks, clock }
-    }
-
-    /// A restarted host: nothing remembered, the same mirrors and plug-ins.
-    pub fn restart(&mut self) {
-        let source = Arc::new(RecorderSource(self.hooks.clone()));
-        let mirror = Mirror::new(self.store.clone(), source, MirrorSettings::default());
-        self.mirror = Arc::new(mirror.with_clock(self.clock.clone()));
-    }
-
+impl Calls {
     pub fn caller(&self) -> Caller {
         caller_at(self.mirror.arrival())
-    }
-
-    pub fn db(&self) -> Arc<Memory> {
-        self.store.mirror(&tenant()).expect("the mirror has been made")
     }
 
     pub async fn schema(&self, tables: &[TableSchemaInfo]) -> Result<Vec<(String, i64)>, Failure> {
@@ -105,6 +84,42 @@ impl Kit {
             updates: 0,
         });
         self.mirror.replication_completed(self.caller(), changed.collect()).await
+    }
+}
+
+impl std::ops::Deref for Kit {
+    type Target = Calls;
+    fn deref(&self) -> &Calls {
+        &self.calls
+    }
+}
+
+impl Kit {
+    pub fn new() -> Self {
+        Self::with_keys(&[])
+    }
+
+    pub fn with_keys(keys: &[(&str, &[&str])]) -> Self {
+        let store = Arc::new(MemoryStore::default());
+        let hooks = Arc::new(Recorder::default());
+        let clock = Arc::new(ManualClock::at(START));
+        let keys = keys
+            .iter()
+            .map(|(table, columns)| ((*table).to_owned(), columns.iter().map(|&column| column.to_owned()).collect()));
+        let settings = MirrorSettings { keys: keys.collect() };
+        let mirror = Mirror::new(store.clone(), Arc::new(RecorderSource(hooks.clone())), settings);
+        Self { calls: Calls { mirror: Arc::new(mirror.with_clock(clock.clone())) }, store, hooks, clock }
+    }
+
+    /// A restarted host: nothing remembered, the same mirrors and plug-ins.
+    pub fn restart(&mut self) {
+        let source = Arc::new(RecorderSource(self.hooks.clone()));
+        let mirror = Mirror::new(self.store.clone(), source, MirrorSettings::default());
+        self.calls.mirror = Arc::new(mirror.with_clock(self.clock.clone()));
+    }
+
+    pub fn db(&self) -> Arc<Memory> {
+        self.store.mirror(&tenant()).expect("the mirror has been made")
     }
 
     /// A first cycle of `person` with two rows, up to LSN 10.

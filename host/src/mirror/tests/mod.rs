@@ -7,6 +7,7 @@ mod logs;
 mod memory;
 mod memory_history;
 mod order_of_calls;
+mod over_sqlite;
 mod planning;
 mod recorder;
 mod rows;

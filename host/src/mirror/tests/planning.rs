@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::kit::{Kit, info};
+use super::kit::{Calls, Kit, info};
 use crate::mirror::schema_hash;
 use crate::mirror::schema_plan::{Action, Reason, Wanted, decide};
 use crate::protocol::cell;
@@ -21,7 +21,7 @@ use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::{TableKind, TableRecord};
 
-const TYPES: [SqlType; 16] = [
+pub const TYPES: [SqlType; 16] = [
     SqlType::TinyInt,
     SqlType::SmallInt,
     SqlType::Int,
@@ -53,7 +53,7 @@ struct Col {
 
 /// The source's one table: rows by key, cells by column position (the key is not among them).
 #[derive(Debug, Default)]
-struct Source {
+pub struct Source {
     columns: Vec<Col>,
     rows: BTreeMap<i64, Vec<Option<String>>>,
     changed: BTreeSet<i64>,
@@ -63,7 +63,7 @@ struct Source {
 }
 
 #[derive(Debug, Clone)]
-enum Step {
+pub enum Step {
     Add {
         sql_type: usize,
         nullable: bool,
@@ -89,7 +89,7 @@ enum Step {
     },
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let types = 0..TYPES.len();
     let at = 0..8usize;
     let default = proptest::option::of(0..3u8);
@@ -155,7 +155,19 @@ fn converted(text: &str, from: SqlType, to: SqlType) -> Option<String> {
 }
 
 impl Source {
-    fn apply(&mut self, step: &Step) {
+    /// Columns of these types, NULL or not, and a few rows.
+    pub fn beginning(columns: Vec<(usize, bool)>) -> Self {
+        let mut source = Self::default();
+        for (sql_type, nullable) in columns {
+            source.apply(&Step::Add { sql_type, nullable, default: None, with_values: false });
+        }
+        for key in 0..4 {
+            source.apply(&Step::Write { key, seed: 50 });
+        }
+        source
+    }
+
+    pub fn apply(&mut self, step: &Step) {
         let count = self.columns.len();
         let pick = |at: usize| at % count.max(1);
         match *step {
@@ -238,7 +250,7 @@ impl Source {
         }
     }
 
-    fn info(&self) -> TableSchemaInfo {
+    pub fn info(&self) -> TableSchemaInfo {
         let default = |column: &Col| match column.default {
             Some(seed) => format!("default (N'{}')", value(column.sql_type, seed)),
             None => String::new(),
@@ -270,7 +282,7 @@ impl Source {
     }
 
     /// Rows as both sides write them.
-    fn shown(&self) -> Vec<Vec<Option<String>>> {
+    pub fn shown(&self) -> Vec<Vec<Option<String>>> {
         let def = TableDef::from_wire(&self.info(), None).unwrap();
         let rows = RawBatch::from_rows(self.rows.keys().map(|&key| (RowOp::Insert, self.row(key))));
         let mut shown = Vec::new();
@@ -288,7 +300,7 @@ impl Source {
     }
 
     /// One cycle, as the Task does it.
-    async fn mirror_into(&mut self, kit: &Kit) {
+    pub async fn mirror_into(&mut self, kit: &Calls) {
         self.version += 1;
         let lsn = kit.schema(&[self.info()]).await.unwrap()[0].1;
         let ops: Vec<(RowOp, Vec<Option<String>>)> = if lsn == -1 {
@@ -320,13 +332,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let kit = Kit::new();
-            let mut source = Source::default();
-            for (sql_type, nullable) in first {
-                source.apply(&Step::Add { sql_type, nullable, default: None, with_values: false });
-            }
-            for key in 0..4 {
-                source.apply(&Step::Write { key, seed: 50 });
-            }
+            let mut source = Source::beginning(first);
             source.mirror_into(&kit).await;
             for interval in intervals {
                 for step in &interval {
@@ -340,7 +346,7 @@ proptest! {
     }
 }
 
-fn sorted(mut rows: Vec<Vec<Option<String>>>) -> Vec<Vec<Option<String>>> {
+pub fn sorted(mut rows: Vec<Vec<Option<String>>>) -> Vec<Vec<Option<String>>> {
     rows.sort();
     rows
 }

@@ -294,7 +294,7 @@ fn decimal(text: &str, sql_type: SqlType) -> Result<i128, String> {
 
 /// `6F9619FF-8B86-D011-B42D-00C04FC964FF`, as SQL Server shows it.
 fn guid_text(bytes: [u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    let hex = format!("{:032X}", u128::from_be_bytes(bytes));
     [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }
 
@@ -372,7 +372,21 @@ mod tests {
             refused(V::Binary(vec![Some(vec![0; 3])]), SqlType::Binary(2)),
             refused(V::Decimal(vec![Some("x".into())]), SqlType::Money),
         ];
-        insta::assert_snapshot!(refusals.join("\n"), @"");
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        it returned text values for the column `c`, whose type int takes integer values
+        it returned 0 values for the column `c`, and got 1 rows
+        its value for the column `c` in row 1: outside what bit holds
+        its value for the column `c` in row 1: outside what int holds
+        its value for the column `c` in row 1: outside what float holds
+        its value for the column `c` in row 1: outside what real holds
+        its value for the column `c` in row 1: outside what datetime2(7) holds
+        its value for the column `c` in row 1: outside what time(7) holds
+        its value for the column `c` in row 1: longer than nchar(2) holds
+        its value for the column `c` in row 1: not a uniqueidentifier such as 6F9619FF-8B86-D011-B42D-00C04FC964FF
+        its value for the column `c` in row 1: not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00
+        its value for the column `c` in row 1: longer than binary(2) holds
+        its value for the column `c` in row 1: not a decimal number such as -12.3400
+        "#);
     }
 
     #[test]

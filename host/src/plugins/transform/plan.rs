@@ -188,3 +188,96 @@ pub fn digest(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::bindings::exports::speil::mirror::transform::NewColumn;
+    use crate::protocol::table_name::TableName;
+
+    /// `a` int, `id` int key, `b` nvarchar(9).
+    fn table() -> Arc<TableDef> {
+        let column = |name: &str, sql_type: &str, nullable| ColumnDef {
+            name: name.into(),
+            sql_type: sql_type.parse().unwrap(),
+            nullable,
+            default: None,
+        };
+        let columns = vec![column("a", "int", true), column("id", "int", false), column("b", "nvarchar(9)", true)];
+        Arc::new(TableDef { name: TableName::new("t").unwrap(), columns, key: vec![1] })
+    }
+
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(ToString::to_string).collect()
+    }
+
+    fn rows_plan(drop: &[&str], add: &[(&str, &str)], inputs: &[&str], outputs: &[&str]) -> RowsPlan {
+        let add = add.iter().map(|(name, kind)| NewColumn { name: (*name).into(), sql_type: (*kind).into() });
+        RowsPlan {
+            drop: texts(drop),
+            add: add.collect(),
+            inputs: texts(inputs),
+            outputs: texts(outputs),
+            filter: false,
+        }
+    }
+
+    #[test]
+    fn the_key_follows_its_column_and_values_know_where_they_come_from() {
+        let plan = rows_plan(&["A"], &[("c", "bigint"), ("d", "date")], &["a", "B"], &["d", "b"]);
+        let step = rows(0, &table(), &plan).unwrap();
+        let names: Vec<&str> = step.after.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["id", "b", "c", "d"]);
+        assert_eq!(step.after.key, [0]);
+        assert_eq!(step.inputs, [0, 2], "a dropped column may still be an input");
+        assert_eq!(step.outputs, [3, 1]);
+        assert_eq!(step.origins, [Origin::Kept(1), Origin::Output(1), Origin::Null, Origin::Output(0)]);
+        assert!(step.after.columns[2].nullable && step.calls());
+    }
+
+    #[test]
+    fn a_dropped_column_s_name_is_free_for_another() {
+        let step = rows(0, &table(), &rows_plan(&["a"], &[("a", "nvarchar(5)")], &["a"], &["a"])).unwrap();
+        assert_eq!(step.inputs, [0]);
+        assert_eq!(step.outputs, [2]);
+        assert_eq!(step.after.columns[2].sql_type.to_string(), "nvarchar(5)");
+    }
+
+    #[test]
+    fn a_plan_that_does_nothing_is_no_plan() {
+        let nothing = TablePlan::Rows(rows_plan(&[], &[], &[], &[]));
+        assert!(matches!(check(0, &table(), Some(nothing)), Ok(Planned::Untouched)));
+        assert!(matches!(check(0, &table(), None), Ok(Planned::Untouched)));
+        assert!(matches!(check(0, &table(), Some(TablePlan::Skip)), Ok(Planned::Skip)));
+        let step = rows(0, &table(), &rows_plan(&["a"], &[], &[], &[])).unwrap();
+        assert!(!step.calls(), "dropping alone needs no call");
+    }
+
+    #[test]
+    fn a_table_without_a_key_keeps_at_least_one_column() {
+        let keyless = Arc::new(TableDef { key: vec![], ..(*table()).clone() });
+        let error = rows(0, &keyless, &rows_plan(&["a", "b", "id"], &[], &[], &[])).unwrap_err();
+        assert_eq!(error, "its plan drops every column; to leave the table out, it answers `skip`");
+    }
+
+    #[test]
+    fn the_digest_tells_plans_apart() {
+        let plugin = [1; 32];
+        let config = std::collections::BTreeMap::new();
+        let digest = |planned: &Planned| super::digest(Builder::new("t"), &plugin, &config, planned).finish();
+        let step = |plan: &RowsPlan| digest(&Planned::Step(Box::new(rows(0, &table(), plan).unwrap())));
+        let all = [
+            digest(&Planned::Untouched),
+            digest(&Planned::Skip),
+            step(&rows_plan(&["a"], &[], &[], &[])),
+            step(&rows_plan(&[], &[("c", "int")], &[], &[])),
+            step(&rows_plan(&[], &[("c", "bigint")], &[], &[])),
+            step(&rows_plan(&[], &[], &["a"], &["b"])),
+            step(&rows_plan(&[], &[], &["a", "b"], &["b"])),
+            step(&rows_plan(&[], &[], &["a", "b"], &["a", "b"])),
+            step(&RowsPlan { filter: true, ..rows_plan(&[], &[], &["a"], &["b"]) }),
+        ];
+        let different: std::collections::BTreeSet<_> = all.iter().collect();
+        assert_eq!(different.len(), all.len());
+    }
+}

@@ -196,7 +196,7 @@ fn copy_rows(db: &Connection, table: &str, old: &TableDef, spelled: &[String], n
             let value = row.get_ref(i)?;
             match source {
                 From::Old(_) | From::Default(_) => {
-                    insert.raw_bind_parameter(i + 1, rusqlite::types::ToSqlOutput::Borrowed(value))?
+                    insert.raw_bind_parameter(i + 1, rusqlite::types::ToSqlOutput::Borrowed(value))?;
                 }
                 From::Converted(_, from) => {
                     let mut text = String::new();

@@ -80,9 +80,8 @@ impl Affinity {
                 Family::Real => matches!(self, Self::Real | Self::Numeric | Self::Blob),
                 Family::Decimal => self == Self::Blob || (own == Self::Numeric && self == Self::Integer),
                 Family::Text => matches!(self, Self::Text | Self::Blob),
-                Family::Binary => true,
-                // Never look like numbers.
-                Family::Timestamp | Family::Time | Family::TimestampOffset | Family::Guid => true,
+                // No affinity changes bytes, and these texts never look like numbers.
+                Family::Binary | Family::Timestamp | Family::Time | Family::TimestampOffset | Family::Guid => true,
             }
     }
 }
@@ -153,7 +152,6 @@ const NEW_GUID: &str = "(upper(hex(randomblob(4)) || '-' || hex(randomblob(2)) |
 fn now(sql_type: SqlType, utc: bool) -> Option<String> {
     let format = match sql_type {
         SqlType::Date => "%Y-%m-%d",
-        SqlType::Time(0) => "%H:%M:%S",
         SqlType::SmallDateTime => "%Y-%m-%d %H:%M:00",
         SqlType::DateTime => "%Y-%m-%d %H:%M:%f",
         SqlType::DateTime2(_) => "%Y-%m-%d %H:%M:%S",

@@ -137,15 +137,12 @@ pub(super) fn all(db: &Connection, metadata: &str) -> Result<Vec<(TableName, Row
     while let Some(row) = rows.next()? {
         let row = read(row)?;
         let Ok(table) = TableName::new(row.tablename.trim()) else { continue };
-        match places.get(table.folded()) {
-            Some(&place) => {
-                let entry: &mut (TableName, Row) = &mut found[place];
-                entry.1 = entry.1.clone().merged_with(row);
-            }
-            None => {
-                places.insert(table.folded().to_owned(), found.len());
-                found.push((table, row));
-            }
+        if let Some(&place) = places.get(table.folded()) {
+            let entry: &mut (TableName, Row) = &mut found[place];
+            entry.1 = entry.1.clone().merged_with(row);
+        } else {
+            places.insert(table.folded().to_owned(), found.len());
+            found.push((table, row));
         }
     }
     Ok(found)
@@ -202,7 +199,7 @@ fn insert(db: &Connection, metadata: &str, table: &TableName, hash: SchemaHash) 
         })
         .map(|column| quote(&column.name))
         .collect();
-    let columns: String = wanting.iter().map(|name| format!(", {name}")).collect();
+    let columns = wanting.iter().fold(String::new(), |columns, name| columns + ", " + name);
     let values = ", ?2".repeat(wanting.len());
     db.execute(
         &format!("INSERT INTO {} (tablename{columns}) SELECT ?1{values} WHERE ?2 IS NOT NULL", quote(metadata)),

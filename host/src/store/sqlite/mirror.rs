@@ -10,7 +10,7 @@ use super::catalog::{self, find_object};
 use super::errors::{Result, at, lost_task};
 use super::metadata::{self, Row};
 use super::session::{Durability, Session};
-use super::tables::{Work, unknown_table};
+use super::tables::{Work, next_ticket, unknown_table};
 use super::writer::{SqliteRowWriter, advance_skipped};
 use super::{history, indexes, known, read};
 use crate::protocol::columns::TypedBatch;
@@ -46,7 +46,7 @@ impl SqliteMirror {
 }
 
 /// A row of the metadata table in the trait's terms. One whose table was dropped by hand stands for nothing any more.
-fn record(table: TableName, row: Row, is_there: bool, definitions: &Definitions) -> TableRecord {
+fn record(table: TableName, row: &Row, is_there: bool, definitions: &Definitions) -> TableRecord {
     let kind = row.kind();
     if kind == TableKind::Mirrored && !is_there {
         return TableRecord {
@@ -109,7 +109,7 @@ impl MirrorDb for SqliteMirror {
     }
 
     async fn ticket(&self) -> Result<Ticket> {
-        self.session.write(Durability::Relaxed, |work| work.next_ticket()).await
+        self.session.write(Durability::Relaxed, next_ticket).await
     }
 
     async fn tables(&self) -> Result<Vec<TableRecord>> {
@@ -126,7 +126,7 @@ impl MirrorDb for SqliteMirror {
                     .into_iter()
                     .map(|(table, row)| {
                         let is_there = there.contains(table.folded());
-                        record(table, row, is_there, &definitions)
+                        record(table, &row, is_there, &definitions)
                     })
                     .collect())
             })
@@ -140,7 +140,7 @@ impl MirrorDb for SqliteMirror {
                 let Some(row) = metadata::find(work.db, work.metadata, &table)? else { return Ok(None) };
                 let is_there = find_object(work.db, table.as_str())?.is_some_and(|object| object.is_table());
                 let name = TableName::new(row.tablename.trim()).unwrap_or_else(|_| table.clone());
-                Ok(Some(record(name, row, is_there, &definitions)))
+                Ok(Some(record(name, &row, is_there, &definitions)))
             })
             .await
     }

@@ -86,10 +86,10 @@ impl SqliteStore {
     /// # Errors
     /// The directory is a relative path and the current one cannot be told.
     pub fn open(settings: SqliteSettings) -> Result<Self, StoreError> {
-        let directory = std::path::absolute(&settings.directory).map_err(|error| {
-            file_system("cannot tell the place of the mirror directory", &settings.directory, error)
-        })?;
-        let settings = SqliteSettings { directory, ..settings };
+        let SqliteSettings { directory, max_open, busy_timeout } = settings;
+        let directory = std::path::absolute(&directory)
+            .map_err(|error| file_system("cannot tell the place of the mirror directory", &directory, error))?;
+        let settings = SqliteSettings { directory, max_open, busy_timeout };
         Ok(Self { gate: Gate::new(settings.max_open), settings, mirrors: Mutex::default() })
     }
 

@@ -11,6 +11,7 @@
 //!
 //! Whose file it is stands in the file as well, and is checked when it is opened ([`super::side_tables`]).
 
+use std::fmt::Write;
 use std::path::{Component, Path, PathBuf};
 
 use rsa::sha2::{Digest, Sha256};
@@ -38,7 +39,7 @@ pub(super) fn file_name(tenant: &ContextId) -> String {
         if plain {
             encoded.push(char::from(byte));
         } else {
-            encoded.push_str(&format!("%{byte:02X}"));
+            write!(encoded, "%{byte:02X}").expect("writing to a string cannot fail");
         }
         if encoded.len() <= PREFIX_OF_LONG {
             cut = encoded.len();
@@ -48,7 +49,7 @@ pub(super) fn file_name(tenant: &ContextId) -> String {
         encoded.truncate(cut);
         encoded.push_str("%-");
         for byte in Sha256::digest(name.as_bytes()) {
-            encoded.push_str(&format!("{byte:02x}"));
+            write!(encoded, "{byte:02x}").expect("writing to a string cannot fail");
         }
     }
     encoded.push_str(".db");

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::errors::{Result, lost_task};
+use crate::protocol::context_id::ContextId;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Readers of one mirror at once, and those kept open between uses.
@@ -27,31 +28,32 @@ pub(super) struct Conn {
 
 /// The open connections of one mirror.
 pub(super) struct Files {
-    writer: Arc<tokio::sync::Mutex<Option<Conn>>>,
     readers: Mutex<Vec<Conn>>,
+    // Dropped after the readers: only the writer may fold the log into the file, and only the last to close does.
+    writer: Arc<tokio::sync::Mutex<Option<Conn>>>,
     reading: Arc<Semaphore>,
-    /// Which file was opened; set once the tables of ours are known to be there.
-    opened: OnceLock<FileIdentity>,
+    /// Whose file was opened, and which file it was; set once the tables of ours are known to be there.
+    opened: OnceLock<(ContextId, FileIdentity)>,
 }
 
 impl Files {
     fn new() -> Self {
         Self {
-            writer: Arc::default(),
             readers: Mutex::default(),
+            writer: Arc::default(),
             reading: Arc::new(Semaphore::new(READERS)),
             opened: OnceLock::new(),
         }
     }
 
-    /// Whether the mirror was opened and made ready.
-    pub fn is_ready(&self) -> bool {
-        self.opened.get().is_some()
+    /// For which tenant the mirror was opened and made ready, if it was.
+    pub fn ready_for(&self) -> Option<&ContextId> {
+        self.opened.get().map(|(tenant, _)| tenant)
     }
 
-    /// Remembers that the file is open and ready.
-    pub fn set_ready(&self, path: &Path) {
-        self.opened.get_or_init(|| FileIdentity::of(path));
+    /// Remembers that the file is open and ready for its tenant.
+    pub fn set_ready(&self, tenant: &ContextId, path: &Path) {
+        self.opened.get_or_init(|| (tenant.clone(), FileIdentity::of(path)));
     }
 }
 
@@ -129,7 +131,7 @@ impl Gate {
         open.clock += 1;
         let now = open.clock;
         let replaced = open.mirrors.get(path).is_some_and(|entry| {
-            entry.users == 0 && entry.files.opened.get().is_some_and(|opened| *opened != FileIdentity::of(path))
+            entry.users == 0 && entry.files.opened.get().is_some_and(|(_, opened)| *opened != FileIdentity::of(path))
         });
         if replaced {
             closed.extend(open.mirrors.remove(path).map(|entry| entry.files));
@@ -185,7 +187,7 @@ impl Share {
     /// Waits for the writing connection.
     pub async fn write(self) -> WriterLease {
         let guard = Arc::clone(&self.files.writer).lock_owned().await;
-        WriterLease { guard, _share: self }
+        WriterLease { guard, share: self }
     }
 
     /// Waits for a reading connection.
@@ -215,12 +217,12 @@ impl Drop for Share {
 pub(super) struct WriterLease {
     // Dropped before the share: an idle mirror has no lease out.
     guard: OwnedMutexGuard<Option<Conn>>,
-    _share: Share,
+    share: Share,
 }
 
 impl WriterLease {
     pub fn files(&self) -> &Files {
-        self._share.files()
+        self.share.files()
     }
 
     /// The connection, opened by `open` if it is not yet.

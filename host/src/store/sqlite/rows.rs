@@ -61,7 +61,7 @@ impl RowPlan {
         let mut insert = format!("INSERT INTO {} ({}) VALUES ({})", quote(table), quoted.join(", "), places.join(", "));
         if !key.is_empty() {
             let columns: Vec<&str> = key.iter().map(|&i| quoted[i].as_str()).collect();
-            insert.push_str(&format!(" ON CONFLICT ({}) DO NOTHING", columns.join(", ")));
+            insert = format!("{insert} ON CONFLICT ({}) DO NOTHING", columns.join(", "));
         }
         let set: Vec<String> =
             (0..names.len()).filter(|i| !key.contains(i)).map(|i| format!("{} = {}", quoted[i], place(i))).collect();

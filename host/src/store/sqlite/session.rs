@@ -10,7 +10,7 @@ use super::ident::metadata_table;
 use super::open::{Access, enter_wal, open};
 use super::place;
 use super::pool::{Conn, Gate, ReaderLease, Share, WriterLease};
-use super::side_tables::{check_identity, ensure, is_complete, schema_version};
+use super::side_tables::{another_tenants, check_identity, ensure, is_complete, schema_version};
 use super::tables::Work;
 use crate::protocol::context_id::ContextId;
 
@@ -51,8 +51,11 @@ impl Session {
     pub async fn ready(self: &Arc<Self>, create: bool) -> Result<Share> {
         loop {
             let share = self.gate.enter(&self.path).await?;
-            if share.files().is_ready() {
-                return Ok(share);
+            match share.files().ready_for() {
+                Some(owner) if *owner == self.tenant => return Ok(share),
+                // Two tenants sent to one file share its connections too.
+                Some(owner) => return Err(another_tenants(owner.as_str(), &self.tenant)),
+                None => {}
             }
             let lease = share.write().await;
             let session = Arc::clone(self);
@@ -71,7 +74,7 @@ impl Session {
             writing.open(create)?;
             writing.begin(Durability::Full)?;
             writing.commit()?;
-            writing.lease.files().set_ready(&self.path);
+            writing.lease.files().set_ready(&self.tenant, &self.path);
             Ok(())
         };
         make().map_err(at(&self.path))

@@ -146,10 +146,7 @@ pub(super) fn check_identity(db: &Connection, tenant: &ContextId) -> Result<()> 
                 _ => Ok(()),
             }
         }
-        Some(owner) => refuse(format!(
-            "the file is the mirror of {owner:?}, not of {:?}; every tenant needs a file of its own",
-            tenant.as_str()
-        )),
+        Some(owner) => Err(another_tenants(&owner, tenant)),
         None => match foreign_metadata(db, tenant)? {
             Some(table) => refuse(format!(
                 "the file holds {table:?}, so it is the mirror of another tenant than {:?}; every tenant needs a file of its own",
@@ -158,6 +155,17 @@ pub(super) fn check_identity(db: &Connection, tenant: &ContextId) -> Result<()> 
             None => Ok(()),
         },
     }
+}
+
+/// The file is somebody else's.
+pub(super) fn another_tenants(owner: &str, tenant: &ContextId) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Connection,
+        format!(
+            "the file is the mirror of {owner:?}, not of {:?}; every tenant needs a file of its own",
+            tenant.as_str()
+        ),
+    )
 }
 
 /// A metadata table that is another tenant's.

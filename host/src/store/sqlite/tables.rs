@@ -299,27 +299,27 @@ impl Work<'_> {
         }
         Ok(changed)
     }
+}
 
-    /// [`crate::store::MirrorDb::ticket`].
-    pub fn next_ticket(&self) -> Result<Ticket> {
-        let greatest: i64 = self
-            .db
-            .prepare_cached(&format!(
-                "SELECT max((SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM speil_meta WHERE name = 'ticket'), \
-                            (SELECT coalesce(max(ticket), 0) FROM speil_tables), \
-                            (SELECT coalesce(max(id), 0) FROM speil_cycles), \
-                            (SELECT coalesce(max(CAST(speil_ticket AS INTEGER)), 0) FROM {}))",
-                quote(self.metadata)
-            ))?
-            .query_row([], |row| row.get(0))?;
-        let next = greatest.checked_add(1).ok_or_else(|| {
-            StoreError::new(StoreErrorKind::Internal, "the mirror's tickets are used up; somebody wrote one by hand")
-        })?;
-        self.db
-            .prepare_cached(
-                "INSERT INTO speil_meta (name, value) VALUES ('ticket', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
-            )?
-            .execute([next])?;
-        Ok(Ticket(next))
-    }
+/// [`crate::store::MirrorDb::ticket`].
+pub(super) fn next_ticket(work: &Work<'_>) -> Result<Ticket> {
+    let greatest: i64 = work
+        .db
+        .prepare_cached(&format!(
+            "SELECT max((SELECT coalesce(max(CAST(value AS INTEGER)), 0) FROM speil_meta WHERE name = 'ticket'), \
+                        (SELECT coalesce(max(ticket), 0) FROM speil_tables), \
+                        (SELECT coalesce(max(id), 0) FROM speil_cycles), \
+                        (SELECT coalesce(max(CAST(speil_ticket AS INTEGER)), 0) FROM {}))",
+            quote(work.metadata)
+        ))?
+        .query_row([], |row| row.get(0))?;
+    let next = greatest.checked_add(1).ok_or_else(|| {
+        StoreError::new(StoreErrorKind::Internal, "the mirror's tickets are used up; somebody wrote one by hand")
+    })?;
+    work.db
+        .prepare_cached(
+            "INSERT INTO speil_meta (name, value) VALUES ('ticket', ?1) ON CONFLICT (name) DO UPDATE SET value = ?1",
+        )?
+        .execute([next])?;
+    Ok(Ticket(next))
 }

@@ -7,7 +7,7 @@ use super::{Check, check};
 use crate::protocol::messages::{ReplicationSummary, RowOp};
 use crate::protocol::names::Operation;
 use crate::task::answer::{self, Body};
-use crate::task::spelling::{self, Spelling};
+use crate::task::spelling::{self, Batch, Rows, Spelling};
 
 pub(super) const ALL: &[Check] = &[
     check!("wipe/answers-refill", "section 8", "after a Wipe the table answers -1", wiped),
@@ -87,6 +87,11 @@ async fn one_table(probe: &Probe) -> Outcome {
     let tables = [story.table.clone(), other.clone()];
     story.lsns(&tables).await?;
     story.rows(5, &[(RowOp::Insert, &[Some("[I:1]"), None, None])]).await?;
+    let filled = Batch { table: other.clone(), rows: Rows::default(), lsn: 6 };
+    let got = story.send(&[filled]).await;
+    if !got.is(Want::Success) {
+        return Err(story.evidence(Want::Success.describe(), got.describe()));
+    }
     let got = story.wipe(&other.table_name).await;
     if !got.is(Want::Success) {
         return Err(story.evidence(Want::Success.describe(), got.describe()));

@@ -90,7 +90,7 @@ impl Got {
 
     /// The same from a client's call, whose problems with the form come beside it.
     #[must_use]
-    pub fn from_call(result: Result<Answer, CallError>, problems: Vec<String>) -> Self {
+    pub fn from_call(result: Result<Answer, CallError>, problems: &[String]) -> Self {
         if !problems.is_empty() {
             return Self::Wrong(problems.join("; "));
         }

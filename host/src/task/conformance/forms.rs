@@ -1,5 +1,7 @@
 //! Forms of XML that mean the same message (protocol.md section 2): every one must be taken.
 
+use std::fmt::Write as _;
+
 use super::evidence::{Evidence, Outcome, Want};
 use super::probe::{AUTHENTICATE, Probe, envelope, header};
 use super::story::Story;
@@ -129,7 +131,10 @@ async fn comments(probe: &Probe) -> Outcome {
 }
 
 async fn references(probe: &Probe) -> Outcome {
-    let token: String = probe.good()?.chars().map(|c| format!("&#{};", u32::from(c))).collect();
+    let mut token = String::new();
+    for c in probe.good()?.chars() {
+        let _ = write!(token, "&#{};", u32::from(c));
+    }
     let body = envelope(&header(&token), AUTHENTICATE);
     probe.expect_body(Want::Success, "Authenticate with its token all in character references", body).await
 }

@@ -1,6 +1,8 @@
 //! What can only be seen inside the mirror: a SQLite file looked into while the endpoint serves it (protocol.md
 //! sections 6 to 8).
 
+use std::fmt::Write as _;
+
 use super::evidence::{Evidence, Outcome, Want};
 use super::probe::Probe;
 use super::story::{Row, Story};
@@ -63,7 +65,10 @@ async fn texts_as(probe: &Probe, spelling: Spelling) -> Outcome {
     let sent: Vec<Row<'_>> = cells.iter().map(|cells| (Insert, cells.as_slice())).collect();
     story.rows(5, &sent).await?;
     for (key, text) in AWKWARD.iter().enumerate() {
-        let hex: String = text.bytes().map(|byte| format!("{byte:02X}")).collect();
+        let mut hex = String::new();
+        for byte in text.bytes() {
+            let _ = write!(hex, "{byte:02X}");
+        }
         let sql = format!("SELECT hex(name) FROM {} WHERE id = {key}", quoted(&story.table.table_name));
         let found = file(probe)?.query(&sql).map_err(|error| story.evidence("a text", error.to_string()))?;
         if found.as_deref() != Some(hex.as_str()) {

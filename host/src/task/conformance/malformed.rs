@@ -57,9 +57,7 @@ pub(super) const ALL: &[Check] = &[
         String::from_utf8_lossy(&good(token)).encode_utf16().flat_map(u16::to_le_bytes).collect()
     }),
     broken!("malformed/no-envelope", "a request without an envelope", |_| AUTHENTICATE.as_bytes().to_vec()),
-    broken!("malformed/soap-12", "a SOAP 1.2 envelope", |token| {
-        String::from_utf8_lossy(&good(token)).replace(NS_SOAP, "http://www.w3.org/2003/05/soap-envelope").into_bytes()
-    }),
+    check!("malformed/soap-12", "section 2", "a SOAP 1.2 envelope is a fault, Client or VersionMismatch", soap_12),
     broken!("malformed/no-body", "an envelope without a body", |token| {
         format!("<s:Envelope xmlns:s=\"{NS_SOAP}\"><s:Header>{}</s:Header></s:Envelope>", header(token)).into_bytes()
     }),
@@ -119,6 +117,13 @@ fn state(token: &str, state: &str) -> Vec<u8> {
 async fn fault(probe: &Probe, sent: &str, body: impl FnOnce(&str) -> Vec<u8>) -> Outcome {
     let body = body(&probe.good()?);
     probe.expect_body(Want::FaultCode("Client"), sent, body).await
+}
+
+async fn soap_12(probe: &Probe) -> Outcome {
+    let body = good(&probe.good()?);
+    let body = String::from_utf8_lossy(&body).replace(NS_SOAP, "http://www.w3.org/2003/05/soap-envelope");
+    // SOAP 1.1 has a code of its own for this.
+    probe.expect_body(Want::Fault, "Authenticate in a SOAP 1.2 envelope", body).await
 }
 
 /// A request of another operation, written by hand, that must be a fault.

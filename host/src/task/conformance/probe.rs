@@ -21,7 +21,7 @@ pub struct Probe {
 }
 
 /// How long a check waits for an answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The Authenticate request that most checks of form are made with: it needs no mirror.
 pub(super) const AUTHENTICATE: &str = "<AuthenticateRequest xmlns=\"http://www.superoffice.com/online/mirroring/0.1\"><ClientState/></AuthenticateRequest>";
@@ -34,8 +34,9 @@ impl Probe {
     /// The probe of one check: its tenant is named after it, unless it looks into the mirror of the tenant given.
     pub(super) fn of(&self, check: &str, looks_inside: bool) -> Self {
         let mut own = self.clone();
+        let name: String = check.chars().filter(char::is_ascii_alphanumeric).collect();
+        own.run = format!("{name}_{}", self.run);
         if !looks_inside {
-            let name: String = check.chars().filter(char::is_ascii_alphanumeric).collect();
             own.identity.tenant = format!("Conf{name}");
         }
         own

@@ -73,7 +73,7 @@ impl Story {
         let names: Vec<_> = tables.iter().map(|table| table.table_name.as_str()).collect();
         self.say(format!("TableSchema({})", names.join(", ")));
         let answer = self.client.table_schema(tables).await;
-        Got::from_call(answer, self.client.take_problems())
+        Got::from_call(answer, &self.client.take_problems())
     }
 
     /// TableSchema of these tables, which must succeed; the LSN of each name asked for, `None` when it is not answered.
@@ -113,7 +113,7 @@ impl Story {
             |batch: &Batch| format!("{} rows of {} with LSN {}", batch.rows.len(), batch.table.table_name, batch.lsn);
         self.say(format!("RowData({})", batches.iter().map(batch).collect::<Vec<_>>().join(", ")));
         let answer = self.client.row_data(batches).await;
-        Got::from_call(answer, self.client.take_problems())
+        Got::from_call(answer, &self.client.take_problems())
     }
 
     /// RowData of one batch, which must succeed.
@@ -134,7 +134,7 @@ impl Story {
     pub(super) async fn wipe(&mut self, table: &str) -> Got {
         self.say(format!("Wipe({table})"));
         let answer = self.client.wipe(table).await;
-        Got::from_call(answer, self.client.take_problems())
+        Got::from_call(answer, &self.client.take_problems())
     }
 
     /// Makes the table, wipes it and fills it with row 1 up to this LSN.
@@ -155,6 +155,6 @@ impl Story {
     pub(super) async fn completed(&mut self, changed: &[ReplicationSummary]) -> Got {
         self.say(format!("ReplicationCompleted({} tables)", changed.len()));
         let answer = self.client.replication_completed(changed).await;
-        Got::from_call(answer, self.client.take_problems())
+        Got::from_call(answer, &self.client.take_problems())
     }
 }

@@ -1,6 +1,8 @@
 //! Tokens, right and wrong, and the signed answer (protocol.md section 4). A bad token is a refusal, never a success and
 //! never a fault.
 
+use std::sync::OnceLock;
+
 use super::evidence::{Evidence, Got, Outcome, Want};
 use super::probe::{AUTHENTICATE, Probe, envelope, header, sign};
 use super::story::{Story, table};
@@ -117,11 +119,14 @@ async fn clock_skew(probe: &Probe) -> Outcome {
     with_token(probe, Want::Success, "Authenticate with a token that ran out a minute ago", &token).await
 }
 
-/// Somebody else's key.
-fn stranger() -> Result<TokenIssuer, Evidence> {
-    generate_key(1_024)
-        .map(TokenIssuer::new)
-        .map_err(|error| Evidence::new("nothing", "a key to sign with", error.to_string()))
+/// Somebody else's key: one for all checks, since making one takes its time.
+fn stranger() -> Result<&'static TokenIssuer, Evidence> {
+    static STRANGER: OnceLock<TokenIssuer> = OnceLock::new();
+    if let Some(known) = STRANGER.get() {
+        return Ok(known);
+    }
+    let key = generate_key(1_024).map_err(|error| Evidence::new("nothing", "a key to sign with", error.to_string()))?;
+    Ok(STRANGER.get_or_init(|| TokenIssuer::new(key)))
 }
 
 fn strangers_token(probe: &Probe) -> Result<String, Evidence> {
@@ -198,8 +203,13 @@ async fn on_row_data(probe: &Probe) -> Outcome {
     call_of_a_stranger(probe, Operation::RowData, &|token| spelling::row_data(Spelling::DotNet, token, "", &[])).await
 }
 
+/// Of a table that is there: one that is not is refused whoever asks.
 async fn on_wipe(probe: &Probe) -> Outcome {
-    call_of_a_stranger(probe, Operation::Wipe, &|token| spelling::wipe(Spelling::DotNet, token, "", "t")).await
+    let mut story = Story::new(probe);
+    story.fill(17).await?;
+    let name = story.table.table_name.clone();
+    call_of_a_stranger(probe, Operation::Wipe, &|token| spelling::wipe(Spelling::DotNet, token, "", &name)).await?;
+    story.expect_lsn(17).await
 }
 
 async fn on_completed(probe: &Probe) -> Outcome {

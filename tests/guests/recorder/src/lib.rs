@@ -3,7 +3,8 @@
 //! they also see which calls shared an instance.
 //!
 //! Configuration: `resolve` (a connection to answer), `authenticated` (JSON to answer), `ensure` (a table: makes an
-//! index on it before replication), `print` (also writes to standard output and standard error).
+//! index on it before replication), `print` (also writes to standard output and standard error), `trap`
+//! (`wiped`: panics there).
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -13,8 +14,8 @@ use exports::speil::mirror::{
     authenticated, before_replicate_table, log_event, operation, replication_completed, resolve_connection,
     rows_committed, transform, wiped,
 };
-use speil::mirror::{indexes, log};
 use speil::mirror::types::{Context, OperationKind, Table};
+use speil::mirror::{indexes, log};
 use wasi::config::store;
 
 /// Lines written by this instance: state that must not outlive the call it serves.
@@ -81,6 +82,7 @@ impl transform::Guest for Recorder {
 impl wiped::Guest for Recorder {
     fn wiped(context: Context, table: String) -> Result<(), String> {
         record(&context, &format!("wiped {table}"));
+        assert!(config("trap").as_deref() != Some("wiped"), "a panic on purpose");
         Ok(())
     }
 }
@@ -109,6 +111,7 @@ impl operation::Guest for Recorder {
             println!("{text}");
             eprintln!("{text}, loudly");
             print!("and a line without an end");
+            std::io::Write::flush(&mut std::io::stdout()).expect("output goes to the log");
         }
         Ok(())
     }

@@ -60,8 +60,7 @@ impl Guest for Transformer {
             outputs: list(name, "outputs"),
             filter: config(name, "filter").is_some(),
         };
-        let nothing =
-            plan.drop.is_empty() && plan.add.is_empty() && plan.inputs.is_empty() && plan.outputs.is_empty();
+        let nothing = plan.drop.is_empty() && plan.add.is_empty() && plan.inputs.is_empty() && plan.outputs.is_empty();
         Ok((!nothing || plan.filter).then_some(TablePlan::Rows(plan)))
     }
 
@@ -79,7 +78,9 @@ impl Guest for Transformer {
                     ColumnValues::Integer(values.iter().map(|value| value.map(|number| number + 1)).collect())
                 }
                 Some(values) => values.clone(),
-                None if first.is_empty() => ColumnValues::Integer((0..batch.operations.len() as i64).map(Some).collect()),
+                None if first.is_empty() => {
+                    ColumnValues::Integer((0..batch.operations.len() as i64).map(Some).collect())
+                }
                 None => ColumnValues::Text(
                     first.iter().map(|value| value.as_ref().map(|text| format!("{text}{suffix}"))).collect(),
                 ),

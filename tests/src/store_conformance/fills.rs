@@ -1,0 +1,97 @@
+//! A table that must be filled from nothing is emptied once, and nobody else empties it (protocol.md section 8).
+
+use speil::protocol::lsn::Lsn;
+
+use super::StoreFactory;
+use super::kit::*;
+
+pub async fn rows_after_an_announced_refill_find_the_table_emptied_once(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    f.by_hand(&cust(), r#"UPDATE "Cust10195_mirroring" SET LSN = -1;"#).await;
+    db.expect_refill(&turn("contact", 2)).await.unwrap();
+    assert!(!record(&db, "contact").await.fill_begun);
+    assert_eq!(rows_of(&db, &contact()).await, three(), "nothing is emptied before rows come");
+    put(&db, &contact(), 2, &[person(10, "Jo")], 0).await.unwrap();
+    assert!(record(&db, "contact").await.fill_begun);
+    put(&db, &contact(), 2, &[person(11, "Ka")], 0).await.unwrap();
+    assert_eq!(lsn_of(&db, "contact").await, -1);
+    put(&db, &contact(), 2, &[person(12, "Li")], 200).await.unwrap();
+    assert_eq!(rows_of(&db, &contact()).await, [person(10, "Jo"), person(11, "Ka"), person(12, "Li")]);
+    let record = record(&db, "contact").await;
+    assert_eq!((record.lsn, record.fill_begun), (Lsn(200), false));
+}
+
+pub async fn a_dropped_writer_leaves_the_emptying_undone(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    f.by_hand(&cust(), r#"UPDATE "Cust10195_mirroring" SET LSN = -1;"#).await;
+    db.expect_refill(&turn("contact", 2)).await.unwrap();
+    drop(db.begin(&turn("contact", 2), &contact(), hash(1)).await.unwrap());
+    assert_eq!(rows_of(&db, &contact()).await, three());
+    put(&db, &contact(), 2, &[person(10, "Jo")], 200).await.unwrap();
+    assert_eq!(rows_of(&db, &contact()).await, [person(10, "Jo")]);
+}
+
+pub async fn a_fill_that_broke_off_begins_anew(f: &impl StoreFactory) {
+    let db = with_contact(f).await;
+    db.expect_refill(&turn("contact", 1)).await.unwrap();
+    put(&db, &contact(), 1, &three(), 0).await.unwrap();
+    drop(db);
+    let db = open(f).await;
+    assert_eq!(lsn_of(&db, "contact").await, -1);
+    db.expect_refill(&turn("contact", 2)).await.unwrap();
+    put(&db, &contact(), 2, &[person(3, "Cy")], 50).await.unwrap();
+    assert_eq!(rows_of(&db, &contact()).await, [person(3, "Cy")]);
+}
+
+pub async fn rows_after_a_wipe_are_not_emptied_again(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    db.wipe(&turn("contact", 2)).await.unwrap();
+    put(&db, &contact(), 2, &[person(10, "Jo")], 0).await.unwrap();
+    put(&db, &contact(), 2, &[person(11, "Ka")], 50).await.unwrap();
+    assert_eq!(rows_of(&db, &contact()).await, [person(10, "Jo"), person(11, "Ka")]);
+}
+
+pub async fn a_wipe_within_an_announced_refill_counts_as_the_emptying(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    db.wipe(&turn("contact", 2)).await.unwrap();
+    db.expect_refill(&turn("contact", 3)).await.unwrap();
+    db.wipe(&turn("contact", 4)).await.unwrap();
+    put(&db, &contact(), 5, &three(), 0).await.unwrap();
+    put(&db, &contact(), 6, &[person(4, "Di")], 60).await.unwrap();
+    assert_eq!(rows_of(&db, &contact()).await.len(), 4);
+}
+
+pub async fn an_lsn_set_to_refill_by_hand_in_the_middle_of_a_cycle_stays(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    f.by_hand(&cust(), r#"UPDATE "Cust10195_mirroring" SET LSN = -1;"#).await;
+    // No -1 was answered: the Task sends changes only, and the table must not end up holding those alone.
+    let (_, lsn) = put(&db, &contact(), 2, &[person(4, "Di")], 110).await.unwrap();
+    assert_eq!(lsn, Lsn::REFILL);
+    assert_eq!(lsn_of(&db, "contact").await, -1);
+    assert_eq!(rows_of(&db, &contact()).await.len(), 4);
+    db.expect_refill(&turn("contact", 3)).await.unwrap();
+    put(&db, &contact(), 3, &[person(1, "Ada")], 120).await.unwrap();
+    assert_eq!(rows_of(&db, &contact()).await, [person(1, "Ada")]);
+    assert_eq!(lsn_of(&db, "contact").await, 120);
+}
+
+pub async fn a_refill_by_hand_works_a_second_time(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    for round in 2..5 {
+        f.by_hand(&cust(), r#"UPDATE "Cust10195_mirroring" SET LSN = -1;"#).await;
+        db.expect_refills(speil::store::Ticket(round), &[named("contact"), named("nothing")]).await.unwrap();
+        put(&db, &contact(), round, &[person(round, "x")], round * 100).await.unwrap();
+        assert_eq!(rows_of(&db, &contact()).await, [person(round, "x")]);
+    }
+}
+
+pub async fn resync_is_the_same_hand_edit(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    db.create_table(&turn("person", 1), &simple("person"), hash(1)).await.unwrap();
+    put(&db, &simple("person"), 1, &three(), 70).await.unwrap();
+    assert_eq!(db.resync(&[named("CONTACT"), named("nothing")]).await.unwrap(), [named("contact")]);
+    assert_eq!((lsn_of(&db, "contact").await, lsn_of(&db, "person").await), (-1, 70));
+    assert_eq!(db.resync(&[]).await.unwrap().len(), 2);
+    assert_eq!(lsn_of(&db, "person").await, -1);
+    assert_eq!(rows_of(&db, &contact()).await, three());
+}
