@@ -300,19 +300,24 @@ async fn fill(host: &Host, tenant: &str) {
     }
 }
 
-/// Everything in a mirror that is the tenant's: tables, rows, LSNs. Events, where refusals are written down, are not.
+/// Everything in a mirror that is the tenant's: tables, rows, LSNs. Events, where refusals are written down, and the
+/// counter of their numbers are not.
 fn contents(file: &Path) -> BTreeMap<String, Vec<String>> {
     let db = rusqlite::Connection::open(file).expect("a SQLite file");
-    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'speil~_%' ESCAPE '~'";
+    let query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'speil~_%' ESCAPE '~' \
+                 AND name <> 'sqlite_sequence'";
     let mut names = db.prepare(query).expect("SQL");
-    let names: Vec<String> = names.query_map([], |row| row.get(0)).expect("read").collect::<Result<_, _>>().expect("read");
+    let names: Vec<String> =
+        names.query_map([], |row| row.get(0)).expect("read").collect::<Result<_, _>>().expect("read");
     names
         .into_iter()
         .map(|name| {
             let mut all = db.prepare(&format!("SELECT * FROM \"{name}\"")).expect("SQL");
             let columns = all.column_count();
             let rows = all.query_map([], |row| {
-                (0..columns).map(|at| Ok(format!("{:?}", row.get_ref(at)?))).collect::<Result<Vec<_>, rusqlite::Error>>()
+                (0..columns)
+                    .map(|at| Ok(format!("{:?}", row.get_ref(at)?)))
+                    .collect::<Result<Vec<_>, rusqlite::Error>>()
             });
             let mut rows: Vec<String> = rows.expect("read").map(|row| row.expect("read").join(" ")).collect();
             rows.sort();
@@ -346,7 +351,7 @@ async fn every_attack_is_refused_in_its_own_words_and_touches_nothing() {
             let token = (attack.token)(tenant);
             for operation in OPERATIONS {
                 let answer = call(host.address, operation, &envelope(&token, operation, &inner(operation))).await;
-                assert_eq!(answer.refused(), attack.answer.replace('\'', "&apos;").replace("&apos;", "'"), "{}", attack.name);
+                assert_eq!(answer.refused(), attack.answer, "{}", attack.name);
                 assert!(answer.body.contains(&format!("{operation}Response")), "{}", attack.name);
                 assert!(!answer.body.contains(APPLICATION), "{}: {}", attack.name, answer.body);
                 assert!(!answer.body.contains(tenant) && !answer.body.contains("signer"), "{}", attack.name);
@@ -416,9 +421,25 @@ async fn one_tenants_token_never_reaches_anothers_mirror() {
     let before = bytes(&folder);
     // The same table, under other names for whoever asks: what a file system might take for the same file included.
     let others = [
-        "Cust10196", "cust10195", "CUST10195", "Cust10195.", "Cust10195 ", " Cust10195", "Cust10195::$DATA", "Cust10195.db",
-        "../mirrors/Cust10195", "./Cust10195", "Cust10195/", "Cust10195\\", "Cust10195%00", "Cust10195\u{0}", "Ｃust10195",
-        "file:Cust10195.db?mode=rw", "Cust10195-wal", ":memory:", "",
+        "Cust10196",
+        "cust10195",
+        "CUST10195",
+        "Cust10195.",
+        "Cust10195 ",
+        " Cust10195",
+        "Cust10195::$DATA",
+        "Cust10195.db",
+        "../mirrors/Cust10195",
+        "./Cust10195",
+        "Cust10195/",
+        "Cust10195\\",
+        "Cust10195%00",
+        "Cust10195\u{0}",
+        "Ｃust10195",
+        "file:Cust10195.db?mode=rw",
+        "Cust10195-wal",
+        ":memory:",
+        "",
     ];
     let mut served = 0;
     for other in others {

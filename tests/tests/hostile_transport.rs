@@ -44,11 +44,17 @@ async fn a_wrong_length_is_an_error_and_never_a_second_message() {
         format!("POST {PATH} HTTP/1.1\r\nHost: h\r\nSOAPAction: {action}\r\n{length}\r\n{message}")
     };
     // No number, no answer but 400.
-    for length in
-        ["Content-Length: -1", "Content-Length: abc", "Content-Length: 0x10", "Content-Length: 10\r\nContent-Length: 11",
-         "Content-Length: 99999999999999999999999", "Content-Length: 1 0", "Content-Length: +5", "Transfer-Encoding: gzip",
-         "Transfer-Encoding: chunked, gzip"]
-    {
+    for length in [
+        "Content-Length: -1",
+        "Content-Length: abc",
+        "Content-Length: 0x10",
+        "Content-Length: 10\r\nContent-Length: 11",
+        "Content-Length: 99999999999999999999999",
+        "Content-Length: 1 0",
+        "Content-Length: +5",
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: chunked, gzip",
+    ] {
         let mut caller = Connection::open(host.address).await;
         caller.send(head(&format!("{length}\r\n"))).await;
         let answer = String::from_utf8_lossy(&caller.closed().await).into_owned();
@@ -90,7 +96,11 @@ async fn a_length_beyond_the_limit_is_refused_before_a_byte_of_the_body_is_sent(
 
 #[tokio::test]
 async fn chunks_beyond_the_limit_end_the_message_and_nonsense_chunks_the_connection() {
-    let host = Host::start_with(|config| config.server.max_request_bytes = 200_000).await;
+    let host = Host::start_with(|config| {
+        config.server.max_request_bytes = 200_000;
+        config.server.body_timeout = Duration::from_millis(500);
+    })
+    .await;
     let start = format!("POST {PATH} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
     // White space before the envelope, without end.
     let mut caller = Connection::open(host.address).await;
@@ -144,7 +154,13 @@ async fn a_flood_of_headers_is_refused_in_bounded_memory() {
         sent += 1 << 16;
     }
     assert!(sent < 64 << 20, "{sent} bytes of head were taken");
-    for junk in ["\r\n\r\n\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n"] {
+    for junk in [
+        "\r\n\r\n\r\n\r\n",
+        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET / HTTP/9.9\r\n\r\n",
+    ] {
         let mut caller = Connection::open(host.address).await;
         caller.try_send(junk).await;
         caller.stream.shutdown().await.expect("open");

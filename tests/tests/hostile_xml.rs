@@ -68,7 +68,11 @@ fn broken() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a page", b"<html><body/></html>".to_vec(), CLIENT),
         ("noise", (0..4096_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect(), CLIENT),
         ("gzip without a word", gzipped.finish().expect("memory"), CLIENT),
-        ("tags closed in the wrong order", changed("</Tables></TableSchemaRequest>", "</TableSchemaRequest></Tables>"), CLIENT),
+        (
+            "tags closed in the wrong order",
+            changed("</Tables></TableSchemaRequest>", "</TableSchemaRequest></Tables>"),
+            CLIENT,
+        ),
         ("a tag never closed", changed("</Tables>", ""), CLIENT),
         ("a tag closed twice", changed("</Tables>", "</Tables></Tables>"), CLIENT),
         ("a prefix nothing declares", with_state("<q:x/>"), CLIENT),
@@ -90,16 +94,36 @@ fn broken() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a processing instruction", with_state("<?php system('id') ?>"), CLIENT),
         ("a second declaration", with_state("<?xml version=\"1.0\"?>"), CLIENT),
         ("XML 1.1", format!("<?xml version=\"1.1\"?>{good}").into_bytes(), CLIENT),
-        ("another encoding", format!("<?xml version=\"1.0\" encoding=\"utf-7\"?>{}", "+ADw-a+AD4-").into_bytes(), CLIENT),
+        (
+            "another encoding",
+            format!("<?xml version=\"1.0\" encoding=\"utf-7\"?>{}", "+ADw-a+AD4-").into_bytes(),
+            CLIENT,
+        ),
         ("UTF-16 without a mark", utf16(&good, "", u16::to_le_bytes), CLIENT),
-        ("UTF-16 of an odd length", { let mut b = utf16(&good, "\u{feff}", u16::to_le_bytes); b.pop(); b }, CLIENT),
+        (
+            "UTF-16 of an odd length",
+            {
+                let mut b = utf16(&good, "\u{feff}", u16::to_le_bytes);
+                b.pop();
+                b
+            },
+            CLIENT,
+        ),
         ("UTF-32", good.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect(), CLIENT),
         ("a document type", format!("<!DOCTYPE x>{good}").into_bytes(), CLIENT),
-        ("an external entity", {
-            let dtd = "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>";
-            [dtd.as_bytes(), &with_state("&e;")].concat()
-        }, CLIENT),
-        ("an external document type", format!("<!DOCTYPE x SYSTEM \"http://127.0.0.1:1/x.dtd\">{good}").into_bytes(), CLIENT),
+        (
+            "an external entity",
+            {
+                let dtd = "<!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]>";
+                [dtd.as_bytes(), &with_state("&e;")].concat()
+            },
+            CLIENT,
+        ),
+        (
+            "an external document type",
+            format!("<!DOCTYPE x SYSTEM \"http://127.0.0.1:1/x.dtd\">{good}").into_bytes(),
+            CLIENT,
+        ),
         ("a billion laughs", [laughs().as_bytes(), &with_state("&lol9;")].concat(), CLIENT),
         ("thirty thousand deep in a state", with_state(&deep), CLIENT),
         ("thirty thousand deep from the start", deep.clone().into_bytes(), CLIENT),
@@ -109,16 +133,41 @@ fn broken() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("a name without end", changed("<Tables>", &format!("<{}/><Tables>", "n".repeat(100_000))), CLIENT),
         ("an envelope of no SOAP", changed(NS_SOAP, "urn:soap"), "s:VersionMismatch"),
         ("SOAP 1.2", changed(NS_SOAP, "http://www.w3.org/2003/05/soap-envelope"), "s:VersionMismatch"),
-        ("no body", { let at = good.find("<s:Body>").expect("there"); format!("{}</s:Envelope>", &good[..at]).into_bytes() }, CLIENT),
-        ("an empty body", { let at = good.find("<s:Body>").expect("there"); format!("{}<s:Body/></s:Envelope>", &good[..at]).into_bytes() }, CLIENT),
-        ("no such operation", String::from_utf8(changed("TableSchemaRequest", "DropRequest")).expect("text").replace("</TableSchemaRequest>", "</DropRequest>").into_bytes(), CLIENT),
+        (
+            "no body",
+            {
+                let at = good.find("<s:Body>").expect("there");
+                format!("{}</s:Envelope>", &good[..at]).into_bytes()
+            },
+            CLIENT,
+        ),
+        (
+            "an empty body",
+            {
+                let at = good.find("<s:Body>").expect("there");
+                format!("{}<s:Body/></s:Envelope>", &good[..at]).into_bytes()
+            },
+            CLIENT,
+        ),
+        (
+            "no such operation",
+            String::from_utf8(changed("TableSchemaRequest", "DropRequest"))
+                .expect("text")
+                .replace("</TableSchemaRequest>", "</DropRequest>")
+                .into_bytes(),
+            CLIENT,
+        ),
         ("two operations", changed("</s:Body>", "<x/></s:Body>"), CLIENT),
         ("two bodies", changed("</s:Envelope>", "<s:Body/></s:Envelope>"), CLIENT),
         ("two headers", changed("<s:Body>", "<s:Header/><s:Body>"), CLIENT),
         ("something after the envelope", format!("{good}<more/>").into_bytes(), CLIENT),
         ("NUL after the envelope", format!("{good}\u{0}").into_bytes(), CLIENT),
         ("a boolean that is none", changed(">false<", ">maybe<"), CLIENT),
-        ("an unknown header that must be understood", changed("<s:Header>", "<s:Header><x:T xmlns:x=\"urn:x\" s:mustUnderstand=\"1\"/>"), "s:MustUnderstand"),
+        (
+            "an unknown header that must be understood",
+            changed("<s:Header>", "<s:Header><x:T xmlns:x=\"urn:x\" s:mustUnderstand=\"1\"/>"),
+            "s:MustUnderstand",
+        ),
     ]
 }
 
@@ -194,9 +243,10 @@ async fn broken_rows_leave_the_rows_before_them_and_nothing_of_their_own() {
 async fn utf16_is_read_by_its_mark_whatever_the_labels_say() {
     for (tenant, bytes) in [("Cust1", u16::to_le_bytes as fn(u16) -> [u8; 2]), ("Cust2", u16::to_be_bytes)] {
         let host = Host::start().await;
-        for (operation, inner) in
-            [("TableSchema", tables(&["contact"])), ("RowData", row_data(&[batch("contact", 1..4, 7).replace("row 2", "rød 👍")]))]
-        {
+        for (operation, inner) in [
+            ("TableSchema", tables(&["contact"])),
+            ("RowData", row_data(&[batch("contact", 1..4, 7).replace("row 2", "rød 👍")])),
+        ] {
             let message = utf16(&envelope(&token(tenant), operation, &inner), "\u{feff}", bytes);
             let mut connection = Connection::open(host.address).await;
             connection.send(post_bytes(operation, &message)).await;

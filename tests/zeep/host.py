@@ -28,7 +28,7 @@ store = "sqlite"
 directory = "mirrors"
 
 [log]
-filter = "warn"
+filter = "error"
 """
 
 

@@ -9,8 +9,14 @@ use crate::kit::host::PATH;
 use crate::kit::proxy::{HONEST, Saboteur, Way};
 
 /// Checks that come to a fault.
-const FAULTS: &[&str] =
-    &["malformed/*", "header/*", "transport/action-mismatch", "transport/action-unknown", "transport/keep-alive-after-fault", "cells/operation"];
+const FAULTS: &[&str] = &[
+    "malformed/*",
+    "header/*",
+    "transport/action-mismatch",
+    "transport/action-unknown",
+    "transport/keep-alive-after-fault",
+    "cells/operation",
+];
 /// Checks that come to a refusal.
 const REFUSALS: &[&str] = &["trust/*", "cells/*", "rows/*", "schema/*", "wipe/*", "answers/*", "inside/*"];
 
@@ -237,9 +243,7 @@ pub(super) const ALL: &[Saboteur] = &[
         name: "supports another version of the interfaces",
         caught_by: &["answers/authenticate-values"],
         answer: |_, response| {
-            edit::answer(response, |text| {
-                text.replace("<SupportedInterfaces>1<", "<SupportedInterfaces>2<")
-            });
+            edit::answer(response, |text| text.replace("<SupportedInterfaces>1<", "<SupportedInterfaces>2<"));
         },
         ..HONEST
     },
@@ -248,8 +252,11 @@ pub(super) const ALL: &[Saboteur] = &[
         caught_by: &["answers/authenticate-values"],
         answer: |_, response| {
             edit::answer(response, |text| {
-                text.replace("<AdditionalInformationJson/>", "<AdditionalInformationJson>none</AdditionalInformationJson>")
-                    .replace("<AdditionalInformationJson></", "<AdditionalInformationJson>none</")
+                text.replace(
+                    "<AdditionalInformationJson/>",
+                    "<AdditionalInformationJson>none</AdditionalInformationJson>",
+                )
+                .replace("<AdditionalInformationJson></", "<AdditionalInformationJson>none</")
             });
         },
         ..HONEST

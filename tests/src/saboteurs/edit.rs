@@ -55,9 +55,7 @@ pub(super) fn success(operation: Operation) -> Response {
     let element = operation.response_element();
     soap(
         200,
-        &format!(
-            "<{element} xmlns=\"{NS_MIRRORING}\"><IsSuccessful>true</IsSuccessful><ErrorMessage/></{element}>"
-        ),
+        &format!("<{element} xmlns=\"{NS_MIRRORING}\"><IsSuccessful>true</IsSuccessful><ErrorMessage/></{element}>"),
     )
 }
 

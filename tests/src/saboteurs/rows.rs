@@ -7,7 +7,17 @@ use super::edit;
 use crate::kit::proxy::{HONEST, Saboteur, Way};
 
 /// Checks whose last word is an LSN.
-const LSNS: &[&str] = &["rows/*", "schema/*", "wipe/*", "cells/*", "completed/*", "forms/*", "inside/*", "trust/tenants-apart"];
+const LSNS: &[&str] = &[
+    "rows/*",
+    "schema/*",
+    "wipe/*",
+    "cells/*",
+    "completed/*",
+    "forms/*",
+    "inside/*",
+    "trust/tenants-apart",
+    "trust/on-wipe",
+];
 
 pub(super) const ALL: &[Saboteur] = &[
     Saboteur { name: "nothing: a proxy alone breaks no rule", ..HONEST },
@@ -24,7 +34,9 @@ pub(super) const ALL: &[Saboteur] = &[
         caught_by: &["inside/texts", "inside/texts-mono"],
         request: |request| {
             cells(request, |text| {
-                ["&#x1;", "&#xB;", "&#x0;", "&#xC;", "&#x1B;"].iter().fold(text, |text, control| text.replace(control, ""))
+                ["&#x1;", "&#xB;", "&#x0;", "&#xC;", "&#x1B;"]
+                    .iter()
+                    .fold(text, |text, control| text.replace(control, ""))
             })
         },
         ..HONEST
@@ -71,7 +83,9 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "cuts long texts silently",
         caught_by: &["cells/text-too-long"],
-        request: |request| cells(request, |text| text.replace(">four<", ">fou<").replace(">👍👍<", ">👍<").replace(">abc<", ">ab<")),
+        request: |request| {
+            cells(request, |text| text.replace(">four<", ">fou<").replace(">👍👍<", ">👍<").replace(">abc<", ">ab<"))
+        },
         ..HONEST
     },
     Saboteur {
@@ -87,8 +101,7 @@ pub(super) const ALL: &[Saboteur] = &[
         request: |request| {
             cells(request, |text| {
                 text.replace("<b:string/>", "<b:string i:nil=\"true\"/>")
-                    .replace("<b:string></b:string>", "<b:string i:nil=\"true\"/>")
-                    .replace("<d5p1:string />", "<d5p1:string i:nil=\"true\" />")
+                    .replace("<d8p1:string/>", "<d8p1:string i:nil=\"true\"/>")
             })
         },
         ..HONEST
@@ -144,7 +157,13 @@ pub(super) const ALL: &[Saboteur] = &[
     },
     Saboteur {
         name: "swallows wipes",
-        caught_by: &["wipe/answers-refill", "wipe/twice", "wipe/one-table", "wipe/unknown-table", "inside/wipe-empties"],
+        caught_by: &[
+            "wipe/answers-refill",
+            "wipe/twice",
+            "wipe/one-table",
+            "wipe/unknown-table",
+            "inside/wipe-empties",
+        ],
         along: &["wipe/filled-again", "trust/tenants-apart", "trust/on-wipe", "transport/action-mismatch"],
         request: |request| match edit::calls(request, Operation::Wipe) {
             true => Way::Answer(edit::success(Operation::Wipe)),
@@ -154,7 +173,13 @@ pub(super) const ALL: &[Saboteur] = &[
     },
     Saboteur {
         name: "says that refused rows are in the mirror",
-        caught_by: &["cells/bad-integers", "cells/too-few", "rows/unknown-table", "rows/other-columns", "inside/refused-leaves-nothing"],
+        caught_by: &[
+            "cells/bad-integers",
+            "cells/too-few",
+            "rows/unknown-table",
+            "rows/other-columns",
+            "inside/refused-leaves-nothing",
+        ],
         along: &["cells/*", "rows/*", "schema/no-key", "trust/on-row-data"],
         answer: |request, response| {
             if edit::calls(request, Operation::RowData) && edit::is_refusal(response) {

@@ -82,9 +82,7 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "does not look at the audience",
         caught_by: &["trust/audience", "trust/no-audience"],
-        request: |request| {
-            with_token(request, |token| token.genuine, |token| token.aud(format!("spn:{APPLICATION}")))
-        },
+        request: |request| with_token(request, |token| token.genuine, |token| token.aud(format!("spn:{APPLICATION}"))),
         ..HONEST
     },
     Saboteur {

@@ -149,9 +149,8 @@ async fn values_authenticate(probe: &Probe) -> Outcome {
                 ["SupportedInterfaces", "SuperOfficeMirroringBuild", "AdditionalInformationJson"]
                     .map(|name| answer.text(name));
             let is_object = serde_json::from_str::<serde_json::Value>(json).is_ok_and(|value| value.is_object());
-            Evidence::new("Authenticate", expected, format!("{supported:?}, {build:?}, {json:?}")).when(
-                supported == "1" && !build.is_empty() && (json.is_empty() || is_object),
-            )
+            Evidence::new("Authenticate", expected, format!("{supported:?}, {build:?}, {json:?}"))
+                .when(supported == "1" && !build.is_empty() && (json.is_empty() || is_object))
         }
         other => Err(Evidence::new("Authenticate", expected, other.describe())),
     }
