@@ -62,7 +62,7 @@ async fn what_is_wrong_with_the_message_is_a_fault() {
     let good = envelope(&token(TENANT), "Authenticate", "");
     let no_token = good.replace("SignedToken", "OtherToken").replace(" s:mustUnderstand=\"1\"", "");
     for (message, code) in [
-        ("".to_owned(), "s:Client"),
+        (String::new(), "s:Client"),
         ("not XML".to_owned(), "s:Client"),
         (good.replace("schemas.xmlsoap.org/soap/envelope/", "www.w3.org/2003/05/soap-envelope"), "s:VersionMismatch"),
         (no_token, "s:Client"),
@@ -147,13 +147,13 @@ async fn too_large_a_message_is_refused_when_announced_and_when_it_comes() {
 async fn chunks_are_as_good_as_a_length() {
     let host = Host::start().await;
     let message = envelope(&token(TENANT), "TableSchema", &tables(&["contact"]));
-    let mut text = format!("POST {PATH} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let mut text = vec![format!("POST {PATH} HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n")];
     for piece in message.as_bytes().chunks(7) {
-        text.push_str(&format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)));
+        text.push(format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)));
     }
-    text.push_str("0\r\n\r\n");
+    text.push("0\r\n\r\n".into());
     let mut connection = Connection::open(host.address).await;
-    connection.send(text).await;
+    connection.send(text.concat()).await;
     connection.answer().await.succeeded();
 }
 

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::host::{PATH, token};
 
 /// No test waits longer than this for an answer; a time-out names what was waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// One connection.
 pub struct Connection {
@@ -98,7 +98,7 @@ impl Connection {
         match tokio::time::timeout(PATIENCE, self.stream.read_to_end(&mut rest)).await {
             // A reset is an end as well.
             Ok(_) => rest,
-            Err(_) => panic!("the host did not close the connection within {PATIENCE:?}"),
+            Err(elapsed) => panic!("the host did not close the connection within {PATIENCE:?}: {elapsed}"),
         }
     }
 

@@ -77,7 +77,7 @@ pub fn config(folder: &std::path::Path) -> Config {
             max_calls: 16,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_mins(1),
             shutdown_timeout: Duration::from_secs(30),
             tls: None,
             admin_token: None,
@@ -89,7 +89,7 @@ pub fn config(folder: &std::path::Path) -> Config {
             private_key: Secret::new(private_key().to_owned()),
             certificates: vec![signer],
             check_audience: true,
-            clock_skew: Duration::from_secs(300),
+            clock_skew: Duration::from_mins(5),
         }],
         mirror: MirrorConfig {
             store: StoreConfig::Sqlite { directory: folder.join("mirrors"), max_open: 16 },
@@ -99,7 +99,7 @@ pub fn config(folder: &std::path::Path) -> Config {
         },
         plugins: PluginsConfig { directory: None, cache_directory: None },
         log: LogConfig { format: LogFormat::Text, filter: "info".into() },
-        status: StatusConfig { late_after: Duration::from_secs(36_000), silent_after: Duration::from_secs(86_400) },
+        status: StatusConfig { late_after: Duration::from_hours(10), silent_after: Duration::from_hours(24) },
     }
 }
 

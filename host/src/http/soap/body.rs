@@ -260,7 +260,7 @@ mod tests {
     #[tokio::test]
     async fn silence_ends_a_body() {
         let patience = Duration::from_millis(100);
-        let mut incoming = Incoming::new(dribble(b"x", Duration::from_secs(60)), 100, patience);
+        let mut incoming = Incoming::new(dribble(b"x", Duration::from_mins(1)), 100, patience);
         assert_eq!(incoming.next().await, Err(BodyError::Stalled(patience)));
     }
 
