@@ -132,7 +132,7 @@ async fn chunks_beyond_the_limit_end_the_message_and_nonsense_chunks_the_connect
 #[tokio::test]
 async fn a_flood_of_headers_is_refused_in_bounded_memory() {
     let host = Host::start().await;
-    let many: String = (0..101).map(|n| format!("X-{n}: 1\r\n")).collect();
+    let many = (0..101).map(|n| format!("X-{n}: 1\r\n")).collect::<Vec<_>>().concat();
     let long = format!("X: {}\r\n", "x".repeat(70_000));
     let target = "x".repeat(70_000);
     for (name, head) in [
@@ -193,9 +193,7 @@ async fn slow_heads_and_slow_bodies_are_cut_off_while_others_are_served() {
                 if !caller.try_send([*byte]).await {
                     break;
                 }
-                if began.elapsed() > Duration::from_secs(20) {
-                    panic!("still not cut off");
-                }
+                assert!(began.elapsed() < Duration::from_secs(20), "still not cut off");
             }
             (from > head, String::from_utf8_lossy(&caller.closed().await).into_owned())
         });
@@ -245,7 +243,7 @@ impl Drop for Held {
 async fn five_hundred_silent_connections_do_not_keep_a_caller_waiting() {
     let host = Host::start_with(|config| {
         config.server.max_connections = 600;
-        config.server.header_timeout = Duration::from_secs(120);
+        config.server.header_timeout = Duration::from_mins(2);
     })
     .await;
     let address = host.address;

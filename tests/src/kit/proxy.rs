@@ -4,6 +4,7 @@
 //! Messages whose framing is itself the question (a length beside chunks, a length beyond reason) go through untouched,
 //! byte by byte, so that the host behind answers them as it would alone.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -47,7 +48,7 @@ pub const HONEST: Saboteur =
 
 /// Larger bodies go through untouched.
 const MAX_BODY: u64 = 16 << 20;
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A proxy at work until it is dropped.
 pub struct Proxy {
@@ -155,7 +156,7 @@ async fn serve(mut stream: TcpStream, host: SocketAddr, saboteur: Saboteur) -> s
             }
         };
         (saboteur.answer)(&request, &mut answer);
-        write(&mut stream, &answer).await?;
+        answer_with(&mut stream, &answer).await?;
         if close {
             return Ok(());
         }
@@ -171,12 +172,12 @@ async fn pass_on(host: SocketAddr, request: &Request) -> std::io::Result<Respons
     Ok(answer)
 }
 
-async fn write(stream: &mut TcpStream, answer: &Response) -> std::io::Result<()> {
+async fn answer_with(stream: &mut TcpStream, answer: &Response) -> std::io::Result<()> {
     let mut head = format!("HTTP/1.1 {} As the proxy says\r\n", answer.status);
     for (name, value) in &answer.headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        write!(head, "{name}: {value}\r\n").expect("a String takes it");
     }
-    head.push_str(&format!("Content-Length: {}\r\n\r\n", answer.body.len()));
+    write!(head, "Content-Length: {}\r\n\r\n", answer.body.len()).expect("a String takes it");
     stream.write_all(head.as_bytes()).await?;
     stream.write_all(&answer.body).await
 }

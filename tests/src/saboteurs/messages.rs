@@ -124,9 +124,12 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "wants every header understood, whomever it is for",
         caught_by: &["header/other-actor"],
-        request: |request| match holds(&request.body, "s:actor=\"urn:somebody\"") {
-            true => Way::Answer(edit::fault("MustUnderstand")),
-            false => Way::On,
+        request: |request| {
+            if holds(&request.body, "s:actor=\"urn:somebody\"") {
+                Way::Answer(edit::fault("MustUnderstand"))
+            } else {
+                Way::On
+            }
         },
         ..HONEST
     },

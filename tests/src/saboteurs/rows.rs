@@ -1,5 +1,7 @@
 //! Endpoints that mirror something else than what was sent.
 
+use std::fmt::Write as _;
+
 use speil::protocol::names::Operation;
 use speil::task::connection::{Request, Response};
 
@@ -165,9 +167,8 @@ pub(super) const ALL: &[Saboteur] = &[
             "inside/wipe-empties",
         ],
         along: &["wipe/filled-again", "trust/tenants-apart", "trust/on-wipe", "transport/action-mismatch"],
-        request: |request| match edit::calls(request, Operation::Wipe) {
-            true => Way::Answer(edit::success(Operation::Wipe)),
-            false => Way::On,
+        request: |request| {
+            if edit::calls(request, Operation::Wipe) { Way::Answer(edit::success(Operation::Wipe)) } else { Way::On }
         },
         ..HONEST
     },
@@ -343,7 +344,7 @@ fn lsns(request: &Request, response: &mut Response, change: impl Fn(i64) -> i64)
         for piece in pieces {
             let (lsn, rest) = piece.split_once('<').expect("an element ends");
             let lsn: i64 = lsn.parse().expect("the host answers numbers");
-            changed.push_str(&format!("{mark}{}<{rest}", change(lsn)));
+            write!(changed, "{mark}{}<{rest}", change(lsn)).expect("a String takes it");
         }
         changed
     });

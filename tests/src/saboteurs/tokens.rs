@@ -64,18 +64,20 @@ pub(super) const ALL: &[Saboteur] = &[
     Saboteur {
         name: "checks the token on Authenticate only",
         caught_by: &["trust/on-table-schema", "trust/on-row-data", "trust/on-wipe", "trust/on-completed"],
-        request: |request| match edit::calls(request, Operation::Authenticate) {
-            true => Way::On,
-            false => with_token(request, |_| true, |token| token),
+        request: |request| {
+            if edit::calls(request, Operation::Authenticate) {
+                Way::On
+            } else {
+                with_token(request, |_| true, |token| token)
+            }
         },
         ..HONEST
     },
     Saboteur {
         name: "checks the token but on Wipe",
         caught_by: &["trust/on-wipe"],
-        request: |request| match edit::calls(request, Operation::Wipe) {
-            true => with_token(request, |_| true, |token| token),
-            false => Way::On,
+        request: |request| {
+            if edit::calls(request, Operation::Wipe) { with_token(request, |_| true, |token| token) } else { Way::On }
         },
         ..HONEST
     },
