@@ -163,7 +163,8 @@ pub(super) fn one_tenant(report: &TenantReport, now: i64, all: bool) -> String {
     }
     let hidden = report.tables.len() - shown.len();
     if hidden > 0 {
-        lines.push(format!("\n{hidden} tables are current; --all shows them."));
+        let are = if hidden == 1 { "table is current; --all shows it" } else { "tables are current; --all shows them" };
+        lines.push(format!("\n{hidden} {are}."));
     }
     if !report.cycles.is_empty() {
         lines.push(format!("\n{}", cycles(&report.cycles, now)));
@@ -181,10 +182,10 @@ pub(super) fn one_tenant(report: &TenantReport, now: i64, all: bool) -> String {
 }
 
 fn tables(shown: &[&TableReport], now: i64) -> String {
-    let mut list = table(["table", "state", "rows", "LSN", "last change", "what to do"]);
+    let mut list = table(["table", "state", "rows", "LSN", "last change", "why, and what to do"]);
     for one in shown {
         let say = match (&one.error, &one.advice) {
-            (Some(error), Some(advice)) => format!("{} {advice}", error.message),
+            (Some(error), Some(advice)) => format!("{}; {advice}", error.message),
             (Some(error), None) => error.message.clone(),
             (None, advice) => advice.clone().unwrap_or_default(),
         };
@@ -207,7 +208,8 @@ fn cycles(reports: &[CycleReport], now: i64) -> String {
         let result = if cycle.mismatches.is_empty() {
             state.to_string()
         } else {
-            format!("{state}, {} counts differ", cycle.mismatches.len())
+            let count = cycle.mismatches.len();
+            format!("{state}, {count} {}", if count == 1 { "count differs" } else { "counts differ" })
         };
         list.add_row([
             ago(Some(cycle.started_at), now),

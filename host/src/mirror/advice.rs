@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::state::{CHANGE_DATA_KEPT, Derived, Facts, TableState, TenantState};
-use crate::store::history::{EventLevel, Millis};
+use crate::protocol::table_name::fold;
+use crate::store::history::{EventLevel, EventRecord, Millis};
 
-/// Sentences for one tenant, the most urgent first. Empty when nothing need be done.
+/// Sentences for one tenant, the most urgent first. Empty when nothing need be said.
 pub(super) fn tenant(facts: &Facts<'_>, derived: &Derived) -> Vec<String> {
     let mut advice = Vec::new();
     match derived.state {
@@ -18,14 +19,14 @@ pub(super) fn tenant(facts: &Facts<'_>, derived: &Derived) -> Vec<String> {
             let failing = derived.tables.values().filter(|state| **state == TableState::Failing).count();
             if failing > 0 {
                 advice.push(format!(
-                    "{failing} table{} cannot be mirrored: see the error of each; the others go on",
+                    "{failing} table{} cannot be mirrored; the others go on",
                     if failing == 1 { "" } else { "s" }
                 ));
             }
             let newest = facts.events.iter().find(|event| event.level == EventLevel::Error);
             if let Some(event) = newest {
                 advice.push(match &event.advice {
-                    Some(what) => format!("{}: {what}", event.message),
+                    Some(what) => format!("{}; {what}", event.message),
                     None => event.message.clone(),
                 });
             }
@@ -63,7 +64,15 @@ pub(super) fn tenant(facts: &Facts<'_>, derived: &Derived) -> Vec<String> {
             ),
             None => "calls come, but no cycle has been completed yet: look at the newest cycle's failed calls".into(),
         }),
-        TenantState::Filling | TenantState::Current => {}
+        TenantState::Filling => {
+            let count = |wanted: &[TableState]| derived.tables.values().filter(|state| wanted.contains(state)).count();
+            let (done, left) = (count(&[TableState::Current]), count(&[TableState::Filling, TableState::Waiting]));
+            advice.push(format!(
+                "{done} of {} tables are filled; nothing need be done, the rest comes with this cycle or the next",
+                done + left
+            ));
+        }
+        TenantState::Current => {}
     }
     let overdue =
         matches!(derived.state, TenantState::Failing | TenantState::Refused | TenantState::Silent | TenantState::Late);
@@ -74,14 +83,20 @@ pub(super) fn tenant(facts: &Facts<'_>, derived: &Derived) -> Vec<String> {
     advice
 }
 
-/// A sentence for one table, if something can be said.
-pub(super) fn table(state: TableState, rows: u64) -> Option<String> {
+/// A sentence for one table, if something can be said. For a failing one: what was said when it failed.
+pub(super) fn table(name: &str, state: TableState, rows: u64, events: &[EventRecord]) -> Option<String> {
     match state {
+        TableState::Failing => {
+            let folded = fold(name);
+            let of_table = |event: &&EventRecord| event.table.as_deref().is_some_and(|table| fold(table) == folded);
+            let mut errors = events.iter().filter(|event| event.level == EventLevel::Error);
+            errors.find(of_table).and_then(|event| event.advice.clone())
+        }
         TableState::Filling => Some(format!("{rows} rows so far")),
         TableState::Waiting => Some("its rows come with the next cycle".into()),
         TableState::Skipped => Some("a plug-in leaves it out".into()),
         TableState::Gone => Some("the source does not list it any more".into()),
-        TableState::Current | TableState::Failing => None,
+        TableState::Current => None,
     }
 }
 

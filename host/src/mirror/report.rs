@@ -29,7 +29,7 @@ pub struct TenantReport {
     /// Where the mirror is, for people.
     pub place: String,
     pub state: TenantState,
-    /// What to do, the most urgent first; empty when nothing need be done.
+    /// What to do, the most urgent first; empty when nothing need be said.
     pub advice: Vec<String>,
     pub last_call_at: Option<Millis>,
     /// The last ReplicationCompleted.
@@ -121,7 +121,7 @@ pub async fn report(
     };
     let derived = derive(&facts);
     let advice = advice::tenant(&facts, &derived);
-    let tables = tables(&records, &histories, &derived);
+    let tables = tables(&records, &histories, &events, &derived);
     let mut table_states = BTreeMap::new();
     for table in &tables {
         *table_states.entry(table.state.word()).or_default() += 1;
@@ -148,7 +148,12 @@ pub async fn report(
     })
 }
 
-fn tables(records: &[TableRecord], histories: &[TableHistory], derived: &Derived) -> Vec<TableReport> {
+fn tables(
+    records: &[TableRecord],
+    histories: &[TableHistory],
+    events: &[EventRecord],
+    derived: &Derived,
+) -> Vec<TableReport> {
     let records: BTreeMap<&str, &TableRecord> = records.iter().map(|record| (record.table.folded(), record)).collect();
     let histories: BTreeMap<String, &TableHistory> =
         histories.iter().map(|history| (fold(&history.table), history)).collect();
@@ -163,7 +168,7 @@ fn tables(records: &[TableRecord], histories: &[TableHistory], derived: &Derived
             TableReport {
                 table: name.unwrap_or(folded).to_owned(),
                 state,
-                advice: advice::table(state, rows),
+                advice: advice::table(folded, state, rows, events),
                 lsn: record.map(|record| record.lsn),
                 kind: record.map(|record| record.kind),
                 rows,

@@ -29,6 +29,12 @@ pub struct Answer {
     pub body: String,
 }
 
+impl From<TcpStream> for Connection {
+    fn from(stream: TcpStream) -> Self {
+        Self { stream, unread: Vec::new() }
+    }
+}
+
 impl Connection {
     pub async fn open(address: SocketAddr) -> Self {
         Self { stream: TcpStream::connect(address).await.expect("the host listens"), unread: Vec::new() }

@@ -3,9 +3,14 @@
 
 pub mod client;
 pub mod host;
+pub mod process;
 pub mod proxy;
 pub mod soap;
 pub mod task;
+pub mod tenant;
+pub mod wait;
 
 pub use client::{Answer, Connection};
 pub use host::Host;
+pub use process::Speil;
+pub use tenant::Tenant;

@@ -36,6 +36,9 @@ pub(super) struct Call {
     ids: TraceIds,
     announced: Option<u64>,
     body: Incoming,
+    /// Taken when the head of the request was here and before any of its body was read: a call that crawls is older
+    /// than its repetition, however late the rest of it comes.
+    arrival: Arrival,
     began: Instant,
 }
 
@@ -77,6 +80,7 @@ impl Call {
             ids,
             announced,
             body: incoming,
+            arrival: shared.mirror.arrival(),
             began: Instant::now(),
             shared,
         }
@@ -133,7 +137,6 @@ impl Call {
 
     /// Checks the token, finds room, carries out.
     async fn operate(&mut self, head: Head) -> End {
-        let arrival = self.shared.mirror.arrival();
         let now = time::OffsetDateTime::now_utc().unix_timestamp();
         let tenant = match self.shared.applications.verify(&self.path, &head.token, now) {
             Ok(tenant) => tenant,
@@ -154,7 +157,7 @@ impl Call {
             );
             return operations::unsuccessful(head.operation, message);
         };
-        let job = self.job(tenant, arrival, now);
+        let job = self.job(tenant, now);
         operations::carry_out(job, head.operation, head.prefix, &mut self.body).await
     }
 
@@ -165,8 +168,8 @@ impl Call {
         self.body.lower_limit(SMALL_MESSAGE)
     }
 
-    fn job(&self, tenant: VerifiedTenant, arrival: Arrival, now: i64) -> Job {
-        Job { shared: self.shared.clone(), tenant, arrival, request_id: self.ids.request.clone(), now }
+    fn job(&self, tenant: VerifiedTenant, now: i64) -> Job {
+        Job { shared: self.shared.clone(), tenant, arrival: self.arrival, request_id: self.ids.request.clone(), now }
     }
 
     /// A token that is not good is a refusal, not a fault: the Task shows its text to an administrator.

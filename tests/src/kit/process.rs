@@ -1,0 +1,223 @@
+//! The program itself as a child process: `speil serve` over a folder of its own, stopped, killed and started again at
+//! will, and its other verbs beside it.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex};
+
+use super::host::{APPLICATION, PATH, issuer, private_key};
+use super::wait::{self, PATIENCE};
+
+/// A folder with a configuration, and the host that runs over it, if one does.
+pub struct Speil {
+    binary: &'static str,
+    folder: tempfile::TempDir,
+    serving: Option<Serving>,
+}
+
+/// A host at work.
+struct Serving {
+    child: Child,
+    address: SocketAddr,
+    log: Arc<Mutex<String>>,
+}
+
+/// How a verb ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// `None`: by a signal.
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+/// The program that cargo built for these tests.
+#[macro_export]
+macro_rules! speil {
+    () => {
+        $crate::kit::Speil::new(env!("CARGO_BIN_EXE_speil-under-test"))
+    };
+}
+
+impl Speil {
+    /// A folder with a configuration; see the macro [`speil!`](crate::speil).
+    pub fn new(binary: &'static str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let speil = Self { binary, folder, serving: None };
+        let file = |name: &str, text: &str| std::fs::write(speil.folder.path().join(name), text).expect("writable");
+        file("signer.pem", &issuer().public_key_pem().expect("a text"));
+        file("private.pem", private_key());
+        speil.configure("", "");
+        speil
+    }
+
+    /// Writes the configuration, with further lines under `[server]` and `[mirror]`.
+    pub fn configure(&self, server: &str, mirror: &str) {
+        let text = format!(
+            "[[application]]\nid = \"{APPLICATION}\"\nenvironment = \"custom\"\nprivate_key = \"private.pem\"\n\
+             certificates = [\"signer.pem\"]\n[server]\nlisten = \"127.0.0.1:0\"\n{server}\n\
+             [mirror]\ndirectory = \"mirrors\"\n{mirror}\n"
+        );
+        std::fs::write(self.folder.path().join("speil.toml"), text).expect("writable");
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A tenant's mirror.
+    pub fn mirror(&self, tenant: &str) -> PathBuf {
+        self.folder.path().join("mirrors").join(format!("{tenant}.db"))
+    }
+
+    /// Starts the host and waits until it says where it listens. A port of its own each time.
+    pub fn start(&mut self) {
+        assert!(self.serving.is_none(), "the host runs already");
+        let mut child =
+            self.command().arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        let log = Arc::new(Mutex::new(String::new()));
+        let stderr = child.stderr.take().expect("piped");
+        let kept = log.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let mut log = kept.lock().expect("not poisoned");
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let stdout = child.stdout.take().expect("piped");
+        let (told, telling) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some((_, address)) = line.split_once(" listens on http://") {
+                    // Whoever waited may have given up.
+                    let _ = told.send(address.trim().parse());
+                }
+            }
+        });
+        let address = listening(&telling, &log);
+        self.serving = Some(Serving { child, address, log });
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.serving().address
+    }
+
+    /// The address of its endpoint.
+    pub fn url(&self) -> String {
+        format!("http://{}{PATH}", self.address())
+    }
+
+    /// What it has logged since it started.
+    pub fn log(&self) -> String {
+        self.serving().log.lock().expect("not poisoned").clone()
+    }
+
+    /// SIGKILL: no destructor runs, nothing is flushed.
+    pub fn kill(&mut self) {
+        let mut serving = self.serving.take().expect("the host runs");
+        serving.child.kill().expect("it is a child of ours");
+        serving.child.wait().expect("it is a child of ours");
+    }
+
+    /// Kills it and starts it again.
+    pub fn kill_and_start(&mut self) {
+        self.kill();
+        self.start();
+    }
+
+    /// SIGTERM: it finishes what it has begun. See [`Speil::stopped`].
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        let id = self.serving().child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
+        assert!(sent.success(), "SIGTERM was sent");
+    }
+
+    /// Waits for the end that [`Speil::terminate`] asked for; the log with it.
+    pub async fn stopped(&mut self) -> (ExitStatus, String) {
+        let mut serving = self.serving.take().expect("the host runs");
+        let status = wait::until("the host to stop", async || serving.child.try_wait().expect("a child of ours")).await;
+        // The reader of the log ends with the process.
+        let log = wait::until("the log's end", async || {
+            (Arc::strong_count(&serving.log) == 1).then(|| serving.log.lock().expect("not poisoned").clone())
+        });
+        (status, log.await)
+    }
+
+    /// The most memory it ever had, in bytes; `None` where that cannot be known.
+    pub fn peak_memory(&self) -> Option<u64> {
+        if !cfg!(target_os = "linux") {
+            eprintln!("SKIPPED: the peak of a process's memory is read from /proc, which this system has not");
+            return None;
+        }
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.serving().child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
+        Some(kib * 1024)
+    }
+
+    /// Runs another verb to its end.
+    pub fn run(&self, args: &[&str]) -> Ended {
+        let mut child = self.command().args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
+        let mut stderr = child.stderr.take().expect("piped");
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            stderr.read_to_string(&mut text).map(|_| text)
+        });
+        let mut out = String::new();
+        child.stdout.take().expect("piped").read_to_string(&mut out).expect("UTF-8");
+        let code = child.wait().expect("a child of ours").code();
+        Ended { code, out, err: errors.join().expect("no panic").expect("UTF-8") }
+    }
+
+    fn serving(&self) -> &Serving {
+        self.serving.as_ref().expect("the host runs")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(self.binary);
+        command.current_dir(self.folder.path()).stdin(Stdio::null());
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("SPEIL") || text == "RUST_LOG" || text == "COLUMNS" {
+                command.env_remove(&name);
+            }
+        }
+        command
+    }
+}
+
+impl Drop for Speil {
+    fn drop(&mut self) {
+        if let Some(serving) = &mut self.serving {
+            // A test that failed leaves it running; nothing can be done about a child that cannot be killed.
+            let _ = serving.child.kill();
+            let _ = serving.child.wait();
+            if std::thread::panicking() {
+                let log = serving.log.lock().map(|log| log.clone()).unwrap_or_default();
+                let from = log.len().saturating_sub(6_000);
+                let tail = log.get(from..).unwrap_or(&log);
+                eprintln!("the host's log, its end:\n{tail}");
+            }
+        }
+    }
+}
+
+fn listening(telling: &Receiver<Result<SocketAddr, std::net::AddrParseError>>, log: &Mutex<String>) -> SocketAddr {
+    match telling.recv_timeout(PATIENCE) {
+        Ok(address) => address.expect("an address"),
+        Err(error) => {
+            let why = match error {
+                RecvTimeoutError::Timeout => "did not say where it listens",
+                RecvTimeoutError::Disconnected => "ended before it listened",
+            };
+            panic!("speil serve {why}; its log:\n{}", log.lock().expect("not poisoned"));
+        }
+    }
+}
