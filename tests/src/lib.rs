@@ -1,4 +1,5 @@
 //! What the tests of several rooms share, and the suites that several implementations of one trait must pass.
 
 pub mod kit;
+pub mod saboteurs;
 pub mod store_conformance;

@@ -23,7 +23,8 @@ pub struct NewRefusal {
     pub path: String,
 }
 
-/// Refused calls of one kind: same tenant, reason and path.
+/// Refused calls of one kind: same tenant, reason, fix and path. The fix counts: a forged token and one of the vendor's
+/// other environment are refused in the same words, and only the second can be mended.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RefusedCalls {
     pub tenant: Option<ContextId>,
@@ -53,10 +54,13 @@ impl RefusalMemory {
     pub fn remember(&self, refusal: &NewRefusal, now: Millis) -> bool {
         let reason = shorten(&refusal.reason);
         let path = shorten(&refusal.path);
+        let fix = refusal.fix.as_deref().map(shorten);
         let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kinds
             .iter()
-            .position(|kind| kind.tenant == refusal.tenant && kind.reason == reason && kind.path == path)
+            .position(|kind| {
+                kind.tenant == refusal.tenant && kind.reason == reason && kind.fix == fix && kind.path == path
+            })
             .and_then(|at| kinds.remove(at));
         let (kind, tell) = match known {
             Some(mut kind) => {
@@ -69,7 +73,7 @@ impl RefusalMemory {
                 RefusedCalls {
                     tenant: refusal.tenant.clone(),
                     reason,
-                    fix: refusal.fix.as_deref().map(shorten),
+                    fix,
                     path,
                     first_at: now,
                     last_at: now,
@@ -123,6 +127,15 @@ mod tests {
         let all = memory.all();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].count, all[0].first_at, all[0].last_at), (3, 0, 300_000));
+    }
+
+    #[test]
+    fn refusals_that_want_another_fix_are_another_kind() {
+        let memory = RefusalMemory::default();
+        memory.remember(&NewRefusal { fix: None, ..refusal("signer") }, 0);
+        memory.remember(&NewRefusal { fix: Some("environment = \"stage\"".into()), ..refusal("signer") }, 0);
+        let fixes: Vec<_> = memory.all().into_iter().map(|kind| kind.fix).collect();
+        assert_eq!(fixes, [Some("environment = \"stage\"".into()), None]);
     }
 
     #[test]

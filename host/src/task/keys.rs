@@ -24,6 +24,19 @@ pub fn identity(
     application_id: &str,
     tenant: &str,
 ) -> Result<Identity, TaskError> {
+    Ok(Identity {
+        issuer: issuer(signing_key, certificate)?,
+        application_id: application_id.to_owned(),
+        application_key: application_key(public_key)?,
+        tenant: tenant.to_owned(),
+    })
+}
+
+/// Reads who signs tokens: a private key, and the certificate whose thumbprint they name, if any.
+///
+/// # Errors
+/// A file cannot be read, or holds no such key.
+pub fn issuer(signing_key: &Path, certificate: Option<&Path>) -> Result<TokenIssuer, TaskError> {
     let mut issuer = TokenIssuer::new(
         keys::private_key(&text(signing_key)?).map_err(|error| unusable("signing key", signing_key, &error))?,
     );
@@ -37,12 +50,7 @@ pub fn identity(
             ))
         })?);
     }
-    Ok(Identity {
-        issuer,
-        application_id: application_id.to_owned(),
-        application_key: application_key(public_key)?,
-        tenant: tenant.to_owned(),
-    })
+    Ok(issuer)
 }
 
 /// The application's public key, from either half.

@@ -108,6 +108,7 @@ pub const AWKWARD: &[&str] = &[
     "\u{85}next line",
     "\u{2028}separator",
     "\u{feff}bom",
+    "👍 𠮷 beyond the basic plane",
     "]]>",
     "<b>&amp;</b>",
     "<![CDATA[x]]>",

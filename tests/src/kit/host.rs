@@ -35,7 +35,7 @@ pub fn issuer() -> &'static TokenIssuer {
 }
 
 /// The application's own key, as many partners' are: 1024 bits.
-pub(super) fn private_key() -> &'static str {
+pub fn private_key() -> &'static str {
     static KEY: OnceLock<String> = OnceLock::new();
     KEY.get_or_init(|| {
         let key = generate_key(1024).expect("a key");

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod host;
 pub mod process;
+pub mod proxy;
 pub mod soap;
 pub mod task;
 pub mod tenant;

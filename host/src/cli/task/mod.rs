@@ -1,8 +1,9 @@
-//! `speil task`: the Mirroring Task simulator against any endpoint: cycles and scenarios, or the list of conformance
-//! checks.
+//! `speil task`: the Mirroring Task simulator against any endpoint: cycles and scenarios, the list of conformance
+//! checks, or a token by itself.
 
 mod conformance;
 mod run;
+mod token;
 pub(super) mod watch;
 
 use std::path::PathBuf;
@@ -31,12 +32,15 @@ enum TaskVerb {
     Run(run::RunArgs),
     /// Check an endpoint against the contract, rule by rule.
     Conformance(conformance::ConformanceArgs),
+    /// Print a token as the vendor's, signed with your own key: to call an endpoint with other tools.
+    Token(token::TokenArgs),
 }
 
 pub(super) fn run(args: &TaskArgs) -> Result<ExitCode, CliError> {
     match &args.verb {
         TaskVerb::Run(args) => run::run(args),
         TaskVerb::Conformance(args) => conformance::run(args),
+        TaskVerb::Token(args) => token::run(args),
     }
 }
 

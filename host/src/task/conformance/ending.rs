@@ -1,13 +1,13 @@
 //! Wipe, ReplicationCompleted, and the fixed order of every answer's elements (protocol.md sections 3 and 8).
 
-use super::evidence::{Evidence, Outcome, Want};
+use super::evidence::{Evidence, Got, Outcome, Want};
 use super::probe::Probe;
 use super::story::Story;
 use super::{Check, check};
 use crate::protocol::messages::{ReplicationSummary, RowOp};
 use crate::protocol::names::Operation;
 use crate::task::answer::{self, Body};
-use crate::task::spelling::{self, Spelling};
+use crate::task::spelling::{self, Batch, Rows, Spelling};
 
 pub(super) const ALL: &[Check] = &[
     check!("wipe/answers-refill", "section 8", "after a Wipe the table answers -1", wiped),
@@ -22,6 +22,12 @@ pub(super) const ALL: &[Check] = &[
         "section 3",
         "AuthenticateResponse holds its seven elements in order",
         order_authenticate
+    ),
+    check!(
+        "answers/authenticate-values",
+        "section 3",
+        "SupportedInterfaces is 1, a build is named, and AdditionalInformationJson is empty or a JSON object",
+        values_authenticate
     ),
     check!(
         "answers/table-schema",
@@ -81,6 +87,11 @@ async fn one_table(probe: &Probe) -> Outcome {
     let tables = [story.table.clone(), other.clone()];
     story.lsns(&tables).await?;
     story.rows(5, &[(RowOp::Insert, &[Some("[I:1]"), None, None])]).await?;
+    let filled = Batch { table: other.clone(), rows: Rows::default(), lsn: 6 };
+    let got = story.send(&[filled]).await;
+    if !got.is(Want::Success) {
+        return Err(story.evidence(Want::Success.describe(), got.describe()));
+    }
     let got = story.wipe(&other.table_name).await;
     if !got.is(Want::Success) {
         return Err(story.evidence(Want::Success.describe(), got.describe()));
@@ -127,6 +138,22 @@ async fn order(probe: &Probe, operation: Operation, write: &(dyn Fn(&str) -> Vec
 
 async fn order_authenticate(probe: &Probe) -> Outcome {
     order(probe, Operation::Authenticate, &|token| spelling::authenticate(Spelling::DotNet, token, "")).await
+}
+
+async fn values_authenticate(probe: &Probe) -> Outcome {
+    let request = probe.authenticate()?;
+    let expected = "SupportedInterfaces 1, a SuperOfficeMirroringBuild, AdditionalInformationJson empty or an object";
+    match probe.send(Operation::Authenticate, &request).await {
+        Got::Success(answer) => {
+            let [supported, build, json] =
+                ["SupportedInterfaces", "SuperOfficeMirroringBuild", "AdditionalInformationJson"]
+                    .map(|name| answer.text(name));
+            let is_object = serde_json::from_str::<serde_json::Value>(json).is_ok_and(|value| value.is_object());
+            Evidence::new("Authenticate", expected, format!("{supported:?}, {build:?}, {json:?}"))
+                .when(supported == "1" && !build.is_empty() && (json.is_empty() || is_object))
+        }
+        other => Err(Evidence::new("Authenticate", expected, other.describe())),
+    }
 }
 
 async fn order_table_schema(probe: &Probe) -> Outcome {

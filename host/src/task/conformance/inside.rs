@@ -69,7 +69,10 @@ async fn texts_as(probe: &Probe, spelling: Spelling) -> Outcome {
         for byte in text.bytes() {
             let _ = write!(hex, "{byte:02X}");
         }
-        let sql = format!("SELECT hex(name) FROM {} WHERE id = {key}", quoted(&story.table.table_name));
+        let sql = format!(
+            "SELECT iif(name IS NULL, NULL, hex(name)) FROM {} WHERE id = {key}",
+            quoted(&story.table.table_name)
+        );
         let found = file(probe)?.query(&sql).map_err(|error| story.evidence("a text", error.to_string()))?;
         if found.as_deref() != Some(hex.as_str()) {
             return Err(Evidence::new(

@@ -42,6 +42,13 @@ impl Probe {
         own
     }
 
+    /// The probe of another tenant, for the same check.
+    pub(super) fn neighbour(&self) -> Self {
+        let mut other = self.clone();
+        other.identity.tenant.push_str("Neighbour");
+        other
+    }
+
     pub(super) const fn endpoint(&self) -> &Endpoint {
         &self.endpoint
     }

@@ -140,6 +140,11 @@ impl Story {
     /// Makes the table, wipes it and fills it with row 1 up to this LSN.
     pub(super) async fn fill(&mut self, lsn: i64) -> Result<(), Evidence> {
         self.expect_lsn(-1).await?;
+        self.fill_known(lsn).await
+    }
+
+    /// Wipes the table, which is there, and fills it with row 1 up to this LSN.
+    pub(super) async fn fill_known(&mut self, lsn: i64) -> Result<(), Evidence> {
         let name = self.table.table_name.clone();
         let got = self.wipe(&name).await;
         self.demand(Want::Success, got)?;

@@ -1,9 +1,11 @@
 //! Tokens, right and wrong, and the signed answer (protocol.md section 4). A bad token is a refusal, never a success and
 //! never a fault.
 
+use std::sync::OnceLock;
+
 use super::evidence::{Evidence, Got, Outcome, Want};
 use super::probe::{AUTHENTICATE, Probe, envelope, header, sign};
-use super::story::table;
+use super::story::{Story, table};
 use super::{Check, check};
 use crate::auth::testing::{TokenAlgorithm, TokenBuilder, TokenIssuer, check_answer, generate_key, random_nonce};
 use crate::protocol::names::Operation;
@@ -62,6 +64,12 @@ pub(super) const ALL: &[Check] = &[
     check!("trust/tampered", "section 4", "a token whose claims were changed after signing is refused", tampered),
     check!("trust/garbage", "section 4", "text that is no token is refused", garbage),
     check!("trust/empty", "section 4", "an empty token is not taken", empty),
+    check!(
+        "trust/tenants-apart",
+        "section 1",
+        "what one tenant's token does is not seen through another's",
+        tenants_apart
+    ),
     check!("trust/on-table-schema", "section 4", "the token is checked on TableSchema", on_table_schema),
     check!("trust/on-row-data", "section 4", "the token is checked on RowData", on_row_data),
     check!("trust/on-wipe", "section 4", "the token is checked on Wipe", on_wipe),
@@ -111,11 +119,14 @@ async fn clock_skew(probe: &Probe) -> Outcome {
     with_token(probe, Want::Success, "Authenticate with a token that ran out a minute ago", &token).await
 }
 
-/// Somebody else's key.
-fn stranger() -> Result<TokenIssuer, Evidence> {
-    generate_key(1_024)
-        .map(TokenIssuer::new)
-        .map_err(|error| Evidence::new("nothing", "a key to sign with", error.to_string()))
+/// Somebody else's key: one for all checks, since making one takes its time.
+fn stranger() -> Result<&'static TokenIssuer, Evidence> {
+    static STRANGER: OnceLock<TokenIssuer> = OnceLock::new();
+    if let Some(known) = STRANGER.get() {
+        return Ok(known);
+    }
+    let key = generate_key(1_024).map_err(|error| Evidence::new("nothing", "a key to sign with", error.to_string()))?;
+    Ok(STRANGER.get_or_init(|| TokenIssuer::new(key)))
 }
 
 fn strangers_token(probe: &Probe) -> Result<String, Evidence> {
@@ -155,6 +166,21 @@ async fn empty(probe: &Probe) -> Outcome {
     with_token(probe, Want::NotDone, "Authenticate with an empty token", "").await
 }
 
+/// Two tenants with a table of the same name: one fills it, the other has not begun; one wipes it, the other keeps it.
+async fn tenants_apart(probe: &Probe) -> Outcome {
+    let (mut first, mut second) = (Story::new(probe), Story::new(&probe.neighbour()));
+    first.fill(17).await?;
+    second.expect_lsn(-1).await?;
+    second.fill_known(23).await?;
+    first.expect_lsn(17).await?;
+    let name = first.table.table_name.clone();
+    let got = first.wipe(&name).await;
+    if !got.is(Want::Success) {
+        return Err(first.evidence(Want::Success.describe(), got.describe()));
+    }
+    second.expect_lsn(23).await
+}
+
 async fn call_of_a_stranger(
     probe: &Probe,
     operation: Operation,
@@ -177,8 +203,13 @@ async fn on_row_data(probe: &Probe) -> Outcome {
     call_of_a_stranger(probe, Operation::RowData, &|token| spelling::row_data(Spelling::DotNet, token, "", &[])).await
 }
 
+/// Of a table that is there: one that is not is refused whoever asks.
 async fn on_wipe(probe: &Probe) -> Outcome {
-    call_of_a_stranger(probe, Operation::Wipe, &|token| spelling::wipe(Spelling::DotNet, token, "", "t")).await
+    let mut story = Story::new(probe);
+    story.fill(17).await?;
+    let name = story.table.table_name.clone();
+    call_of_a_stranger(probe, Operation::Wipe, &|token| spelling::wipe(Spelling::DotNet, token, "", &name)).await?;
+    story.expect_lsn(17).await
 }
 
 async fn on_completed(probe: &Probe) -> Outcome {
