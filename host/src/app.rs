@@ -1,12 +1,13 @@
 //! The composition root: from a configuration to the parts of a host, in phases. The only place where rooms meet by
 //! name; `serve`, `demo`, `check` and the tests all begin here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::auth::{Applications, AuthError};
 use crate::config::{Config, MirrorConfig, StoreConfig};
 use crate::http::Parts;
-use crate::mirror::{Mirror, MirrorSettings};
+use crate::mirror::{Mirror, MirrorSettings, Mirrors};
 use crate::plugins::{PluginHost, PluginsError};
 use crate::protocol::raw_batch::SpillSettings;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
@@ -18,7 +19,7 @@ pub struct App {
     pub applications: Arc<Applications>,
     pub store: Arc<dyn Store>,
     pub plugins: Arc<PluginHost>,
-    pub mirror: Arc<Mirror>,
+    pub mirrors: Arc<Mirrors>,
 }
 
 /// Why a host cannot be put together: the phase, and its sentence.
@@ -41,9 +42,17 @@ impl App {
         let applications = Arc::new(Applications::load(&config.applications)?);
         let store = open_store(&config.mirror)?;
         let plugins = Arc::new(PluginHost::load(&config.plugins)?);
-        let settings = MirrorSettings { keys: config.mirror.keys.clone() };
-        let mirror = Arc::new(Mirror::new(store.clone(), plugins.clone(), settings));
-        Ok(Self { config, applications, store, plugins, mirror })
+        let pipeline = |store: Arc<dyn Store>| {
+            let settings = MirrorSettings { keys: config.mirror.keys.clone() };
+            Arc::new(Mirror::new(store, plugins.clone(), settings))
+        };
+        let mut folders = BTreeMap::new();
+        for folder in config.applications.iter().filter_map(|application| application.folder.clone()) {
+            let store = open_store_in(&config.mirror, &folder)?;
+            folders.insert(folder, pipeline(store));
+        }
+        let mirrors = Arc::new(Mirrors::new(pipeline(store.clone()), folders));
+        Ok(Self { config, applications, store, plugins, mirrors })
     }
 
     /// What a server is started with.
@@ -53,7 +62,7 @@ impl App {
             config: self.config.server.clone(),
             status: self.config.status.clone(),
             applications: self.applications.clone(),
-            mirror: self.mirror.clone(),
+            mirrors: self.mirrors.clone(),
             plugins: self.plugins.clone(),
             store: self.store.clone(),
             spill: SpillSettings {
@@ -79,6 +88,15 @@ pub fn open_store(config: &MirrorConfig) -> Result<Arc<dyn Store>, StoreError> {
             "this build has no SQL Server store; set [mirror] store = \"sqlite\"",
         )),
     }
+}
+
+/// The store of one application's folder below the mirror directory.
+fn open_store_in(config: &MirrorConfig, folder: &str) -> Result<Arc<dyn Store>, StoreError> {
+    let mut config = config.clone();
+    if let StoreConfig::Sqlite { directory, .. } = &mut config.store {
+        directory.push(folder);
+    }
+    open_store(&config)
 }
 
 /// A runtime with room for every call: each may hold three threads that block (decoder, database, plug-in), and a call

@@ -91,7 +91,7 @@ async fn a_bad_token_is_a_refusal_for_every_operation() {
             assert!(answer.body.contains(&format!("{operation}Response")), "{}", answer.body);
         }
     }
-    assert_eq!(host.app.mirror.refusals().all().len(), 2, "remembered by kind");
+    assert_eq!(host.app.mirrors.refusals().len(), 2, "remembered by kind");
     assert!(host.app.store.list().await.expect("readable").is_empty(), "nothing was made for a caller refused");
 }
 

@@ -60,6 +60,7 @@ pub struct Application {
     id: String,
     path: String,
     environment: Environment,
+    folder: Option<String>,
     check_audience: bool,
     clock_skew: std::time::Duration,
     trusted: Vec<TrustedSigner>,
@@ -93,6 +94,12 @@ impl Application {
     #[must_use]
     pub fn environment(&self) -> Environment {
         self.environment
+    }
+
+    /// The folder of its own below the mirror directory, if it has one.
+    #[must_use]
+    pub fn folder(&self) -> Option<&str> {
+        self.folder.as_deref()
     }
 
     /// Whose signatures it believes.
@@ -157,6 +164,7 @@ impl Application {
                 id: config.id.clone(),
                 path: config.path.clone(),
                 environment: config.environment,
+                folder: config.folder.clone(),
                 check_audience: config.check_audience,
                 clock_skew: config.clock_skew,
                 trusted,
@@ -261,7 +269,8 @@ impl Applications {
                 Ok((tenant, nonce)) => {
                     return Ok(VerifiedTenant { tenant, application: Arc::clone(application), nonce });
                 }
-                Err(refusal) => {
+                Err(mut refusal) => {
+                    refusal.folder.clone_from(&application.folder);
                     let rank = (audience::names(&token, &application.id), refusal.reason.closeness());
                     if closest.as_ref().is_none_or(|(best, _)| rank > *best) {
                         closest = Some((rank, refusal));

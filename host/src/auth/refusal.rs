@@ -21,11 +21,13 @@ pub struct Refusal {
     /// The tenant the token names, when its signature was good (expired, wrong audience): so that the refusal can be
     /// shown with the tenant. Not to be trusted for anything else.
     pub tenant: Option<ContextId>,
+    /// The folder of the application that came closest: where the tenant's mirror is, when a tenant is named.
+    pub folder: Option<String>,
 }
 
 impl Refusal {
     pub(super) fn new(reason: RefusalReason, log: impl Into<String>) -> Self {
-        Self { reason, answer: reason.answer().to_owned(), log: log.into(), fix: None, tenant: None }
+        Self { reason, answer: reason.answer().to_owned(), log: log.into(), fix: None, tenant: None, folder: None }
     }
 
     pub(super) fn with_fix(mut self, fix: impl Into<String>) -> Self {

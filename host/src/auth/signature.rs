@@ -98,13 +98,13 @@ fn unknown(
     environment: Environment,
     who: &str,
 ) -> Refusal {
-    let configured = signers::name(environment);
+    let configured = environment.word();
     let of_vendor = vendor
         .iter()
         .filter(|(other, _)| *other != environment)
         .find(|(_, signer)| signed_by(&signer.key, digest, &token.signature));
     if let Some((other, signer)) = of_vendor {
-        let other = signers::name(*other);
+        let other = other.word();
         let thumbprint = signer.thumbprint.map(|thumbprint| thumbprint.to_string()).unwrap_or_default();
         return Refusal::new(
             RefusalReason::UnknownSigner,
@@ -128,7 +128,7 @@ fn unknown(
             let belongs = vendor
                 .iter()
                 .find(|(_, signer)| signer.thumbprint == Some(*thumbprint))
-                .map(|(other, _)| signers::name(*other));
+                .map(|(other, _)| other.word());
             match belongs {
                 Some(other) => {
                     return Refusal::new(

@@ -168,17 +168,6 @@ pub fn all_built_in() -> &'static [VendorSigner] {
     &SIGNERS
 }
 
-/// As the configuration spells it.
-#[must_use]
-pub const fn name(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Sod => "sod",
-        Environment::Stage => "stage",
-        Environment::Production => "production",
-        Environment::Custom => "custom",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -39,7 +39,7 @@ fn vendor() -> Vec<VendorSigner> {
         let signer = TrustedSigner {
             key: issuer.public_key(),
             thumbprint: Some(Thumbprint::new([byte; 20])),
-            origin: format!("environment \"{}\"", signers::name(environment)),
+            origin: format!("environment \"{}\"", environment.word()),
         };
         (environment, signer)
     };
@@ -54,6 +54,7 @@ fn config(id: &str) -> ApplicationConfig {
         private_key: Secret::new(KEY.to_owned()),
         certificates: Vec::new(),
         check_audience: true,
+        folder: None,
         clock_skew: Duration::from_mins(5),
     }
 }

@@ -7,7 +7,6 @@ use std::slice;
 use clap::Args;
 
 use super::output::{print, print_json};
-use super::serve::environment;
 use super::{CliError, ConfigArgs};
 use crate::app;
 use crate::auth::Applications;
@@ -83,7 +82,7 @@ fn application(config: &ApplicationConfig) -> CheckLine {
                     let audience = if config.check_audience { "" } else { ", audience not checked" };
                     format!(
                         "{} on {}, key of {} bits, {} trusted signer(s){audience}",
-                        environment(config.environment),
+                        config.environment.word(),
                         one.path(),
                         one.key_bits(),
                         one.trusted_signers().len()

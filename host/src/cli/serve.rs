@@ -67,7 +67,7 @@ async fn introduce(app: &App, server: &RunningServer) -> Result<(), CliError> {
         print(format_args!(
             "  application {} ({})  {scheme}://{}{}",
             application.id(),
-            environment(application.environment()),
+            application.environment().word(),
             server.local_addr,
             application.path()
         ))?;
@@ -88,15 +88,6 @@ async fn introduce(app: &App, server: &RunningServer) -> Result<(), CliError> {
         );
     }
     Ok(())
-}
-
-pub(super) const fn environment(environment: Environment) -> &'static str {
-    match environment {
-        Environment::Sod => "sod",
-        Environment::Stage => "stage",
-        Environment::Production => "production",
-        Environment::Custom => "custom",
-    }
 }
 
 /// Being told to stop.

@@ -1,5 +1,6 @@
 //! Which mirror a command works on: found by its tenant, wherever a plug-in has put it.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::{CliError, ConfigArgs};
@@ -32,15 +33,25 @@ pub(super) fn open(args: &ConfigArgs) -> Result<Opened, CliError> {
 /// The mirror of a tenant.
 pub(super) async fn find(store: &dyn Store, tenant: &str) -> Result<Arc<dyn MirrorDb>, CliError> {
     let tenant = ContextId::new(tenant).map_err(CliError::usage)?;
-    // By list and not by place, since a plug-in may have put it in a folder of its own.
-    let mut known = Vec::new();
+    // By list and not by place, since an application or a plug-in may have put it in a folder of its own.
+    let (mut matching, mut known) = (Vec::new(), Vec::new());
     for found in store.list().await.map_err(CliError::failed)? {
         match found.mirror {
-            Ok(db) if *db.tenant() == tenant => return Ok(db),
+            Ok(db) if *db.tenant() == tenant || is_in_folder(&*db, &tenant) => matching.push(db),
             Ok(db) => known.push(db.tenant().to_string()),
             Err(error) if found.name == tenant.as_str() => return Err(CliError::failed(error)),
             Err(_) => {}
         }
+    }
+    if matching.len() > 1 {
+        let places = matching.iter().map(|db| db.place()).collect::<Vec<_>>().join("\n  ");
+        return Err(CliError::Failed(format!(
+            "there are {} mirrors of a tenant {tenant}; name the folder too, as FOLDER/{tenant}:\n  {places}",
+            matching.len()
+        )));
+    }
+    if let Some(db) = matching.pop() {
+        return Ok(db);
     }
     let nearest = known
         .iter()
@@ -51,6 +62,13 @@ pub(super) async fn find(store: &dyn Store, tenant: &str) -> Result<Arc<dyn Mirr
         Some((_, name)) => format!("there is no mirror of a tenant {tenant}; did you mean {name}?"),
         None => format!("there is no mirror of a tenant {tenant}; `speil status` lists those there are"),
     }))
+}
+
+/// Whether the mirror is what `FOLDER/TENANT` means.
+fn is_in_folder(db: &dyn MirrorDb, named: &ContextId) -> bool {
+    let Some((folder, tenant)) = named.as_str().rsplit_once('/') else { return false };
+    db.tenant().as_str() == tenant
+        && Path::new(&db.place()).parent().and_then(Path::file_name).is_some_and(|name| name == folder)
 }
 
 /// Table names as an operator writes them.

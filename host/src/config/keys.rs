@@ -105,6 +105,12 @@ pub const KEYS: &[Key] = &[
         "Whether a token must be meant for this very application. The vendor's sample does not look.",
     ),
     key(
+        "application.folder",
+        "name of a folder",
+        "the mirror directory itself",
+        "Folder of its own below `mirror.directory`. With several applications all but one need it: tenants of one name must not meet in one mirror.",
+    ),
+    key(
         "application.clock_skew",
         "time",
         "`5m`",

@@ -143,6 +143,9 @@ pub struct ApplicationConfig {
     /// Further trusted signers: certificates or public keys, PEM or DER. Required for `custom`.
     pub certificates: Vec<PathBuf>,
     pub check_audience: bool,
+    /// Folder of its own below the mirror directory. All applications but one need it: tenants of one name exist in
+    /// every environment and may be mirrored for several applications, and must not meet in one mirror (invariant 5).
+    pub folder: Option<String>,
     /// Default 5 min.
     pub clock_skew: Duration,
 }
@@ -154,6 +157,19 @@ pub enum Environment {
     Stage,
     Production,
     Custom,
+}
+
+impl Environment {
+    /// As it is written in `speil.toml`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sod => "sod",
+            Self::Stage => "stage",
+            Self::Production => "production",
+            Self::Custom => "custom",
+        }
+    }
 }
 
 /// `[mirror]`

@@ -154,14 +154,38 @@ fn applications(root: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Vec
             whole = false;
             continue;
         };
-        let mut section = Section::new("application", shown, item.key, inner, root.problems());
+        let mut section = Section::new("application", shown, item.key.clone(), inner, root.problems());
+        let place_of_folder = section.place_of("folder").unwrap_or(item.key);
         match application(&mut section, around) {
-            Some(application) => read.push(application),
+            Some(application) => {
+                if let Some(other) = read.iter().find(|other| shares_mirrors(&application, other)) {
+                    section.bad("folder", place_of_folder, apart(&application, other));
+                    whole = false;
+                }
+                read.push(application);
+            }
             None => whole = false,
         }
         section.finish();
     }
     whole.then_some(read)
+}
+
+/// Whether tenants of one name would meet in one mirror: each environment has its own `Cust1`, and each application
+/// its own progress (invariant 5).
+fn shares_mirrors(one: &ApplicationConfig, other: &ApplicationConfig) -> bool {
+    let folder = |application: &ApplicationConfig| application.folder.as_deref().map(str::to_lowercase);
+    folder(one) == folder(other)
+}
+
+fn apart(one: &ApplicationConfig, other: &ApplicationConfig) -> String {
+    let whose = |application: &ApplicationConfig| format!("{} ({})", application.id, application.environment.word());
+    format!(
+        "must set {} and {} apart, or tenants of one name would meet in one mirror; write for example folder = \"{}\"",
+        whose(one),
+        whose(other),
+        one.environment.word()
+    )
 }
 
 const ENVIRONMENTS: &[(&str, Environment)] = &[
@@ -186,6 +210,7 @@ fn application(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<A
     let had_certificates = section.place_of("certificates").is_some();
     let certificates = section.or("certificates", Vec::new(), values::list(values::path(around.base)));
     let check_audience = section.or("check_audience", true, values::boolean);
+    let folder = section.get("folder", values::folder_name);
     let clock_skew = section.or("clock_skew", 5 * MINUTE, values::duration(Duration::ZERO..=HOUR));
     if environment == Some(Environment::Custom) && certificates.is_empty() && !had_certificates {
         section.missing("certificates", "environment = \"custom\" trusts only the signers listed there");
@@ -197,6 +222,7 @@ fn application(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<A
         private_key: private_key?,
         certificates,
         check_audience,
+        folder,
         clock_skew,
     })
 }

@@ -195,6 +195,26 @@ fn an_application_must_be_whole() {
 }
 
 #[test]
+fn applications_keep_their_mirrors_apart() {
+    let second = application().replace("[[application]]", "[[application]]\npath = \"/other.svc\"");
+    assert_eq!(
+        mistakes(&format!("{}{second}", application())),
+        [format!(
+            "line 5, column 1: `application[1].folder` must set {ID} (sod) and {ID} (sod) apart, or tenants of one name \
+             would meet in one mirror; write for example folder = \"sod\""
+        )]
+    );
+    let good = format!("{}{second}folder = \"other\"\n", application());
+    let folder = folder();
+    let config = Config::from_text(&good, folder.path(), &BTreeMap::new()).expect("good");
+    assert_eq!(config.applications[1].folder.as_deref(), Some("other"));
+    assert_eq!(
+        mistakes(&good.replace("\"other\"", "\"../other\"")),
+        ["line 10, column 10: `application[1].folder` should be the name of one folder: 1 to 64 letters, digits, - and _, and is \"../other\""]
+    );
+}
+
+#[test]
 fn files_written_by_windows_are_read() {
     let folder = folder();
     let file = folder.path().join("speil.toml");

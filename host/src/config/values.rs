@@ -211,6 +211,16 @@ pub(super) fn application_id(node: &Node) -> Result<String, String> {
     }
 }
 
+/// One folder's name that every file system takes: letters, digits, `-` and `_`.
+pub(super) fn folder_name(node: &Node) -> Result<String, String> {
+    let name = text(node)?;
+    if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        Ok(name.to_owned())
+    } else {
+        Err(format!("should be the name of one folder: 1 to 64 letters, digits, - and _, and is {name:?}"))
+    }
+}
+
 /// The path of an address, from the slash on.
 pub(super) fn url_path(node: &Node) -> Result<String, String> {
     const OURS: [&str; 4] = ["/livez", "/readyz", "/metrics", "/status"];

@@ -84,7 +84,7 @@ async fn look(shared: &Shared) -> Result<Arc<Overview>, StoreError> {
         return Ok(overview.clone());
     }
     let now = SystemClock.now();
-    let gathered = overview::gather(&*shared.store, now, &shared.status, shared.mirror.refusals().all()).await?;
+    let gathered = overview::gather(&*shared.store, now, &shared.status, shared.mirrors.refusals()).await?;
     let overview = Arc::new(gathered);
     *kept = Some((Instant::now(), overview.clone()));
     Ok(overview)

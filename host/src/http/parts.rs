@@ -11,7 +11,7 @@ use super::metrics::Metrics;
 use super::work::Work;
 use crate::auth::Applications;
 use crate::config::{ServerConfig, StatusConfig};
-use crate::mirror::Mirror;
+use crate::mirror::Mirrors;
 use crate::plugins::PluginHost;
 use crate::protocol::decode::Limits;
 use crate::protocol::raw_batch::SpillSettings;
@@ -22,7 +22,7 @@ pub struct Parts {
     pub config: ServerConfig,
     pub status: StatusConfig,
     pub applications: Arc<Applications>,
-    pub mirror: Arc<Mirror>,
+    pub mirrors: Arc<Mirrors>,
     pub plugins: Arc<PluginHost>,
     pub store: Arc<dyn Store>,
     pub spill: SpillSettings,
@@ -33,7 +33,7 @@ pub(super) struct Shared {
     pub(super) config: ServerConfig,
     pub(super) status: StatusConfig,
     pub(super) applications: Arc<Applications>,
-    pub(super) mirror: Arc<Mirror>,
+    pub(super) mirrors: Arc<Mirrors>,
     pub(super) plugins: Arc<PluginHost>,
     pub(super) store: Arc<dyn Store>,
     pub(super) spill: SpillSettings,
@@ -56,7 +56,7 @@ impl Shared {
             config: parts.config,
             status: parts.status,
             applications: parts.applications,
-            mirror: parts.mirror,
+            mirrors: parts.mirrors,
             plugins: parts.plugins,
             store: parts.store,
             spill: parts.spill,

@@ -9,6 +9,7 @@
 //! | what a table's stored hash is made of | [`schema_hash`] |
 //! | does a batch fit the table that TableSchema made | [`batch_schema`] |
 //! | which operation on a key wins | [`reduce`] |
+//! | which pipeline serves which application | [`mirrors`] |
 //! | what was refused at the door | [`refusals`] |
 //! | the words people see, and what to do | [`state`], [`advice`] |
 //! | the report that status, metrics and the admin interface show | [`report`] |
@@ -20,6 +21,7 @@ mod call;
 pub mod clock;
 mod connections;
 mod defs;
+mod mirrors;
 mod order;
 mod reduce;
 pub mod refusals;
@@ -47,6 +49,7 @@ use crate::store::Store;
 use crate::store::history::{EventLevel, EventRecord};
 use call::Call;
 use clock::{Clock, SystemClock};
+pub use mirrors::Mirrors;
 pub use refusals::{NewRefusal, RefusalMemory, RefusedCalls};
 pub use report::{TenantReport, report};
 pub use state::{TableState, TenantState};
@@ -97,7 +100,6 @@ pub struct Mirror {
     pub(crate) hooks: Arc<dyn HookSource>,
     clock: Arc<dyn Clock>,
     order: order::Order,
-    arrivals: AtomicU64,
     defs: defs::Defs,
     connections: connections::Connections,
     refusals: RefusalMemory,
@@ -119,7 +121,6 @@ impl Mirror {
             hooks,
             clock: Arc::new(SystemClock),
             order: order::Order::default(),
-            arrivals: AtomicU64::new(0),
             defs: defs::Defs::new(settings.keys),
             connections: connections::Connections::default(),
             refusals: RefusalMemory::default(),
@@ -135,8 +136,9 @@ impl Mirror {
 
     /// The next arrival number: take it when a request's head was read, before anything can make it wait.
     #[must_use]
-    pub fn arrival(&self) -> Arrival {
-        Arrival(self.arrivals.fetch_add(1, Ordering::SeqCst))
+    pub fn arrival() -> Arrival {
+        static ARRIVALS: AtomicU64 = AtomicU64::new(0);
+        Arrival(ARRIVALS.fetch_add(1, Ordering::SeqCst))
     }
 
     /// Calls that were refused at the door, as far as this process remembers.

@@ -89,6 +89,7 @@ pub fn config(folder: &std::path::Path) -> Config {
             private_key: Secret::new(private_key().to_owned()),
             certificates: vec![signer],
             check_audience: true,
+            folder: None,
             clock_skew: Duration::from_mins(5),
         }],
         mirror: MirrorConfig {

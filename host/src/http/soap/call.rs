@@ -14,7 +14,7 @@ use super::trace_ids::TraceIds;
 use crate::auth::{Refusal, VerifiedTenant};
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
-use crate::mirror::{Arrival, NewRefusal};
+use crate::mirror::{Arrival, Mirror, NewRefusal};
 use crate::protocol::fault::Fault;
 use crate::protocol::names::Operation;
 use crate::protocol::{decode, soap_action};
@@ -80,7 +80,7 @@ impl Call {
             ids,
             announced,
             body: incoming,
-            arrival: shared.mirror.arrival(),
+            arrival: Mirror::arrival(),
             began: Instant::now(),
             shared,
         }
@@ -157,7 +157,18 @@ impl Call {
             );
             return operations::unsuccessful(head.operation, message);
         };
-        let job = self.job(tenant, now);
+        let Some(mirror) = self.shared.mirrors.of(tenant.application().folder()) else {
+            let message = "This host has no mirrors for this application; see [[application]] folder.".to_owned();
+            return operations::unsuccessful(head.operation, message);
+        };
+        let job = Job {
+            shared: self.shared.clone(),
+            mirror: mirror.clone(),
+            tenant,
+            arrival: self.arrival,
+            request_id: self.ids.request.clone(),
+            now,
+        };
         operations::carry_out(job, head.operation, head.prefix, &mut self.body).await
     }
 
@@ -166,10 +177,6 @@ impl Call {
             return Err(BodyError::TooLarge { limit: SMALL_MESSAGE });
         }
         self.body.lower_limit(SMALL_MESSAGE)
-    }
-
-    fn job(&self, tenant: VerifiedTenant, now: i64) -> Job {
-        Job { shared: self.shared.clone(), tenant, arrival: self.arrival, request_id: self.ids.request.clone(), now }
     }
 
     /// A token that is not good is a refusal, not a fault: the Task shows its text to an administrator.
@@ -191,7 +198,9 @@ impl Call {
             fix: refusal.fix.clone(),
             path: self.path.clone(),
         };
-        self.shared.mirror.record_refusal(remembered).await;
+        if let Some(mirror) = self.shared.mirrors.of(refusal.folder.as_deref()) {
+            mirror.record_refusal(remembered).await;
+        }
         let mut end = operations::unsuccessful(operation, refusal.answer.clone());
         end.outcome = Outcome::Refused;
         end

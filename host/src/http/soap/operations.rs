@@ -10,7 +10,7 @@ use super::row_data;
 use crate::auth::VerifiedTenant;
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
-use crate::mirror::{Arrival, Caller, Failure};
+use crate::mirror::{Arrival, Caller, Failure, Mirror};
 use crate::protocol::decode::{self, Limits};
 use crate::protocol::encode::response;
 use crate::protocol::fault::Fault;
@@ -25,6 +25,8 @@ const MIRRORING_BUILD: &str = "4.0.0.0/Release_1";
 /// A call whose token was good.
 pub(super) struct Job {
     pub(super) shared: Arc<Shared>,
+    /// The pipeline of the application called.
+    pub(super) mirror: Arc<Mirror>,
     pub(super) tenant: VerifiedTenant,
     pub(super) arrival: Arrival,
     pub(super) request_id: String,
@@ -54,7 +56,7 @@ pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Vec<u8>, i
         Operation::TableSchema => match read(&job, prefix, incoming, decode::table_schema).await {
             Ok(request) => {
                 let caller = job.caller(request.client_state);
-                let answered = job.shared.mirror.table_schema(caller, request.tables).await;
+                let answered = job.mirror.table_schema(caller, request.tables).await;
                 let (mirror_lsn, outcome) = match answered {
                     Ok(mirror_lsn) => (mirror_lsn, Ok(())),
                     Err(failure) => (Vec::new(), Err(failure.message)),
@@ -68,14 +70,14 @@ pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Vec<u8>, i
         Operation::Wipe => match read(&job, prefix, incoming, decode::wipe).await {
             Ok(request) => {
                 let caller = job.caller(request.client_state);
-                plain(operation, job.shared.mirror.wipe(caller, request.table_name).await, 0)
+                plain(operation, job.mirror.wipe(caller, request.table_name).await, 0)
             }
             Err(end) => end,
         },
         Operation::ReplicationCompleted => match read(&job, prefix, incoming, decode::replication_completed).await {
             Ok(request) => {
                 let caller = job.caller(request.client_state);
-                plain(operation, job.shared.mirror.replication_completed(caller, request.changed_tables).await, 0)
+                plain(operation, job.mirror.replication_completed(caller, request.changed_tables).await, 0)
             }
             Err(end) => end,
         },
@@ -108,7 +110,7 @@ pub(super) fn mistake(panic: &tokio::task::JoinError) -> End {
 }
 
 async fn authenticate(job: Job, client_state: Option<String>) -> End {
-    let authenticated = match job.shared.mirror.authenticate(job.caller(client_state)).await {
+    let authenticated = match job.mirror.authenticate(job.caller(client_state)).await {
         Ok(authenticated) => authenticated,
         Err(failure) => return unsuccessful(Operation::Authenticate, failure.message),
     };

@@ -62,7 +62,7 @@ enum Applied {
 /// Runs the pipeline once the decoder knows the ClientState. If the message broke before that there is nothing to do.
 async fn apply(job: &Job, state: oneshot::Receiver<String>, batches: mpsc::Receiver<Batch>) -> Applied {
     let Ok(state) = state.await else { return Applied::Done(Ok(())) };
-    let (mirror, caller) = (job.shared.mirror.clone(), job.caller(Some(state)));
+    let (mirror, caller) = (job.mirror.clone(), job.caller(Some(state)));
     let applying =
         tokio::spawn(tracing::Instrument::in_current_span(async move { mirror.row_data(caller, batches).await }));
     match applying.await {

@@ -47,7 +47,7 @@ fn caller_at(arrival: Arrival) -> Caller {
 
 impl Calls {
     pub fn caller(&self) -> Caller {
-        caller_at(self.mirror.arrival())
+        caller_at(Mirror::arrival())
     }
 
     pub async fn schema(&self, tables: &[TableSchemaInfo]) -> Result<Vec<(String, i64)>, Failure> {

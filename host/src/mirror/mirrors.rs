@@ -1,0 +1,36 @@
+//! The pipelines of a host: one over the mirror directory, one over each folder below it that an application has to
+//! itself. Tenants of one name exist in every environment and may be mirrored for several applications; their mirrors,
+//! locks and orders of calls have nothing to do with each other (design.md invariant 5).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Mirror;
+use super::refusals::RefusedCalls;
+
+/// See the head of this file.
+pub struct Mirrors {
+    root: Arc<Mirror>,
+    folders: BTreeMap<String, Arc<Mirror>>,
+}
+
+impl Mirrors {
+    /// The pipeline of applications that have no folder of their own, and those of the folders.
+    #[must_use]
+    pub fn new(root: Arc<Mirror>, folders: BTreeMap<String, Arc<Mirror>>) -> Self {
+        Self { root, folders }
+    }
+
+    /// The pipeline of an application with this folder. `None` when no such folder was configured, and then the call
+    /// must fail: another's mirrors are no stand-in.
+    #[must_use]
+    pub fn of(&self, folder: Option<&str>) -> Option<&Arc<Mirror>> {
+        folder.map_or(Some(&self.root), |folder| self.folders.get(folder))
+    }
+
+    /// Calls that were refused at the door, all pipelines together.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<RefusedCalls> {
+        std::iter::once(&self.root).chain(self.folders.values()).flat_map(|mirror| mirror.refusals().all()).collect()
+    }
+}
