@@ -48,6 +48,7 @@ enum Action {
 
 impl Guest for PiiRedactor {
     fn plan(_context: Context, table: Table) -> Result<Option<TablePlan>, String> {
+        complain(&table)?;
         let mut plan = RowsPlan { drop: vec![], add: vec![], inputs: vec![], outputs: vec![], filter: false };
         for column in &table.columns {
             match action(&table.name, &column.name)? {
@@ -80,6 +81,27 @@ impl Guest for PiiRedactor {
         }
         Ok(Applied { columns, keep: vec![] })
     }
+}
+
+/// Refuses what redacts nothing: a misspelled column must not let personal data through in silence.
+fn complain(table: &Table) -> Result<(), String> {
+    let mut hashes = false;
+    for (key, value) in store::get_all().map_err(|error| format!("cannot read [config]: {error:?}"))? {
+        if key == "salt" {
+            continue;
+        }
+        let (named, column) =
+            key.split_once('.').ok_or_else(|| format!("[config] {key:?}: write the key as \"table.column\""))?;
+        hashes |= value.starts_with("hash");
+        let known = table.columns.iter().any(|known| known.name.to_lowercase() == column.to_lowercase());
+        if named.to_lowercase() == table.name.to_lowercase() && !known {
+            return Err(format!("[config] {key:?}: the table {} has no column {column}", table.name));
+        }
+    }
+    if hashes && configured("salt")?.is_none_or(|salt| salt.is_empty()) {
+        return Err("[config] has no salt, and without one hashes of names are easily tried out".into());
+    }
+    Ok(())
 }
 
 /// What the configuration says of a column; case does not count in names.

@@ -12,7 +12,7 @@ use rsa::sha2::{Digest as _, Sha256};
 use rsa::{Pkcs1v15Sign, RsaPublicKey};
 
 use super::refusal::{Quoted, Refusal, RefusalReason};
-use super::signers::{self, Thumbprint, TrustedSigner, VendorSigner};
+use super::signers::{Thumbprint, TrustedSigner, VendorSigner};
 use super::token::Token;
 use crate::config::Environment;
 

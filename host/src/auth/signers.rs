@@ -148,7 +148,7 @@ static SIGNERS: LazyLock<Vec<VendorSigner>> = LazyLock::new(|| {
             TrustedSigner {
                 key: found.key,
                 thumbprint: Thumbprint::from_hex(entry.kid),
-                origin: format!("environment \"{}\"", name(entry.environment)),
+                origin: format!("environment \"{}\"", entry.environment.word()),
             },
         ))
     };

@@ -35,7 +35,7 @@ fn issuer(thumbprint: [u8; 20]) -> TokenIssuer {
 
 /// Stand-ins for the vendor's environments, whose private keys nobody here has.
 fn vendor() -> Vec<VendorSigner> {
-    let signer = |environment, issuer: &TokenIssuer, byte| {
+    let signer = |environment: Environment, issuer: &TokenIssuer, byte| {
         let signer = TrustedSigner {
             key: issuer.public_key(),
             thumbprint: Some(Thumbprint::new([byte; 20])),

@@ -8,7 +8,6 @@ use clap::Args;
 use super::output::print;
 use super::{CliError, ConfigArgs};
 use crate::app::{self, App};
-use crate::config::Environment;
 use crate::http::{RunningServer, Server, health};
 use crate::logging;
 

@@ -44,7 +44,8 @@ impl Events {
         };
         self.records.push(EventRecord {
             at: now(),
-            level: EventLevel::Error,
+            // The call went on: worth a look, no reason to call the tenant failing.
+            level: EventLevel::Warning,
             kind: "plugin".into(),
             operation: Some(operation.to_string()),
             table,

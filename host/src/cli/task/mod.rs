@@ -63,9 +63,9 @@ struct TargetArgs {
     /// The application's public key, with which the endpoint's answers are checked.
     #[arg(long, value_name = "FILE", required = false, requires = "url")]
     public_key: PathBuf,
-    /// The tenant to speak for.
-    #[arg(long, value_name = "CONTEXT", default_value = "Cust10195")]
-    tenant: String,
+    /// The tenant to speak for [default: Cust10195; for conformance, which leaves nothing as it was: Conformance].
+    #[arg(long, value_name = "CONTEXT")]
+    tenant: Option<String>,
     /// Certificates to trust for https, instead of the system's (PEM); may be the server's own.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
@@ -79,14 +79,19 @@ impl TargetArgs {
         Endpoint::new(&self.url, self.ca.as_deref()).map_err(told)
     }
 
-    fn identity(&self) -> Result<Identity, CliError> {
+    fn identity(&self, tenant: &str) -> Result<Identity, CliError> {
         let certificate = self.certificate.as_deref();
-        keys::identity(&self.signing_key, certificate, &self.public_key, &self.application_id, &self.tenant)
+        keys::identity(&self.signing_key, certificate, &self.public_key, &self.application_id, tenant)
             .map_err(told)
     }
 
-    fn mirror(&self) -> Option<MirrorFile> {
-        self.mirror.clone().map(|path| MirrorFile::new(path, self.tenant.clone()))
+    /// The tenant spoken for, where none was named this one.
+    fn tenant(&self, default: &str) -> String {
+        self.tenant.clone().unwrap_or_else(|| default.to_owned())
+    }
+
+    fn mirror(&self, tenant: &str) -> Option<MirrorFile> {
+        self.mirror.clone().map(|path| MirrorFile::new(path, tenant))
     }
 }
 

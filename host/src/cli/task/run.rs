@@ -87,8 +87,9 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     let target = args.target.as_ref().ok_or_else(|| {
         CliError::Usage("--url, --application-id, --signing-key and --public-key say whom to call and as whom".into())
     })?;
-    let mut options = RunOptions::new(target.endpoint()?, target.identity()?);
-    options.mirror = target.mirror();
+    let tenant = target.tenant("Cust10195");
+    let mut options = RunOptions::new(target.endpoint()?, target.identity(&tenant)?);
+    options.mirror = target.mirror(&tenant);
     options.shape.tables = args.tables;
     options.shape.rows = args.rows;
     options.shape.seed = args.seed;

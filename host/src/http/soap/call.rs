@@ -11,7 +11,7 @@ use super::answer::{self, Answer, Manner};
 use super::body::{BodyError, Incoming};
 use super::operations::{self, Job};
 use super::trace_ids::TraceIds;
-use crate::auth::{Refusal, VerifiedTenant};
+use crate::auth::Refusal;
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
 use crate::mirror::{Arrival, Mirror, NewRefusal};
