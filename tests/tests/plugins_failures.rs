@@ -116,14 +116,14 @@ async fn a_trap_in_each_hook() {
     insta::assert_snapshot!(outcomes("trap").await, @r#"
     resolve-connection fails: plug-in hostile, hook resolve-connection: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
     authenticated fails: plug-in hostile, hook authenticated: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
-    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    before-replicate-table told: Warning plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
     transform.plan fails: plug-in hostile, hook transform.plan for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
     transform.apply fails: plug-in hostile, hook transform.apply for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
-    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
-    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
-    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    wiped told: Warning plugin Wipe person: plug-in hostile, hook wiped for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    replication-completed told: Warning plugin Wipe -: plug-in hostile, hook replication-completed: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    rows-committed told: Warning plugin Wipe person: plug-in hostile, hook rows-committed for table person: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
     operation.before fails: plug-in hostile, hook operation.before: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
-    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
+    operation.after told: Warning plugin Wipe -: plug-in hostile, hook operation.after: it trapped: wasm trap: wasm `unreachable` instruction executed; its log lines may say why
     log-event ignored
     "#);
 }
@@ -133,14 +133,14 @@ async fn an_endless_loop_in_each_hook() {
     insta::assert_snapshot!(outcomes("loop").await, @r#"
     resolve-connection fails: plug-in hostile, hook resolve-connection: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
     authenticated fails: plug-in hostile, hook authenticated: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
-    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    before-replicate-table told: Warning plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
     transform.plan fails: plug-in hostile, hook transform.plan for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
     transform.apply fails: plug-in hostile, hook transform.apply for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
-    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
-    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
-    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    wiped told: Warning plugin Wipe person: plug-in hostile, hook wiped for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    replication-completed told: Warning plugin Wipe -: plug-in hostile, hook replication-completed: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    rows-committed told: Warning plugin Wipe person: plug-in hostile, hook rows-committed for table person: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
     operation.before fails: plug-in hostile, hook operation.before: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
-    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
+    operation.after told: Warning plugin Wipe -: plug-in hostile, hook operation.after: it took longer than its limit of 500 ms; raise `time` under [limits] in hostile.toml if it needs longer
     log-event ignored
     "#);
 }
@@ -150,14 +150,14 @@ async fn a_memory_hog_in_each_hook() {
     insta::assert_snapshot!(outcomes("memory").await, @r#"
     resolve-connection fails: plug-in hostile, hook resolve-connection: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
     authenticated fails: plug-in hostile, hook authenticated: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
-    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    before-replicate-table told: Warning plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
     transform.plan fails: plug-in hostile, hook transform.plan for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
     transform.apply fails: plug-in hostile, hook transform.apply for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
-    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
-    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
-    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    wiped told: Warning plugin Wipe person: plug-in hostile, hook wiped for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    replication-completed told: Warning plugin Wipe -: plug-in hostile, hook replication-completed: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    rows-committed told: Warning plugin Wipe person: plug-in hostile, hook rows-committed for table person: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
     operation.before fails: plug-in hostile, hook operation.before: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
-    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
+    operation.after told: Warning plugin Wipe -: plug-in hostile, hook operation.after: it asked for 32832 KiB of memory, more than its limit of 32 MiB; raise `memory` under [limits] in hostile.toml if it needs that much
     log-event ignored
     "#);
 }
@@ -167,14 +167,14 @@ async fn a_returned_error_in_each_hook() {
     insta::assert_snapshot!(outcomes("error").await, @r#"
     resolve-connection fails: plug-in hostile, hook resolve-connection: it answered an error: on purpose
     authenticated fails: plug-in hostile, hook authenticated: it answered an error: on purpose
-    before-replicate-table told: Error plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it answered an error: on purpose
+    before-replicate-table told: Warning plugin Wipe person: plug-in hostile, hook before-replicate-table for table person: it answered an error: on purpose
     transform.plan fails: plug-in hostile, hook transform.plan for table person: it answered an error: on purpose
     transform.apply fails: plug-in hostile, hook transform.apply for table person: it answered an error: on purpose
-    wiped told: Error plugin Wipe person: plug-in hostile, hook wiped for table person: it answered an error: on purpose
-    replication-completed told: Error plugin Wipe -: plug-in hostile, hook replication-completed: it answered an error: on purpose
-    rows-committed told: Error plugin Wipe person: plug-in hostile, hook rows-committed for table person: it answered an error: on purpose
+    wiped told: Warning plugin Wipe person: plug-in hostile, hook wiped for table person: it answered an error: on purpose
+    replication-completed told: Warning plugin Wipe -: plug-in hostile, hook replication-completed: it answered an error: on purpose
+    rows-committed told: Warning plugin Wipe person: plug-in hostile, hook rows-committed for table person: it answered an error: on purpose
     operation.before refused: plug-in hostile refuses the call: on purpose
-    operation.after told: Error plugin Wipe -: plug-in hostile, hook operation.after: it answered an error: on purpose
+    operation.after told: Warning plugin Wipe -: plug-in hostile, hook operation.after: it answered an error: on purpose
     log-event ignored
     "#);
 }
