@@ -56,7 +56,7 @@ pub fn print(text: impl Display) -> Result<(), CliError> {
 /// Prints a value as JSON for programs.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(value: &impl serde::Serialize) -> Result<(), CliError> {
     print(serde_json::to_string_pretty(value).map_err(CliError::failed)?)
 }

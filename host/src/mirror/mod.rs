@@ -12,7 +12,7 @@
 //! | which pipeline serves which application | [`mirrors`] |
 //! | what was refused at the door | [`refusals`] |
 //! | the words people see, and what to do | [`state`], [`advice`] |
-//! | the report that status, metrics and the admin interface show | [`report`] |
+//! | the report that status, metrics and the admin interface show | [`mod@report`] |
 
 mod advice;
 mod authenticate;

@@ -1,5 +1,5 @@
 //! Why a run of the simulator could not go on. What an endpoint does wrong is no error here: it is the finding
-//! ([`super::report`]).
+//! (`super::run`).
 
 /// A run could not go on.
 #[derive(Debug, thiserror::Error)]
