@@ -273,3 +273,17 @@ async fn rows_committed_says_when_there_were_more_than_it_is_told() {
     assert!(told.ends_with(" truncated") && !told.contains("10100"), "{}", told.len());
     assert_eq!(kit.db().rows("person").len(), 10_003);
 }
+
+#[tokio::test]
+async fn a_gap_that_cannot_be_written_down_is_remembered_until_it_can_be() {
+    let kit = Kit::new();
+    kit.filled().await;
+    kit.db().fail_next("commit", StoreErrorKind::Environment);
+    kit.db().fail_next("mark_gap", StoreErrorKind::Environment);
+    kit.rows(batch(person(), 0, &[(I, &["3", "Cy"])])).await.unwrap_err();
+    assert!(!kit.db().get("person").unwrap().gap);
+    kit.rows(batch(person(), 20, &[(I, &["4", "Di"])])).await.unwrap();
+    assert_eq!(kit.schema(&[person()]).await.unwrap(), [("person".to_owned(), 10)]);
+    kit.rows(batch(person(), 20, &[(I, &["3", "Cy"]), (I, &["4", "Di"])])).await.unwrap();
+    assert_eq!(kit.schema(&[person()]).await.unwrap(), [("person".to_owned(), 20)]);
+}
