@@ -60,7 +60,11 @@ async fn take(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Resu
 }
 
 /// The batches after one that failed are not applied, so their tables have gaps too.
-async fn leave_out(call: &mut Call<'_>, opened: &Opened, mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>) {
+async fn leave_out(
+    call: &mut Call<'_>,
+    opened: &Opened,
+    mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
+) {
     let mut marked = HashSet::new();
     while let Some(Ok(batch)) = batches.recv().await {
         let Ok(table) = TableName::new(batch.table.table_name.as_str()) else { continue };

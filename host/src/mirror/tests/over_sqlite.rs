@@ -135,6 +135,17 @@ async fn the_lsn_does_not_run_ahead_of_rows_that_a_failed_call_left_out() {
 }
 
 #[tokio::test]
+async fn a_mirror_from_before_gaps_were_kept_learns_to_keep_them() {
+    let mirror = OnDisk::new();
+    mirror.filled().await;
+    mirror.by_hand("ALTER TABLE speil_tables DROP COLUMN gap").await;
+    let host = mirror.another_host();
+    host.rows(batch(person(), 0, &[(I, &["99999999999", "bad"])])).await.unwrap_err();
+    host.rows(batch(person(), 20, &[(I, &["3", "Cy"])])).await.unwrap();
+    assert_eq!((mirror.people().await.len(), mirror.lsn().await), (3, 10));
+}
+
+#[tokio::test]
 async fn table_schema_in_the_middle_of_a_fill_does_not_lose_its_first_rows() {
     let mirror = OnDisk::new();
     assert_eq!(mirror.lsn().await, -1);

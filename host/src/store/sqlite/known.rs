@@ -105,8 +105,11 @@ pub(super) fn unmade(db: &Connection, table: &TableName, ticket: Ticket, gone_at
 /// The call has looked at the table, without more than settling its gap.
 pub(super) fn seen(db: &Connection, table: &TableName, ticket: Ticket, gap: Gap) -> Result<()> {
     ensure_row(db, table)?;
-    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, gap = ?3 WHERE folded = ?1")?
-        .execute(params![table.folded(), ticket.0, gap.code()])?;
+    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, gap = ?3 WHERE folded = ?1")?.execute(params![
+        table.folded(),
+        ticket.0,
+        gap.code()
+    ])?;
     Ok(())
 }
 
