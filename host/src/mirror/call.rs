@@ -278,6 +278,36 @@ impl<'m> Call<'m> {
         Ok(self.place.cycle().await?)
     }
 
+    /// Rows of the table are missing: until the next TableSchema its LSN must not move. To be called while the table is
+    /// locked, so that no batch comes between the failure and the mark.
+    pub(super) async fn mark_gap(&mut self, opened: &Opened, table: &TableName) {
+        match opened.db.mark_gap(&opened.turn(table)).await {
+            Ok(()) => self.place.settle_gap(table),
+            Err(error) if error.kind == StoreErrorKind::Overtaken => {}
+            Err(error) => {
+                tracing::warn!(
+                    tenant = %self.caller.tenant, %table,
+                    "that rows are missing cannot be written into the mirror and is remembered by this process only: {error}"
+                );
+                self.place.owe_gap(table);
+            }
+        }
+    }
+
+    /// Writes down a gap that could not be when it came about. Until then nothing more is written to the table.
+    pub(super) async fn pay_gap(&mut self, opened: &Opened, table: &TableName) -> Result<(), StoreError> {
+        if self.place.owes_gap(table) {
+            opened.db.mark_gap(&opened.turn(table)).await?;
+            self.place.settle_gap(table);
+        }
+        Ok(())
+    }
+
+    /// The table has been looked at by TableSchema, or wiped.
+    pub(super) fn no_gap(&self, table: &TableName) {
+        self.place.settle_gap(table);
+    }
+
     /// Something worth telling.
     pub(super) fn event(
         &mut self,

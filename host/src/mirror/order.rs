@@ -9,10 +9,13 @@
 //! - the store does the same across hosts and restarts by [`Ticket`]. Tickets are taken after the mirror is open and so
 //!   may come in another order than the calls did; [`CallPlace::settle`] evens that out.
 //!
+//! It also keeps the gaps (`MirrorDb::mark_gap`) that could not be written into the mirror when they came about, until
+//! they can be or are over.
+//!
 //! Memory is bounded: a tenant of which no call has been active for [`IDLE`] keeps one number, the latest arrival of
 //! all its tables. A call older than that which turns up after an hour is refused on any table, which is safe.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -50,6 +53,8 @@ struct Tenant {
     tables: HashMap<String, Arc<tokio::sync::Mutex<Option<Arrival>>>>,
     active: Vec<Active>,
     idle_since: Instant,
+    /// Tables, folded, of which rows are missing and whose mirror does not know it yet. Outlasts [`IDLE`].
+    gaps: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -71,6 +76,7 @@ impl Order {
             tables: HashMap::new(),
             active: Vec::new(),
             idle_since: Instant::now(),
+            gaps: HashSet::new(),
         });
         entry.active.push(Active { id, arrival, ticket: None });
         CallPlace { state: self.state.clone(), tenant: tenant.clone(), arrival, id }
@@ -150,6 +156,25 @@ impl CallPlace {
         }
         *held = Some(self.arrival);
         Ok(TableGuard { _held: held })
+    }
+
+    /// Rows of the table are missing, and the mirror could not be told.
+    pub(super) fn owe_gap(&self, table: &TableName) {
+        if let Some(tenant) = lock(&self.state).tenants.get_mut(&self.tenant) {
+            tenant.gaps.insert(table.folded().to_owned());
+        }
+    }
+
+    /// Whether [`CallPlace::owe_gap`] was said of the table and is not over.
+    pub(super) fn owes_gap(&self, table: &TableName) -> bool {
+        lock(&self.state).tenants.get(&self.tenant).is_some_and(|tenant| tenant.gaps.contains(table.folded()))
+    }
+
+    /// The gap is in the mirror, or over.
+    pub(super) fn settle_gap(&self, table: &TableName) {
+        if let Some(tenant) = lock(&self.state).tenants.get_mut(&self.tenant) {
+            tenant.gaps.remove(table.folded());
+        }
     }
 
     /// Makes a ticket that the store gave agree with the order of arrival among the calls now active: never smaller than

@@ -4,14 +4,14 @@
 //! batch while this one is applied (its channel holds one or two), and inside a batch the next segment is typed while
 //! this one is transformed and written.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
 use super::BrokenBody;
 use super::batch_schema::{self, Fit};
-use super::call::{Call, CallError, Opened};
+use super::call::{Call, CallError, Cause, Opened};
 use super::reduce::{ReduceError, reduce};
 use crate::plugins::hooks::Committed;
 use crate::protocol::cell::{self, CellError};
@@ -33,27 +33,58 @@ pub(super) async fn run(
     while let Some(batch) = batches.recv().await {
         number += 1;
         let batch = batch.map_err(|BrokenBody(what)| CallError::request(what))?;
-        apply(call, &opened, batch).await.map_err(|mut error| {
+        if let Err(mut error) = take(call, &opened, batch).await {
+            leave_out(call, &opened, batches).await;
             if number > 1 {
                 error.message =
                     format!("{} (batch {number} of the call; those before it are in the mirror)", error.message);
             }
-            error
-        })?;
+            return Err(error);
+        }
     }
     Ok(())
 }
 
-/// One batch, from its texts to durable rows.
-async fn apply(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Result<(), CallError> {
+/// One batch. If it fails, its table has a gap: a later batch must not move the LSN past the rows that are missing.
+async fn take(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Result<(), CallError> {
     call.tables.note(&batch.table.table_name);
     let table = TableName::new(batch.table.table_name.as_str())
         .map_err(|error| CallError::request(format!("rows are refused: {error}")))?;
     let guard = call.lock(&table).await?;
-    let of_table = |error: StoreError| CallError::from(error).of_table(&table);
-    let record = opened.db.table(&table).await.map_err(of_table)?;
-    let fit = batch_schema::fit(call, &batch.table, &table, record.as_ref()).await?;
-    let turn = opened.turn(&table);
+    let done = apply(call, opened, &table, batch).await;
+    if done.as_ref().is_err_and(|error| error.cause != Cause::Overtaken) {
+        call.mark_gap(opened, &table).await;
+    }
+    drop(guard);
+    done
+}
+
+/// The batches after one that failed are not applied, so their tables have gaps too.
+async fn leave_out(
+    call: &mut Call<'_>,
+    opened: &Opened,
+    mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
+) {
+    let mut marked = HashSet::new();
+    while let Some(Ok(batch)) = batches.recv().await {
+        let Ok(table) = TableName::new(batch.table.table_name.as_str()) else { continue };
+        // Overtaken: a later call has seen to the table.
+        if marked.insert(table.folded().to_owned())
+            && let Ok(guard) = call.lock(&table).await
+        {
+            call.mark_gap(opened, &table).await;
+            drop(guard);
+        }
+    }
+}
+
+/// One batch of a table that is locked, from its texts to durable rows.
+async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: RowDataBatch) -> Result<(), CallError> {
+    let of_table = |error: StoreError| CallError::from(error).of_table(table);
+    call.pay_gap(opened, table).await.map_err(of_table)?;
+    let record = opened.db.table(table).await.map_err(of_table)?;
+    let fit = batch_schema::fit(call, &batch.table, table, record.as_ref()).await?;
+    let turn = opened.turn(table);
     call.rows += batch.rows.rows();
 
     let Some(target) = fit.plan.target.clone() else {
@@ -95,9 +126,8 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Res
     if let Some(changes) = changes {
         let (changes, truncated) = changes.finish();
         // Under the table's lock, so that commits are told in the order in which they were made.
-        call.hooks.rows_committed(&Committed { table, applied, lsn, changes, truncated }).await;
+        call.hooks.rows_committed(&Committed { table: table.clone(), applied, lsn, changes, truncated }).await;
     }
-    drop(guard);
     Ok(())
 }
 

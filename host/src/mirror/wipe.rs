@@ -12,6 +12,7 @@ pub(super) async fn run(call: &mut Call<'_>, table_name: &str) -> Result<(), Cal
     let opened = call.open().await?;
     let _guard = call.lock(&table).await?;
     let rows = opened.db.wipe(&opened.turn(&table)).await.map_err(|error| refused(error, &table))?;
+    call.no_gap(&table);
     call.event(EventLevel::Info, "wipe", Some(&table), format!("{table} was emptied of {rows} rows"), None);
     call.hooks.wiped(&table).await;
     Ok(())

@@ -152,6 +152,10 @@ pub trait MirrorDb: Send + Sync + 'static {
     /// Says that the next rows without a wipe must find the table emptied: called when -1 was answered.
     /// (protocol.md section 8). Nothing is emptied yet.
     ///
+    /// If a fill has begun and no cycle has completed since, the sender may be in the middle of it, and the rows that it sent already
+    /// would be emptied away: rows without a wipe then leave the LSN at -1 (as after [`MirrorDb::mark_gap`]), so that the next
+    /// cycle fills the table from nothing.
+    ///
     /// A table whose LSN is below zero although neither this, a creation nor a wipe came before (an administrator set it by hand in the
     /// middle of a cycle) is not being filled: rows that come are applied as changes, and its LSN stays below zero.
     async fn expect_refill(&self, turn: &Turn) -> Result<(), StoreError>;
@@ -195,6 +199,15 @@ pub trait MirrorDb: Send + Sync + 'static {
         lsn: Lsn,
         received: history::OpCounts,
     ) -> Result<Lsn, StoreError>;
+
+    /// Says that rows of this table were sent and are not in the mirror: until a call after this one looks at the table
+    /// ([`MirrorDb::confirm_tables`], [`MirrorDb::expect_refills`]), makes it anew or wipes it, [`RowWriter::commit`] writes
+    /// rows but leaves the LSN where it is, so that the source sends again what is missing. Durable. A table without a
+    /// metadata row, or one that is skipped, has nothing to miss: nothing done.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Overtaken`]: a later call has been at the table, and nothing needs to be marked.
+    async fn mark_gap(&self, turn: &Turn) -> Result<(), StoreError>;
 
     /// Reads a table's rows in key order, `columns` of `def` in order, in chunks of at most `chunk` rows, for
     /// comparing and for tests. All rows are operation `Insert`.
@@ -253,7 +266,7 @@ pub trait RowWriter: Send {
     /// engine can tell.
     async fn apply(&mut self, changes: RowChanges) -> Result<Applied, StoreError>;
 
-    /// Moves the LSN by the rule of [`Lsn::moved_by`] and commits, durably. `received` are the operations as the
+    /// Moves the LSN by the rule of [`Lsn::moved_by`], unless the table has a gap ([`MirrorDb::mark_gap`]), and commits, durably. `received` are the operations as the
     /// Task counts them; they and the row count go to the side tables in the same transaction. Returns the LSN
     /// now stored.
     async fn commit(self: Box<Self>, lsn: Lsn, received: history::OpCounts) -> Result<Lsn, StoreError>;

@@ -41,6 +41,59 @@ pub async fn a_fill_that_broke_off_begins_anew(f: &impl StoreFactory) {
     db.expect_refill(&turn("contact", 2)).await.unwrap();
     put(&db, &contact(), 2, &[person(3, "Cy")], 50).await.unwrap();
     assert_eq!(rows_of(&db, &contact()).await, [person(3, "Cy")]);
+    db.expect_refill(&turn("contact", 3)).await.unwrap();
+    db.wipe(&turn("contact", 3)).await.unwrap();
+    put(&db, &contact(), 3, &three(), 60).await.unwrap();
+    assert_eq!((rows_of(&db, &contact()).await, lsn_of(&db, "contact").await), (three(), 60));
+}
+
+pub async fn a_refill_announced_in_the_middle_of_a_fill_does_not_end_without_its_first_rows(f: &impl StoreFactory) {
+    let db = with_contact(f).await;
+    db.history().begin_cycle(speil::store::Ticket(1), 1_000).await.unwrap();
+    db.wipe(&turn("contact", 1)).await.unwrap();
+    put(&db, &contact(), 1, &three(), 0).await.unwrap();
+    // TableSchema again, twice even, and the sender goes on where it was.
+    for again in 2..4 {
+        db.confirm_tables(speil::store::Ticket(again), &[named("contact")]).await.unwrap();
+        db.history().begin_cycle(speil::store::Ticket(again), again * 1_000).await.unwrap();
+        db.expect_refill(&turn("contact", again)).await.unwrap();
+    }
+    let (_, lsn) = put(&db, &contact(), 3, &[person(4, "Di")], 50).await.unwrap();
+    assert_eq!((lsn, rows_of(&db, &contact()).await), (Lsn::REFILL, vec![person(4, "Di")]));
+    // A cycle that completed lies between, so the next announcement is of a fill from its beginning, even without a wipe.
+    db.history().complete_cycle(4_000, &[]).await.unwrap();
+    db.confirm_tables(speil::store::Ticket(5), &[named("contact")]).await.unwrap();
+    db.history().begin_cycle(speil::store::Ticket(5), 5_000).await.unwrap();
+    db.expect_refill(&turn("contact", 5)).await.unwrap();
+    put(&db, &contact(), 5, &three(), 60).await.unwrap();
+    assert_eq!((rows_of(&db, &contact()).await, lsn_of(&db, "contact").await), (three(), 60));
+}
+
+pub async fn the_lsn_stays_while_rows_are_missing(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    db.mark_gap(&turn("CONTACT", 2)).await.unwrap();
+    db.mark_gap(&turn("never_made", 2)).await.unwrap();
+    drop(db);
+    let db = open(f).await;
+    let (_, lsn) = put(&db, &contact(), 3, &[person(4, "Di")], 200).await.unwrap();
+    assert_eq!((lsn, lsn_of(&db, "contact").await), (Lsn(100), 100));
+    assert_eq!(rows_of(&db, &contact()).await.len(), 4, "rows are applied all the same");
+    let late = db.mark_gap(&turn("contact", 2)).await.unwrap_err();
+    assert_eq!(late.kind, speil::store::StoreErrorKind::Overtaken);
+    db.confirm_tables(speil::store::Ticket(4), &[named("contact")]).await.unwrap();
+    put(&db, &contact(), 5, &[person(5, "Ed")], 200).await.unwrap();
+    assert_eq!(lsn_of(&db, "contact").await, 200);
+}
+
+pub async fn a_fill_that_misses_rows_does_not_end_until_it_is_begun_anew(f: &impl StoreFactory) {
+    let db = with_contact(f).await;
+    db.wipe(&turn("contact", 1)).await.unwrap();
+    db.mark_gap(&turn("contact", 1)).await.unwrap();
+    let (_, lsn) = put(&db, &contact(), 2, &[person(4, "Di")], 200).await.unwrap();
+    assert_eq!((lsn, lsn_of(&db, "contact").await), (Lsn::REFILL, -1));
+    db.wipe(&turn("contact", 3)).await.unwrap();
+    put(&db, &contact(), 4, &three(), 200).await.unwrap();
+    assert_eq!(lsn_of(&db, "contact").await, 200);
 }
 
 pub async fn rows_after_a_wipe_are_not_emptied_again(f: &impl StoreFactory) {

@@ -151,6 +151,24 @@ pub async fn a_completed_cycle_confirms_what_is_mirrored(f: &impl StoreFactory) 
     assert_eq!(seen, [("contact", Some(6_000), None), ("old", None, Some(5_000)), ("skipped", Some(6_000), None)]);
 }
 
+pub async fn a_completed_cycle_does_not_confirm_what_failed_in_it(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    db.create_table(&turn("gap", 1), &simple("gap"), hash(1)).await.unwrap();
+    db.create_table(&turn("error", 1), &simple("error"), hash(1)).await.unwrap();
+    db.history().begin_cycle(Ticket(1), 1_000).await.unwrap();
+    db.history().complete_cycle(2_000, &[]).await.unwrap();
+    db.history().begin_cycle(Ticket(2), 5_000).await.unwrap();
+    db.mark_gap(&turn("gap", 2)).await.unwrap();
+    let mut failed = call(5_000, true);
+    let error = TableError { at: 5_000, message: "row 7 does not fit".into(), row: Some(7), column: None };
+    failed.table_errors.push((named("error"), error));
+    db.history().record_call(&failed).await.unwrap();
+    db.history().complete_cycle(6_000, &[]).await.unwrap();
+    let tables = db.history().tables().await.unwrap();
+    let seen: Vec<_> = tables.iter().map(|t| (t.table.as_str(), t.last_confirmed_at)).collect();
+    assert_eq!(seen, [("contact", Some(6_000)), ("error", Some(2_000)), ("gap", Some(2_000))]);
+}
+
 pub async fn events_come_newest_first_and_the_oldest_go(f: &impl StoreFactory) {
     let db = open(f).await;
     let many: Vec<EventRecord> = (0..1_005).map(|n| event(n, &format!("event {n}"))).collect();

@@ -112,6 +112,9 @@ macro_rules! for_every_store_case {
                 rows_after_an_announced_refill_find_the_table_emptied_once
                 a_dropped_writer_leaves_the_emptying_undone
                 a_fill_that_broke_off_begins_anew
+                a_refill_announced_in_the_middle_of_a_fill_does_not_end_without_its_first_rows
+                the_lsn_stays_while_rows_are_missing
+                a_fill_that_misses_rows_does_not_end_until_it_is_begun_anew
                 rows_after_a_wipe_are_not_emptied_again
                 a_wipe_within_an_announced_refill_counts_as_the_emptying
                 an_lsn_set_to_refill_by_hand_in_the_middle_of_a_cycle_stays
@@ -138,6 +141,7 @@ macro_rules! for_every_store_case {
                 a_table_knows_its_rows_and_when_they_changed
                 a_tables_last_error_stays_until_rows_come_through
                 a_completed_cycle_confirms_what_is_mirrored
+                a_completed_cycle_does_not_confirm_what_failed_in_it
                 events_come_newest_first_and_the_oldest_go
                 events_of_refused_calls_touch_no_cycle
                 the_newest_lsn_is_the_greatest_stored

@@ -40,6 +40,8 @@ pub struct Table {
     pub actual: Option<ActualTable>,
     ticket: Ticket,
     fill: Fill,
+    /// See `MirrorDb::mark_gap`; of a fill begun twice too.
+    pub(super) gap: bool,
     pub(super) error: Option<TableError>,
     pub(super) confirmed_at: Option<Millis>,
     pub(super) counts: OpCounts,
@@ -169,6 +171,7 @@ fn new_table(
         actual: None,
         ticket,
         fill: Fill::Expected,
+        gap: false,
         error: None,
         confirmed_at: None,
         counts: OpCounts::default(),
@@ -331,8 +334,10 @@ impl MirrorDb for Memory {
     async fn expect_refill(&self, turn: &Turn) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("expect_refill", turn.table.as_str())?;
+        let came_through = state.cycles.get(1).is_some_and(|cycle| cycle.completed_at.is_some());
         state.turn(turn)?;
         let table = state.known(&turn.table)?;
+        table.gap = table.fill == Fill::Begun && !came_through;
         table.fill = Fill::Expected;
         table.record.fill_begun = false;
         Ok(())
@@ -342,6 +347,9 @@ impl MirrorDb for Memory {
         state.enter("confirm_tables", "")?;
         for table in tables {
             state.turn(&Turn { table: table.clone(), ticket })?;
+            if let Some(table) = state.tables.get_mut(table.folded()) {
+                table.gap = false;
+            }
         }
         Ok(())
     }
@@ -356,7 +364,17 @@ impl MirrorDb for Memory {
         table.record.lsn = Lsn::REFILL;
         table.fill = Fill::Begun;
         table.record.fill_begun = true;
+        table.gap = false;
         Ok(rows)
+    }
+    async fn mark_gap(&self, turn: &Turn) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.enter("mark_gap", turn.table.as_str())?;
+        state.turn(turn)?;
+        if let Some(table) = state.tables.get_mut(turn.table.folded()) {
+            table.gap = table.record.kind == TableKind::Mirrored;
+        }
+        Ok(())
     }
     async fn begin(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Box<dyn RowWriter>, StoreError> {
         let mut state = self.state();
@@ -418,7 +436,7 @@ impl MirrorDb for Memory {
 impl Table {
     fn moved(&mut self, lsn: Lsn, received: OpCounts) {
         let filling = self.fill != Fill::None || !self.record.lsn.means_refill();
-        if let Some(lsn) = self.record.lsn.moved_by(lsn).filter(|_| filling) {
+        if let Some(lsn) = self.record.lsn.moved_by(lsn).filter(|_| filling && !self.gap) {
             self.record.lsn = lsn;
             self.fill = Fill::None;
         }

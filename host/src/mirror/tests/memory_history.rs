@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::memory::Memory;
+use super::memory::{Memory, Table};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::table_name::fold;
@@ -65,7 +65,10 @@ impl History for Memory {
         if let Some(cycle) = state.cycles.first_mut() {
             cycle.completed_at = Some(at);
         }
-        state.tables.values_mut().for_each(|table| table.confirmed_at = Some(at));
+        let started = state.cycles.first().map_or(Millis::MIN, |cycle| cycle.started_at);
+        let came_through =
+            |table: &&mut Table| !table.gap && table.error.as_ref().is_none_or(|error| error.at < started);
+        state.tables.values_mut().filter(came_through).for_each(|table| table.confirmed_at = Some(at));
         let mismatch = |one: &ReplicationSummary| {
             let got = state.tables.get(&fold(&one.table_name))?.counts.inserts;
             let said = u64::try_from(one.inserts).ok()?;

@@ -111,6 +111,55 @@ impl OnDisk {
 }
 
 #[tokio::test]
+async fn the_lsn_does_not_run_ahead_of_rows_that_a_failed_call_left_out() {
+    let mirror = OnDisk::new();
+    assert_eq!(mirror.lsn().await, -1);
+    mirror.wipe("person").await.unwrap();
+    mirror.calls.rows(batch(person(), 0, &[(I, &["1", "Ann"]), (I, &["99999999999", "bad"])])).await.unwrap_err();
+    mirror.another_host().rows(batch(person(), 200, &[(I, &["3", "Cy"])])).await.unwrap();
+    mirror.completed(&[]).await.unwrap();
+    assert_eq!(mirror.ask("SELECT coalesce(last_confirmed_at, 'never') FROM speil_tables").await, "never");
+    assert_eq!(mirror.lsn().await, -1, "row 1 is not there");
+    mirror.wipe("person").await.unwrap();
+    mirror.batch(200, &[(I, &["1", "Ann"]), (I, &["3", "Cy"])]).await;
+    assert_eq!((mirror.people().await.len(), mirror.lsn().await), (2, 200));
+
+    // The same for changes, and for the batches behind the one that failed.
+    let bad = batch(contact(), 0, &[(I, &["1", "2"])]);
+    let behind = batch(person(), 0, &[(I, &["4", "Di"])]);
+    mirror.batches(mirror.caller(), vec![Ok(bad), Ok(behind)]).await.unwrap_err();
+    mirror.batch(300, &[(I, &["5", "Ed"])]).await;
+    assert_eq!(mirror.lsn().await, 200);
+    mirror.batch(300, &[(I, &["4", "Di"]), (I, &["5", "Ed"])]).await;
+    assert_eq!((mirror.people().await.len(), mirror.lsn().await), (4, 300));
+}
+
+#[tokio::test]
+async fn a_mirror_from_before_gaps_were_kept_learns_to_keep_them() {
+    let mirror = OnDisk::new();
+    mirror.filled().await;
+    mirror.by_hand("ALTER TABLE speil_tables DROP COLUMN gap").await;
+    let host = mirror.another_host();
+    host.rows(batch(person(), 0, &[(I, &["99999999999", "bad"])])).await.unwrap_err();
+    host.rows(batch(person(), 20, &[(I, &["3", "Cy"])])).await.unwrap();
+    assert_eq!((mirror.people().await.len(), mirror.lsn().await), (3, 10));
+}
+
+#[tokio::test]
+async fn table_schema_in_the_middle_of_a_fill_does_not_lose_its_first_rows() {
+    let mirror = OnDisk::new();
+    assert_eq!(mirror.lsn().await, -1);
+    mirror.wipe("person").await.unwrap();
+    mirror.batch(0, &[(I, &["1", "Ann"]), (I, &["2", "Bo"])]).await;
+    assert_eq!(mirror.lsn().await, -1);
+    mirror.batch(100, &[(I, &["3", "Cy"])]).await;
+    assert_eq!(mirror.lsn().await, -1, "rows 1 and 2 are not there");
+    mirror.wipe("person").await.unwrap();
+    mirror.batch(100, &[(I, &["1", "Ann"]), (I, &["2", "Bo"]), (I, &["3", "Cy"])]).await;
+    assert_eq!((mirror.people().await.len(), mirror.lsn().await), (3, 100));
+}
+
+#[tokio::test]
 async fn a_tenants_life_from_the_first_fill_to_the_last_table() {
     let mirror = OnDisk::new();
     mirror.filled().await;

@@ -54,6 +54,10 @@ async fn intermediate_batches_leave_the_table_not_wholly_filled() {
     kit.rows(batch(person(), 0, &[(I, &["2", "Bo"])])).await.unwrap();
     kit.rows(batch(person(), 10, &[(I, &["3", "Cy"])])).await.unwrap();
     assert_eq!(shown(&kit.db(), "person"), ["2 Bo", "3 Cy"]);
+    // Without a wipe it may as well have been the old fill that went on, whose first row is gone now.
+    assert_eq!(kit.schema(&[person()]).await.unwrap()[0].1, -1);
+    kit.wipe("person").await.unwrap();
+    kit.rows(batch(person(), 10, &[(I, &["2", "Bo"]), (I, &["3", "Cy"])])).await.unwrap();
     assert_eq!(kit.schema(&[person()]).await.unwrap()[0].1, 10);
 }
 
@@ -272,4 +276,18 @@ async fn rows_committed_says_when_there_were_more_than_it_is_told() {
     let told = kit.hooks.take().into_iter().find(|call| call.starts_with("committed")).unwrap();
     assert!(told.ends_with(" truncated") && !told.contains("10100"), "{}", told.len());
     assert_eq!(kit.db().rows("person").len(), 10_003);
+}
+
+#[tokio::test]
+async fn a_gap_that_cannot_be_written_down_is_remembered_until_it_can_be() {
+    let kit = Kit::new();
+    kit.filled().await;
+    kit.db().fail_next("commit", StoreErrorKind::Environment);
+    kit.db().fail_next("mark_gap", StoreErrorKind::Environment);
+    kit.rows(batch(person(), 0, &[(I, &["3", "Cy"])])).await.unwrap_err();
+    assert!(!kit.db().get("person").unwrap().gap);
+    kit.rows(batch(person(), 20, &[(I, &["4", "Di"])])).await.unwrap();
+    assert_eq!(kit.schema(&[person()]).await.unwrap(), [("person".to_owned(), 10)]);
+    kit.rows(batch(person(), 20, &[(I, &["3", "Cy"]), (I, &["4", "Di"])])).await.unwrap();
+    assert_eq!(kit.schema(&[person()]).await.unwrap(), [("person".to_owned(), 20)]);
 }

@@ -107,12 +107,13 @@ pub(super) fn complete_cycle(
             serde_json::Value::from(mismatches.clone()).to_string()
         ],
     )?;
+    // A table that failed in this cycle, or misses rows of it, has not come through.
     for (table, _) in metadata::all(db, metadata)? {
         db.prepare_cached(
             "INSERT INTO speil_tables (folded, tablename, last_confirmed_at) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (folded) DO UPDATE SET last_confirmed_at = ?3",
+             ON CONFLICT (folded) DO UPDATE SET last_confirmed_at = ?3 WHERE gap = 0 AND (error_at IS NULL OR error_at < ?4)",
         )?
-        .execute(params![table.folded(), table.as_str(), at])?;
+        .execute(params![table.folded(), table.as_str(), at, started_at])?;
     }
     db.execute(
         "UPDATE speil_tables SET error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE error_at < ?1",

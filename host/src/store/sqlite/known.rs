@@ -8,6 +8,35 @@ use crate::protocol::table_name::TableName;
 use crate::store::Ticket;
 use crate::store::history::{Millis, OpCounts, TableError};
 
+/// Whether rows that were sent are missing, so that the LSN may not move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Gap {
+    #[default]
+    None,
+    /// A batch failed. Over when the next `TableSchema` looks at the table: the source sends it again.
+    Failed,
+    /// `TableSchema` came in the middle of a fill. Over with a wipe, or when a cycle has completed.
+    Restarted,
+}
+
+impl Gap {
+    fn code(self) -> i64 {
+        match self {
+            Self::None => 0,
+            Self::Failed => 1,
+            Self::Restarted => 2,
+        }
+    }
+
+    fn from_code(code: i64) -> Self {
+        match code {
+            0 => Self::None,
+            2 => Self::Restarted,
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Known {
@@ -16,16 +45,18 @@ pub(super) struct Known {
     pub ticket: Option<Ticket>,
     /// `None`: never counted.
     pub rows: Option<u64>,
+    pub gap: Gap,
 }
 
 pub(super) fn find(db: &Connection, table: &TableName) -> Result<Known> {
     let known = db
-        .prepare_cached("SELECT owned, ticket, row_count FROM speil_tables WHERE folded = ?1")?
+        .prepare_cached("SELECT owned, ticket, row_count, gap FROM speil_tables WHERE folded = ?1")?
         .query_row([table.folded()], |row| {
             Ok(Known {
                 owned: row.get(0)?,
                 ticket: row.get::<_, Option<i64>>(1)?.map(Ticket),
                 rows: row.get::<_, Option<i64>>(2)?.map(i64::unsigned_abs),
+                gap: Gap::from_code(row.get(3)?),
             })
         })
         .optional()?;
@@ -42,7 +73,7 @@ fn ensure_row(db: &Connection, table: &TableName) -> Result<()> {
 pub(super) fn made(db: &Connection, table: &TableName, ticket: Ticket, rows: u64) -> Result<()> {
     ensure_row(db, table)?;
     db.prepare_cached(
-        "UPDATE speil_tables SET tablename = ?2, owned = 1, ticket = ?3, row_count = ?4, fill_started_at = NULL, gone_at = NULL, \
+        "UPDATE speil_tables SET tablename = ?2, owned = 1, ticket = ?3, row_count = ?4, fill_started_at = NULL, gone_at = NULL, gap = 0, \
          error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
     )?
     .execute(params![table.folded(), table.as_str(), ticket.0, signed(rows)])?;
@@ -64,26 +95,38 @@ pub(super) fn altered(db: &Connection, table: &TableName, ticket: Ticket) -> Res
 pub(super) fn unmade(db: &Connection, table: &TableName, ticket: Ticket, gone_at: Option<Millis>) -> Result<()> {
     ensure_row(db, table)?;
     db.prepare_cached(
-        "UPDATE speil_tables SET owned = 0, ticket = ?2, row_count = 0, fill_started_at = NULL, gone_at = ?3, \
+        "UPDATE speil_tables SET owned = 0, ticket = ?2, row_count = 0, fill_started_at = NULL, gone_at = ?3, gap = 0, \
          error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
     )?
     .execute(params![table.folded(), ticket.0, gone_at])?;
     Ok(())
 }
 
-/// The call has looked at the table, without more.
-pub(super) fn seen(db: &Connection, table: &TableName, ticket: Ticket) -> Result<()> {
+/// The call has looked at the table, without more than settling its gap.
+pub(super) fn seen(db: &Connection, table: &TableName, ticket: Ticket, gap: Gap) -> Result<()> {
     ensure_row(db, table)?;
-    db.prepare_cached("UPDATE speil_tables SET ticket = ?2 WHERE folded = ?1")?
-        .execute(params![table.folded(), ticket.0])?;
+    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, gap = ?3 WHERE folded = ?1")?.execute(params![
+        table.folded(),
+        ticket.0,
+        gap.code()
+    ])?;
+    Ok(())
+}
+
+/// Rows that were sent are missing. The ticket stays: nothing was done to the table.
+pub(super) fn missing_rows(db: &Connection, table: &TableName) -> Result<()> {
+    ensure_row(db, table)?;
+    // A fill that was begun twice stays one: the wider of the two.
+    db.prepare_cached("UPDATE speil_tables SET gap = ?2 WHERE folded = ?1 AND gap = 0")?
+        .execute(params![table.folded(), Gap::Failed.code()])?;
     Ok(())
 }
 
 /// A fill was announced: it has not begun.
-pub(super) fn fill_expected(db: &Connection, table: &TableName, ticket: Ticket) -> Result<()> {
+pub(super) fn fill_expected(db: &Connection, table: &TableName, ticket: Ticket, gap: Gap) -> Result<()> {
     ensure_row(db, table)?;
-    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, fill_started_at = NULL WHERE folded = ?1")?
-        .execute(params![table.folded(), ticket.0])?;
+    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, fill_started_at = NULL, gap = ?3 WHERE folded = ?1")?
+        .execute(params![table.folded(), ticket.0, gap.code()])?;
     Ok(())
 }
 

@@ -221,6 +221,11 @@ impl MirrorDb for SqliteMirror {
         self.session.write(Durability::Full, move |work| advance_skipped(work, &turn, hash, lsn, received)).await
     }
 
+    async fn mark_gap(&self, turn: &Turn) -> Result<()> {
+        let turn = turn.clone();
+        self.session.write(Durability::Full, move |work| work.mark_gap(&turn)).await
+    }
+
     async fn read(
         &self,
         def: &TableDef,

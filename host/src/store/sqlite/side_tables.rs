@@ -42,6 +42,7 @@ const SIDE_TABLES: [Wanted<'static>; 4] = [
             ("cycle_inserts", "integer NOT NULL DEFAULT 0"),
             ("cycle_updates", "integer NOT NULL DEFAULT 0"),
             ("cycle_deletes", "integer NOT NULL DEFAULT 0"),
+            ("gap", "integer NOT NULL DEFAULT 0"),
         ],
     },
     Wanted {

@@ -11,7 +11,7 @@ use super::catalog::{self, Object, find_object};
 use super::ddl::{self, Affinity};
 use super::errors::Result;
 use super::ident::{quote, same};
-use super::known::{self, Known};
+use super::known::{self, Gap, Known};
 use super::metadata::{self, Fill, Row, Written};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
@@ -234,29 +234,57 @@ impl Work<'_> {
 
     /// [`crate::store::MirrorDb::expect_refills`]: all or none.
     pub fn expect_refills(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        for (table, row) in self.listed(ticket, tables)? {
+        let came_through = self.cycle_completed_before(ticket)?;
+        for (table, row, known) in self.listed(ticket, tables)? {
+            // Without a completed cycle in between, the sender may be in the middle of the fill: what it has sent is emptied away.
+            let begun = row.fill == Fill::Begun || known.gap == Gap::Restarted;
+            let gap = if begun && !came_through && !row.skipped { Gap::Restarted } else { Gap::None };
             metadata::update(self.db, self.metadata, &row, row.lsn, Fill::Expected, ticket)?;
-            known::fill_expected(self.db, table, ticket)?;
+            known::fill_expected(self.db, table, ticket, gap)?;
         }
         Ok(())
     }
 
+    /// Whether the cycle before the one that this ticket began was completed.
+    fn cycle_completed_before(&self, ticket: Ticket) -> Result<bool> {
+        let completed = self
+            .db
+            .query_row(
+                "SELECT completed_at IS NOT NULL FROM speil_cycles WHERE id < ?1 ORDER BY id DESC LIMIT 1",
+                [ticket.0],
+                |row| row.get(0),
+            )
+            .optional()?;
+        Ok(completed.unwrap_or(false))
+    }
+
+    /// [`crate::store::MirrorDb::mark_gap`].
+    pub fn mark_gap(&self, turn: &Turn) -> Result<()> {
+        let place = self.place(turn)?;
+        match place.row {
+            Some(row) if !row.skipped => known::missing_rows(self.db, &turn.table),
+            _ => Ok(()),
+        }
+    }
+
     /// [`crate::store::MirrorDb::confirm_tables`]: all or none.
     pub fn confirm(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        for (table, _) in self.listed(ticket, tables)? {
-            known::seen(self.db, table, ticket)?;
+        for (table, row, known) in self.listed(ticket, tables)? {
+            let in_fill = known.gap == Gap::Restarted && row.lsn.means_refill();
+            known::seen(self.db, table, ticket, if in_fill { Gap::Restarted } else { Gap::None })?;
         }
         Ok(())
     }
 
     /// Those of the tables that have a metadata row, after checking that the call was not overtaken at any of them.
-    fn listed<'t>(&self, ticket: Ticket, tables: &'t [TableName]) -> Result<Vec<(&'t TableName, Row)>> {
+    fn listed<'t>(&self, ticket: Ticket, tables: &'t [TableName]) -> Result<Vec<(&'t TableName, Row, Known)>> {
         let mut rows: HashMap<TableName, Row> = metadata::all(self.db, self.metadata)?.into_iter().collect();
         let mut listed = Vec::with_capacity(tables.len());
         for table in tables {
             let Some(row) = rows.remove(table) else { continue };
-            check_ticket(table, Some(&row), &known::find(self.db, table)?, ticket)?;
-            listed.push((table, row));
+            let known = known::find(self.db, table)?;
+            check_ticket(table, Some(&row), &known, ticket)?;
+            listed.push((table, row, known));
         }
         Ok(listed)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::errors::{Result, at, lost_task};
-use super::known::{self, Committed};
+use super::known::{self, Committed, Gap};
 use super::metadata::{self, Fill, Row};
 use super::pool::WriterLease;
 use super::rows::RowPlan;
@@ -23,6 +23,7 @@ use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, Store
 struct Open {
     turn: Turn,
     row: Row,
+    gap: Gap,
     plan: RowPlan,
     /// Rows in the table now.
     rows: u64,
@@ -113,7 +114,7 @@ impl Open {
             row.fill = Fill::Begun;
         }
         let plan = RowPlan::new(work.db, &object.name, def)?;
-        Ok(Self { turn, row, plan, rows, changed })
+        Ok(Self { turn, row, gap: place.known.gap, plan, rows, changed })
     }
 
     fn apply(&mut self, work: &Work<'_>, changes: &RowChanges) -> Result<Applied> {
@@ -125,7 +126,7 @@ impl Open {
     }
 
     fn finish(&self, work: &Work<'_>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
-        let lsn = moved(&self.row, lsn);
+        let lsn = if self.gap == Gap::None { moved(&self.row, lsn) } else { self.row.lsn };
         metadata::update(work.db, work.metadata, &self.row, lsn, fill_after(&self.row, lsn), self.turn.ticket)?;
         let done = Committed {
             ticket: self.turn.ticket,
