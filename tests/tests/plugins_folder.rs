@@ -126,7 +126,10 @@ async fn a_broken_observer_breaks_nothing_and_is_told() {
     call.wiped(&TableName::new("person").unwrap()).await;
     let events = plugins::told(&call.take_events());
     assert_eq!(events.len(), 1);
-    assert!(events[0].starts_with("Warning plugin TableSchema person: plug-in a cannot be used: a.wasm: "), "{events:?}");
+    assert!(
+        events[0].starts_with("Warning plugin TableSchema person: plug-in a cannot be used: a.wasm: "),
+        "{events:?}"
+    );
 }
 
 #[tokio::test]

@@ -338,3 +338,38 @@ async fn dates_and_types_read_well_in_any_tool() {
     let plan = f.query(&cust(), "EXPLAIN QUERY PLAN SELECT * FROM contact WHERE contact_id = 1").await;
     assert!(plan[0].iter().flatten().any(|text| text.contains("INTEGER PRIMARY KEY")), "{plan:?}");
 }
+
+#[tokio::test]
+async fn a_row_of_ours_names_no_other_table_than_the_one_it_spells() {
+    let f = SqliteFactory::fresh();
+    let db = with_three(&f).await;
+    let hash = "07".repeat(32);
+    let script = format!(
+        "CREATE TABLE person (mine int); INSERT INTO person VALUES (1);
+         INSERT INTO Cust10195_mirroring (tablename, LSN, speil_hash, speil_kind) VALUES (' person', 5, '{hash}', 'mirrored'),
+            ('person ', 5, '{hash}', 'mirrored'), ('contact ', -1, '{hash}', 'mirrored'), ('contact  ', -1, NULL, NULL);"
+    );
+    f.by_hand(&cust(), &script).await;
+    let listed: Vec<_> = db.tables().await.unwrap().into_iter().map(|one| (one.table.to_string(), one.lsn.0)).collect();
+    assert_eq!(listed, [("contact".to_owned(), 100)]);
+    assert_eq!(lsn_of(&db, "contact").await, 100);
+    assert!(db.table(&named("person")).await.unwrap().is_none());
+    assert_eq!(kind(db.wipe(&turn("person", 2)).await), StoreErrorKind::UnknownTable);
+    assert_eq!(
+        kind(db.create_table(&turn("person", 2), &simple("person"), speil::store::SchemaHash([7; 32])).await),
+        StoreErrorKind::Foreign
+    );
+    db.drop_table(&turn("person", 2)).await.unwrap();
+    assert_eq!(f.query(&cust(), "SELECT mine FROM person").await, [[Some("1".to_owned())]]);
+}
+
+#[tokio::test]
+async fn a_table_made_from_our_own_sql_after_a_hard_reset_is_not_ours() {
+    let f = SqliteFactory::fresh();
+    let db = with_three(&f).await;
+    let sql = f.query(&cust(), "SELECT sql FROM sqlite_schema WHERE name = 'contact'").await;
+    f.by_hand(&cust(), "DELETE FROM Cust10195_mirroring; DROP TABLE contact;").await;
+    db.confirm_tables(speil::store::Ticket(2), &[named("person")]).await.unwrap();
+    f.by_hand(&cust(), sql[0][0].as_deref().expect("the table is there")).await;
+    assert_eq!(kind(db.create_table(&turn("contact", 3), &contact(), hash(1)).await), StoreErrorKind::Foreign);
+}

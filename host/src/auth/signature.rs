@@ -125,10 +125,8 @@ fn unknown(
         .join(", ");
     let claim = match named {
         Named::Certificate(thumbprint) => {
-            let belongs = vendor
-                .iter()
-                .find(|(_, signer)| signer.thumbprint == Some(*thumbprint))
-                .map(|(other, _)| other.word());
+            let belongs =
+                vendor.iter().find(|(_, signer)| signer.thumbprint == Some(*thumbprint)).map(|(other, _)| other.word());
             match belongs {
                 Some(other) => {
                     return Refusal::new(

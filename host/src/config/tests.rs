@@ -210,7 +210,9 @@ fn applications_keep_their_mirrors_apart() {
     assert_eq!(config.applications[1].folder.as_deref(), Some("other"));
     assert_eq!(
         mistakes(&good.replace("\"other\"", "\"../other\"")),
-        ["line 10, column 10: `application[1].folder` should be the name of one folder: 1 to 64 letters, digits, - and _, and is \"../other\""]
+        [
+            "line 10, column 10: `application[1].folder` should be the name of one folder: 1 to 64 letters, digits, - and _, and is \"../other\""
+        ]
     );
 }
 

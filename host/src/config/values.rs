@@ -214,7 +214,8 @@ pub(super) fn application_id(node: &Node) -> Result<String, String> {
 /// One folder's name that every file system takes: letters, digits, `-` and `_`.
 pub(super) fn folder_name(node: &Node) -> Result<String, String> {
     let name = text(node)?;
-    if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+    if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    {
         Ok(name.to_owned())
     } else {
         Err(format!("should be the name of one folder: 1 to 64 letters, digits, - and _, and is {name:?}"))

@@ -16,13 +16,14 @@ use super::reduce::{ReduceError, reduce};
 use crate::plugins::hooks::Committed;
 use crate::protocol::cell::{self, CellError};
 use crate::protocol::columns::{TypedBatch, Value};
+use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::{RowDataBatch, RowOp};
 use crate::protocol::raw_batch::RawBatch;
 use crate::protocol::sql_type::Family;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::history::OpCounts;
-use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind};
+use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind, TableRecord};
 
 pub(super) async fn run(
     call: &mut Call<'_>,
@@ -93,6 +94,11 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
         return Ok(());
     };
 
+    if is_repeated(&target, batch.lsn, record.as_ref()) {
+        tracing::info!(tenant = %call.caller.tenant, %table, lsn = %batch.lsn, "a batch that is in the mirror already came again");
+        return Ok(());
+    }
+
     let expected = batch.rows.rows();
     let mut segments = typed_segments(batch.rows, fit.wire.clone());
     let mut received = OpCounts { at: call.now(), ..OpCounts::default() };
@@ -129,6 +135,12 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
         call.hooks.rows_committed(&Committed { table: table.clone(), applied, lsn, changes, truncated }).await;
     }
     Ok(())
+}
+
+/// Whether the batch was applied before. With a key applying it again does no harm; without one its rows would stand there
+/// twice. Only a table's last batch has an LSN that tells.
+fn is_repeated(target: &TableDef, lsn: Lsn, record: Option<&TableRecord>) -> bool {
+    target.key.is_empty() && lsn.0 > 0 && record.is_some_and(|record| !record.lsn.means_refill() && lsn <= record.lsn)
 }
 
 /// Through the transforms. What they may not touch is checked again: a key that comes back shorter would be our mistake.

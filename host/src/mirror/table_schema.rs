@@ -168,7 +168,12 @@ async fn fit(
     let result = match (result, &plan.target) {
         (Err(error), Some(target)) if may_start_over(&action, error.cause) => {
             tracing::warn!(tenant = %call.caller.tenant, table = %one.table, "cannot be changed in place: {}", error.message);
-            opened.db.create_table(&opened.turn(&one.table), target, hash).await?;
+            let turn = opened.turn(&one.table);
+            if action == Action::Adopt {
+                // As for a table that differs: it must be ours before it may be dropped.
+                opened.db.claim_table(&turn, target, schema_hash::NEVER).await?;
+            }
+            opened.db.create_table(&turn, target, hash).await?;
             let what =
                 format!("was made anew and must be filled again: changing it in place failed ({})", error.message);
             told.event(&one.table, "schema", EventLevel::Warning, what);
@@ -236,7 +241,7 @@ async fn adjust(
             if matches!(reason, Reason::TakeoverDiffers(_) | Reason::TakeoverTransformed) {
                 // Only a table of ours may be dropped: first it becomes ours, under a hash that no table has, so that a
                 // crash between the two steps leaves it to be made anew.
-                db.adopt_table(&turn, target, schema_hash::NEVER).await?;
+                db.claim_table(&turn, target, schema_hash::NEVER).await?;
             }
             db.create_table(&turn, target, hash).await?;
             let kind = if matches!(reason, Reason::TakeoverDiffers(_) | Reason::TakeoverTransformed) {

@@ -19,7 +19,10 @@ pub struct Found {
 /// The folder cannot be read. The sentence names it.
 pub fn find(folder: &Path) -> Result<Vec<Found>, String> {
     let cannot = |error: std::io::Error| {
-        format!("the plug-in folder {} cannot be read: {error}; make it, or take `directory` out of [plugins] if there are to be no plug-ins", folder.display())
+        format!(
+            "the plug-in folder {} cannot be read: {error}; make it, or take `directory` out of [plugins] if there are to be no plug-ins",
+            folder.display()
+        )
     };
     let mut found = BTreeMap::<String, Found>::new();
     for entry in std::fs::read_dir(folder).map_err(cannot)? {

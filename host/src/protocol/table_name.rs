@@ -4,7 +4,8 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 /// The name of a mirrored table: as the source spells it, equal whatever the case.
-/// Legal: 1-128 UTF-16 units, no NUL, not a name this project keeps for itself.
+/// Legal: 1-128 UTF-16 units, no NUL, no white space at either end (SQL Server takes `person` and `person ` for one table,
+/// other databases do not), not a name this project keeps for itself.
 #[derive(Clone, serde::Serialize, serde::Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct TableName {
@@ -21,6 +22,11 @@ pub enum TableNameError {
     TooLong(String),
     #[error("the table name {0:?} holds a NUL character, which SQL Server does not allow")]
     Nul(String),
+    #[error(
+        "the table name {0:?} begins or ends with white space, which databases compare differently; rename the table at the \
+         source, or leave it out in the Task's SkipTable setting"
+    )]
+    Padded(String),
     #[error("the table name {0:?} is kept for the mirror itself; leave this table out in the Task's SkipTable setting")]
     Reserved(String),
 }
@@ -42,6 +48,9 @@ impl TableName {
         }
         if spelled.contains('\0') {
             return Err(TableNameError::Nul(shortened()));
+        }
+        if spelled.trim() != spelled {
+            return Err(TableNameError::Padded(shortened()));
         }
         let folded = fold(&spelled);
         if folded.starts_with("speil_") || folded.starts_with("sqlite_") {

@@ -142,6 +142,13 @@ pub trait MirrorDb: Send + Sync + 'static {
     /// hash beside the row that is there; LSN stays.
     async fn adopt_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<(), StoreError>;
 
+    /// Takes over a table that the vendor's package made only to make it anew: our hash is written beside the row that is there,
+    /// the table itself is not looked at. `hash` must be one that no table has. By default [`MirrorDb::adopt_table`], which
+    /// will do where that never changes the table.
+    async fn claim_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<(), StoreError> {
+        self.adopt_table(turn, def, hash).await
+    }
+
     /// Writes a metadata row without a table: a plug-in skips it, but how far the source has come is kept.
     /// A table of ours that is there is dropped. LSN starts at -1.
     async fn skip_table(&self, turn: &Turn, hash: SchemaHash) -> Result<(), StoreError>;

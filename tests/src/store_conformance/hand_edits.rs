@@ -35,6 +35,36 @@ pub async fn a_table_whose_row_alone_was_deleted_is_still_ours(f: &impl StoreFac
     assert!(db.describe(&named("contact")).await.unwrap().is_none());
 }
 
+pub async fn a_table_of_ones_own_after_a_hard_reset_is_not_ours(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    f.by_hand(&cust(), r#"DELETE FROM "Cust10195_mirroring" WHERE tablename = 'contact'; DROP TABLE "contact";"#).await;
+    // A cycle comes that does not list it: what is ours is looked at all the same.
+    db.confirm_tables(speil::store::Ticket(2), &[named("person")]).await.unwrap();
+    f.by_hand(&cust(), r#"CREATE TABLE "contact" ("mine" int); INSERT INTO "contact" VALUES (1);"#).await;
+    is_left_alone(f, &db).await;
+}
+
+pub async fn a_table_of_ones_own_in_a_dropped_tables_place_is_not_ours(f: &impl StoreFactory) {
+    let db = with_three(f).await;
+    f.by_hand(
+        &cust(),
+        r#"DELETE FROM "Cust10195_mirroring"; DROP TABLE "contact";
+           CREATE TABLE "contact" ("mine" int); INSERT INTO "contact" VALUES (1);"#,
+    )
+    .await;
+    is_left_alone(f, &db).await;
+    db.confirm_tables(speil::store::Ticket(4), &[named("person")]).await.unwrap();
+    is_left_alone(f, &db).await;
+}
+
+async fn is_left_alone(f: &impl StoreFactory, db: &std::sync::Arc<dyn speil::store::MirrorDb>) {
+    assert_eq!(kind(db.create_table(&turn("contact", 5), &contact(), hash(1)).await), StoreErrorKind::Foreign);
+    let index = speil::store::IndexDef { name: "i".to_owned(), columns: Vec::new(), unique: false };
+    assert_eq!(kind(db.ensure_index(&named("contact"), &index).await), StoreErrorKind::Foreign);
+    db.drop_table(&turn("contact", 5)).await.unwrap();
+    assert_eq!(f.query(&cust(), r#"SELECT "mine" FROM "contact""#).await, [[Some("1".to_owned())]]);
+}
+
 pub async fn a_dropped_metadata_table_means_everything_anew(f: &impl StoreFactory) {
     let db = with_three(f).await;
     f.by_hand(&cust(), r#"DROP TABLE "Cust10195_mirroring";"#).await;

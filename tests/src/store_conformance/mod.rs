@@ -125,6 +125,8 @@ macro_rules! for_every_store_case {
                 an_lsn_written_by_hand_is_the_lsn
                 a_row_deleted_and_its_table_dropped_is_a_table_never_seen
                 a_table_whose_row_alone_was_deleted_is_still_ours
+                a_table_of_ones_own_after_a_hard_reset_is_not_ours
+                a_table_of_ones_own_in_a_dropped_tables_place_is_not_ours
                 a_dropped_metadata_table_means_everything_anew
                 dropped_side_tables_are_made_again
                 a_table_dropped_by_hand_asks_to_be_made_again
@@ -161,6 +163,8 @@ macro_rules! for_every_store_case {
                 names_may_hold_anything
                 names_have_no_case_in_any_alphabet
                 a_foreign_table_is_recognised_in_any_case
+                a_letter_that_folds_into_ascii_is_that_letter
+                no_name_begins_or_ends_with_white_space
                 the_longest_names_work
                 a_table_of_111_columns_works
             }
@@ -218,6 +222,8 @@ macro_rules! for_every_store_case {
                 their_own_columns_stay_as_they_are
                 a_table_of_another_shape_can_be_made_anew_once_taken_over
                 what_is_not_listed_cannot_be_taken_over
+                a_table_that_cannot_be_rebuilt_can_be_claimed_and_made_anew
+                names_that_they_padded_are_read_without_the_padding
             }
             tickets {
                 tickets_only_grow_whoever_asks

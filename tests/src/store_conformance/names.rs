@@ -1,6 +1,7 @@
 //! Names hold whatever SQL Server lets them hold, and have no case in any alphabet.
 
 use speil::protocol::sql_type::SqlType;
+use speil::protocol::table_name::{TableName, TableNameError};
 
 use super::StoreFactory;
 use super::kit::*;
@@ -67,6 +68,29 @@ pub async fn a_foreign_table_is_recognised_in_any_case(f: &impl StoreFactory) {
     f.by_hand(&cust(), r#"CREATE TABLE "ØRE" (a int);"#).await;
     let refused = db.create_table(&turn("øre", 1), &simple("øre"), hash(1)).await;
     assert_eq!(kind(refused), speil::store::StoreErrorKind::Foreign);
+}
+
+pub async fn a_letter_that_folds_into_ascii_is_that_letter(f: &impl StoreFactory) {
+    let db = open(f).await;
+    for (made, asked) in [("kelvin", "\u{212a}elvin"), ("\u{212a}ilo", "KILO")] {
+        db.create_table(&turn(made, 1), &simple(made), hash(1)).await.unwrap();
+        assert!(db.describe(&named(asked)).await.unwrap().is_some(), "{asked}");
+        assert_eq!(record(&db, asked).await.hash, Some(hash(1)), "{asked}");
+        put(&db, &simple(asked), 2, &three(), 100).await.unwrap();
+        assert_eq!(db.wipe(&turn(asked, 3)).await.unwrap(), 3, "{asked}");
+        db.create_table(&turn(asked, 4), &simple(asked), hash(2)).await.unwrap();
+        assert_eq!(record(&db, made).await.hash, Some(hash(2)), "{asked}");
+        db.drop_table(&turn(asked, 5)).await.unwrap();
+        assert!(db.describe(&named(made)).await.unwrap().is_none(), "{asked}");
+    }
+}
+
+pub async fn no_name_begins_or_ends_with_white_space(f: &impl StoreFactory) {
+    for name in [" person", "person ", "\tperson", "person\u{a0}", " "] {
+        assert_eq!(TableName::new(name).unwrap_err(), TableNameError::Padded(name.to_owned()), "{name:?}");
+    }
+    let db = open(f).await;
+    db.create_table(&turn("a b", 1), &simple("a b"), hash(1)).await.unwrap();
 }
 
 pub async fn the_longest_names_work(f: &impl StoreFactory) {

@@ -90,3 +90,44 @@ pub async fn what_is_not_listed_cannot_be_taken_over(f: &impl StoreFactory) {
     f.by_hand(&cust(), r#"CREATE TABLE "contact" ("contact_id" int NOT NULL PRIMARY KEY);"#).await;
     assert_eq!(kind(db.adopt_table(&turn("contact", 1), &contact(), hash(1)).await), StoreErrorKind::UnknownTable);
 }
+
+pub async fn a_table_that_cannot_be_rebuilt_can_be_claimed_and_made_anew(f: &impl StoreFactory) {
+    let db = vendors(f).await;
+    f.by_hand(
+        &cust(),
+        r#"DROP TABLE "contact"; CREATE TABLE "contact" ("contact_id" int NOT NULL, "name" varchar(200), "amount" money);
+           INSERT INTO "contact" VALUES (1, 'Ada', 1); INSERT INTO "contact" VALUES (1, 'Ada again', 1);"#,
+    )
+    .await;
+    db.claim_table(&turn("contact", 1), &theirs(), hash(200)).await.unwrap();
+    let claimed = record(&db, "contact").await;
+    assert_eq!((claimed.hash, claimed.lsn, claimed.def), (Some(hash(200)), Lsn(4711), None));
+    assert_eq!(f.query(&cust(), r#"SELECT count(*) FROM "contact""#).await, [[Some("2".to_owned())]]);
+    db.create_table(&turn("contact", 1), &theirs(), hash(1)).await.unwrap();
+    assert_eq!(lsn_of(&db, "contact").await, -1);
+    assert_eq!(rows_of(&db, &theirs()).await, Vec::<Row>::new());
+    f.by_hand(&cust(), r#"CREATE TABLE "person" ("person_id" int NOT NULL PRIMARY KEY);"#).await;
+    assert_eq!(
+        kind(db.claim_table(&turn("person", 2), &simple("person"), hash(200)).await),
+        StoreErrorKind::UnknownTable
+    );
+}
+
+pub async fn names_that_they_padded_are_read_without_the_padding(f: &impl StoreFactory) {
+    let db = vendors(f).await;
+    f.by_hand(
+        &cust(),
+        r#"UPDATE "Cust10195_mirroring" SET tablename = 'contact   ';
+           INSERT INTO "Cust10195_mirroring" (tablename, schemahash, LSN) VALUES ('person ', 'AbC=', 1);
+           INSERT INTO "Cust10195_mirroring" (tablename, schemahash, LSN) VALUES ('person', 'AbC=', 2);"#,
+    )
+    .await;
+    let listed: Vec<_> = db.tables().await.unwrap().into_iter().map(|one| (one.table.to_string(), one.lsn.0)).collect();
+    assert_eq!(listed, [("person".to_owned(), 2), ("contact".to_owned(), 4711)]);
+    assert_eq!((lsn_of(&db, "contact").await, lsn_of(&db, "person").await), (4711, 2));
+    db.adopt_table(&turn("contact", 1), &theirs(), hash(1)).await.unwrap();
+    assert_eq!(record(&db, "contact").await.hash, Some(hash(1)));
+    put(&db, &theirs(), 2, &[person(9, "Cy")], 4712).await.unwrap();
+    let names = f.query(&cust(), r#"SELECT tablename FROM "Cust10195_mirroring" ORDER BY LSN"#).await;
+    assert_eq!(names, [["person "], ["person"], ["contact"]].map(|[name]| [Some(name.to_owned())]));
+}

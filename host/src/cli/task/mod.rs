@@ -81,8 +81,7 @@ impl TargetArgs {
 
     fn identity(&self, tenant: &str) -> Result<Identity, CliError> {
         let certificate = self.certificate.as_deref();
-        keys::identity(&self.signing_key, certificate, &self.public_key, &self.application_id, tenant)
-            .map_err(told)
+        keys::identity(&self.signing_key, certificate, &self.public_key, &self.application_id, tenant).map_err(told)
     }
 
     /// The tenant spoken for, where none was named this one.

@@ -6,6 +6,7 @@ use super::ddl::parse_declared;
 use super::errors::Result;
 use super::ident::same;
 use crate::protocol::table_def::TableDef;
+use crate::protocol::table_name::fold;
 use crate::store::ActualTable;
 use crate::store::records::ActualColumn;
 
@@ -27,14 +28,17 @@ impl Object {
 /// Finds whatever has a name, case aside: a table first, since SQLite lets a trigger have a table's name.
 pub(super) fn find_object(db: &Connection, name: &str) -> Result<Option<Object>> {
     let object = |row: &rusqlite::Row<'_>| Ok(Object { kind: row.get(0)?, name: row.get(1)? });
-    let found = db
-        .prepare_cached(
-            "SELECT type, name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view', 'index')",
-        )?
-        .query_row([name], object)
-        .optional()?;
-    if found.is_some() {
-        return Ok(found);
+    let mut by_name = db.prepare_cached(
+        "SELECT type, name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND type IN ('table', 'view', 'index')",
+    )?;
+    if let Some(found) = by_name.query_row([name], object).optional()? {
+        return Ok(Some(found));
+    }
+    // A letter outside ASCII may be one inside it in lower case: the Kelvin sign is a k.
+    if !name.is_ascii()
+        && let Some(found) = by_name.query_row([fold(name)], object).optional()?
+    {
+        return Ok(Some(found));
     }
     // Other alphabets have case too, which SQLite does not know.
     let mut others = db.prepare_cached(

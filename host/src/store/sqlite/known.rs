@@ -1,10 +1,19 @@
 //! `speil_tables`: what is known of each table beside its metadata row. Above all whether it is ours: that must outlast
 //! an administrator who deletes metadata rows or the whole metadata table.
+//!
+//! It must not outlast the table, though: whoever drops it by hand may make one of his own under its name. So what the
+//! table was made as is kept too (`made_as`, a digest of its SQL), and without a metadata row only a table that still is that
+//! is ours. TableSchema forgets the others ([`forget_strangers`]).
 
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write;
+
+use rsa::sha2::{Digest, Sha256};
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::catalog::{Object, find_object};
 use super::errors::Result;
-use crate::protocol::table_name::TableName;
+use crate::protocol::table_name::{TableName, fold};
 use crate::store::Ticket;
 use crate::store::history::{Millis, OpCounts, TableError};
 
@@ -40,23 +49,85 @@ impl Gap {
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Known {
-    /// Made or taken over by this project.
+    /// Made or taken over by this project. Whether the table that is there now is that one: [`Known::owns`].
     pub owned: bool,
+    /// What it was made as.
+    made_as: Option<String>,
     pub ticket: Option<Ticket>,
     /// `None`: never counted.
     pub rows: Option<u64>,
     pub gap: Gap,
 }
 
+impl Known {
+    /// Whether the table that has the name now is the one this project made or took over.
+    pub fn owns(&self, db: &Connection, object: &Object) -> Result<bool> {
+        Ok(self.owned && self.made_as.is_some() && self.made_as == made_as(db, object)?)
+    }
+}
+
+/// What a table was made as: a digest of its SQL, which changes with every change of its shape.
+fn made_as(db: &Connection, object: &Object) -> Result<Option<String>> {
+    let sql: Option<String> = db
+        .prepare_cached("SELECT sql FROM sqlite_schema WHERE type = ?1 AND name = ?2")?
+        .query_row([&object.kind, &object.name], |row| row.get(0))
+        .optional()?
+        .flatten();
+    Ok(sql.map(|sql| {
+        Sha256::digest(sql.as_bytes()).iter().fold(String::with_capacity(64), |mut hex, byte| {
+            write!(hex, "{byte:02x}").expect("writing to a string cannot fail");
+            hex
+        })
+    }))
+}
+
+/// The same of a table found by its name.
+fn now_made_as(db: &Connection, table: &TableName) -> Result<Option<String>> {
+    match find_object(db, table.as_str())?.filter(Object::is_table) {
+        Some(object) => made_as(db, &object),
+        None => Ok(None),
+    }
+}
+
+/// Gives up tables of ours that are not in the database any more, or are no longer what we made and have no metadata row
+/// either: what comes to have their names is somebody else's. `listed` are the folded names that have a row.
+pub(super) fn forget_strangers(db: &Connection, listed: &HashSet<String>) -> Result<()> {
+    let owned: Vec<(String, Option<String>)> = db
+        .prepare_cached("SELECT folded, made_as FROM speil_tables WHERE owned = 1")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let there: HashMap<String, String> = db
+        .prepare_cached("SELECT name FROM sqlite_schema WHERE type = 'table'")?
+        .query_map([], |row| row.get::<_, String>(0))?
+        .map(|name| name.map(|name| (fold(&name), name)))
+        .collect::<rusqlite::Result<_>>()?;
+    for (folded, known) in owned {
+        let still = match there.get(&folded) {
+            None => false,
+            Some(_) if listed.contains(&folded) => true,
+            Some(name) => {
+                let object = Object { kind: "table".to_owned(), name: name.clone() };
+                known.is_some() && known == made_as(db, &object)?
+            }
+        };
+        if !still {
+            db.prepare_cached("UPDATE speil_tables SET owned = 0, made_as = NULL WHERE folded = ?1")?
+                .execute([folded])?;
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn find(db: &Connection, table: &TableName) -> Result<Known> {
     let known = db
-        .prepare_cached("SELECT owned, ticket, row_count, gap FROM speil_tables WHERE folded = ?1")?
+        .prepare_cached("SELECT owned, ticket, row_count, gap, made_as FROM speil_tables WHERE folded = ?1")?
         .query_row([table.folded()], |row| {
             Ok(Known {
                 owned: row.get(0)?,
                 ticket: row.get::<_, Option<i64>>(1)?.map(Ticket),
                 rows: row.get::<_, Option<i64>>(2)?.map(i64::unsigned_abs),
                 gap: Gap::from_code(row.get(3)?),
+                made_as: row.get(4)?,
             })
         })
         .optional()?;
@@ -73,10 +144,11 @@ fn ensure_row(db: &Connection, table: &TableName) -> Result<()> {
 pub(super) fn made(db: &Connection, table: &TableName, ticket: Ticket, rows: u64) -> Result<()> {
     ensure_row(db, table)?;
     db.prepare_cached(
-        "UPDATE speil_tables SET tablename = ?2, owned = 1, ticket = ?3, row_count = ?4, fill_started_at = NULL, gone_at = NULL, gap = 0, \
+        "UPDATE speil_tables SET tablename = ?2, owned = 1, made_as = ?5, ticket = ?3, row_count = ?4, \
+         fill_started_at = NULL, gone_at = NULL, gap = 0, \
          error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
     )?
-    .execute(params![table.folded(), table.as_str(), ticket.0, signed(rows)])?;
+    .execute(params![table.folded(), table.as_str(), ticket.0, signed(rows), now_made_as(db, table)?])?;
     Ok(())
 }
 
@@ -84,10 +156,10 @@ pub(super) fn made(db: &Connection, table: &TableName, ticket: Ticket, rows: u64
 pub(super) fn altered(db: &Connection, table: &TableName, ticket: Ticket) -> Result<()> {
     ensure_row(db, table)?;
     db.prepare_cached(
-        "UPDATE speil_tables SET tablename = ?2, owned = 1, ticket = ?3, gone_at = NULL, \
+        "UPDATE speil_tables SET tablename = ?2, owned = 1, made_as = ?4, ticket = ?3, gone_at = NULL, \
          error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
     )?
-    .execute(params![table.folded(), table.as_str(), ticket.0])?;
+    .execute(params![table.folded(), table.as_str(), ticket.0, now_made_as(db, table)?])?;
     Ok(())
 }
 
@@ -95,7 +167,8 @@ pub(super) fn altered(db: &Connection, table: &TableName, ticket: Ticket) -> Res
 pub(super) fn unmade(db: &Connection, table: &TableName, ticket: Ticket, gone_at: Option<Millis>) -> Result<()> {
     ensure_row(db, table)?;
     db.prepare_cached(
-        "UPDATE speil_tables SET owned = 0, ticket = ?2, row_count = 0, fill_started_at = NULL, gone_at = ?3, gap = 0, \
+        "UPDATE speil_tables SET owned = 0, made_as = NULL, ticket = ?2, row_count = 0, fill_started_at = NULL, \
+         gone_at = ?3, gap = 0, \
          error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = ?1",
     )?
     .execute(params![table.folded(), ticket.0, gone_at])?;

@@ -3,6 +3,11 @@
 //!
 //! Several rows for one table (only a hand can make them) read as one: the row with a hash of ours counts, and the
 //! smallest LSN of all, so that a row somebody added with -1 does what was meant. The next write leaves one row.
+//!
+//! Names count as they stand. Only the vendor's package may have padded its own with spaces (`char(n)`): a row without a hash
+//! of ours is read without them if no other row names that table. A row of ours never is, for what it names may be dropped.
+
+use std::collections::{HashMap, HashSet};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, params};
@@ -107,36 +112,59 @@ fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     })
 }
 
+/// One more row for a table.
+fn add(found: &mut Option<Row>, next: Row) {
+    *found = Some(match found.take() {
+        None => next,
+        Some(first) => first.merged_with(next),
+    });
+}
+
 /// The row of one table.
 pub(super) fn find(db: &Connection, metadata: &str, table: &TableName) -> Result<Option<Row>> {
     // Two steps: the long definition is read of the rows found only.
     let mut names = db.prepare_cached(&format!("SELECT rowid, tablename FROM {} ORDER BY rowid", quote(metadata)))?;
     let mut one = db.prepare_cached(&format!("SELECT {COLUMNS} FROM {} WHERE rowid = ?1", quote(metadata)))?;
-    let mut found: Option<Row> = None;
+    let (mut found, mut padded) = (None, None);
     let mut rows = names.query([])?;
     while let Some(row) = rows.next()? {
         let ValueRef::Text(bytes) = row.get_ref(1)? else { continue };
-        if !std::str::from_utf8(bytes).is_ok_and(|name| same(name.trim(), table.as_str())) {
+        let Ok(name) = std::str::from_utf8(bytes) else { continue };
+        if !same(name.trim_end(), table.as_str()) {
             continue;
         }
+        let is_padded = name.trim_end() != name;
         let next = one.query_row([row.get::<_, i64>(0)?], read)?;
-        found = Some(match found {
-            None => next,
-            Some(first) => first.merged_with(next),
-        });
+        match is_padded {
+            false => add(&mut found, next),
+            true if next.hash.is_none() => add(&mut padded, next),
+            true => {}
+        }
     }
-    Ok(found)
+    Ok(found.or(padded))
 }
 
-/// Every row whose table name can be one, in the order they were written.
+/// Every row whose table name can be one, in the order they were written, those of padded names last.
 pub(super) fn all(db: &Connection, metadata: &str) -> Result<Vec<(TableName, Row)>> {
     let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM {} ORDER BY rowid", quote(metadata)))?;
     let mut found: Vec<(TableName, Row)> = Vec::new();
-    let mut places = std::collections::HashMap::new();
+    let mut places = HashMap::new();
     let mut rows = statement.query([])?;
+    let (mut exact, mut padded) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         let row = read(row)?;
-        let Ok(table) = TableName::new(row.tablename.trim()) else { continue };
+        let name = row.tablename.trim_end();
+        let is_padded = name != row.tablename;
+        let Ok(table) = TableName::new(name) else { continue };
+        match is_padded {
+            false => exact.push((table, row)),
+            true if row.hash.is_none() => padded.push((table, row)),
+            true => {}
+        }
+    }
+    let named: HashSet<String> = exact.iter().map(|(table, _)| table.folded().to_owned()).collect();
+    padded.retain(|(table, _)| !named.contains(table.folded()));
+    for (table, row) in exact.into_iter().chain(padded) {
         if let Some(&place) = places.get(table.folded()) {
             let entry: &mut (TableName, Row) = &mut found[place];
             entry.1 = entry.1.clone().merged_with(row);
@@ -184,6 +212,11 @@ pub(super) fn write(
         written.ticket.0,
         written.definition,
     ])?;
+    // From now on the row is ours, and its name must stand there without padding.
+    if row.is_some_and(|row| row.tablename.trim_end() != row.tablename) {
+        db.prepare_cached(&format!("UPDATE {} SET tablename = ?2 WHERE rowid = ?1", quote(metadata)))?
+            .execute(params![rowid, table.as_str()])?;
+    }
     remove_duplicates(db, metadata, row)
 }
 

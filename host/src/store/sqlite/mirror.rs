@@ -86,10 +86,10 @@ fn definition(def: &TableDef) -> Result<String> {
 /// The real name of a table of ours.
 fn own_table(work: &Work<'_>, table: &TableName) -> Result<String> {
     let row = metadata::find(work.db, work.metadata, table)?;
-    let ours = row.is_some_and(|row| row.kind() == TableKind::Mirrored) || known::find(work.db, table)?.owned;
+    let listed = row.is_some_and(|row| row.kind() == TableKind::Mirrored);
     let object = find_object(work.db, table.as_str())?.filter(catalog::Object::is_table);
     match object {
-        Some(object) if ours => Ok(object.name),
+        Some(object) if listed || known::find(work.db, table)?.owns(work.db, &object)? => Ok(object.name),
         Some(_) => Err(StoreError::new(
             StoreErrorKind::Foreign,
             format!("table {table} was not made by speil, which will not touch it"),
@@ -139,7 +139,7 @@ impl MirrorDb for SqliteMirror {
             .read(move |work| {
                 let Some(row) = metadata::find(work.db, work.metadata, &table)? else { return Ok(None) };
                 let is_there = find_object(work.db, table.as_str())?.is_some_and(|object| object.is_table());
-                let name = TableName::new(row.tablename.trim()).unwrap_or_else(|_| table.clone());
+                let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
                 Ok(Some(record(name, &row, is_there, &definitions)))
             })
             .await
@@ -173,6 +173,11 @@ impl MirrorDb for SqliteMirror {
     async fn adopt_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
         let (turn, def, text) = (turn.clone(), def.clone(), definition(def)?);
         self.session.write(Durability::Full, move |work| work.adopt(&turn, &def, hash, &text)).await
+    }
+
+    async fn claim_table(&self, turn: &Turn, _def: &TableDef, hash: SchemaHash) -> Result<()> {
+        let turn = turn.clone();
+        self.session.write(Durability::Full, move |work| work.claim(&turn, hash)).await
     }
 
     async fn skip_table(&self, turn: &Turn, hash: SchemaHash) -> Result<()> {

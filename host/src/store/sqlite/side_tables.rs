@@ -29,6 +29,7 @@ const SIDE_TABLES: [Wanted<'static>; 4] = [
             ("folded", "text NOT NULL PRIMARY KEY"),
             ("tablename", "text"),
             ("owned", "integer NOT NULL DEFAULT 0"),
+            ("made_as", "text"),
             ("ticket", "integer"),
             ("row_count", "integer"),
             ("last_change_at", "integer"),

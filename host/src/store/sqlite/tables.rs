@@ -1,7 +1,7 @@
 //! What makes, empties and removes tables: the bodies of [`super::mirror`]'s transactions.
 //!
 //! Here alone a table is dropped, and only one of ours: with a hash of ours in its metadata row, or known in
-//! `speil_tables` as made or taken over by this project (invariant 7).
+//! `speil_tables` as made or taken over by this project and unchanged since (invariant 7).
 
 use std::collections::HashMap;
 
@@ -29,12 +29,14 @@ pub(super) struct Work<'a> {
 pub(super) struct Place {
     pub row: Option<Row>,
     pub known: Known,
+    /// The table that is there is the one we made or took over.
+    pub owned: bool,
     pub object: Option<Object>,
 }
 
 impl Place {
     pub fn is_ours(&self) -> bool {
-        self.known.owned || self.row.as_ref().is_some_and(|row| row.kind() == TableKind::Mirrored)
+        self.owned || self.row.as_ref().is_some_and(|row| row.kind() == TableKind::Mirrored)
     }
 
     /// The table, if there is one and it is ours.
@@ -70,7 +72,15 @@ impl Work<'_> {
         let row = metadata::find(self.db, self.metadata, &turn.table)?;
         let known = known::find(self.db, &turn.table)?;
         check_ticket(&turn.table, row.as_ref(), &known, turn.ticket)?;
-        Ok(Place { row, known, object: find_object(self.db, turn.table.as_str())? })
+        let object = find_object(self.db, turn.table.as_str())?;
+        let owned = match &object {
+            // A metadata row of ours says enough.
+            Some(object) if row.as_ref().is_none_or(|row| row.kind() != TableKind::Mirrored) => {
+                known.owns(self.db, object)?
+            }
+            Some(_) | None => false,
+        };
+        Ok(Place { row, known, owned, object })
     }
 
     /// [`crate::store::MirrorDb::create_table`].
@@ -136,6 +146,21 @@ impl Work<'_> {
             ticket: turn.ticket,
             definition: Some(definition),
         };
+        metadata::write(self.db, self.metadata, &turn.table, Some(row), &written)?;
+        known::made(self.db, &turn.table, turn.ticket, catalog::count(self.db, &object.name)?)
+    }
+
+    /// [`crate::store::MirrorDb::claim_table`].
+    pub fn claim(&self, turn: &Turn, hash: SchemaHash) -> Result<()> {
+        let place = self.place(turn)?;
+        let (Some(row), Some(object)) = (&place.row, place.object.as_ref().filter(|object| object.is_table())) else {
+            return Err(unknown_table(&turn.table));
+        };
+        if same(&object.name, self.metadata) {
+            return Err(unknown_table(&turn.table));
+        }
+        let written =
+            Written { hash, skipped: false, lsn: row.lsn, fill: row.fill, ticket: turn.ticket, definition: None };
         metadata::write(self.db, self.metadata, &turn.table, Some(row), &written)?;
         known::made(self.db, &turn.table, turn.ticket, catalog::count(self.db, &object.name)?)
     }
@@ -273,7 +298,8 @@ impl Work<'_> {
             let in_fill = known.gap == Gap::Restarted && row.lsn.means_refill();
             known::seen(self.db, table, ticket, if in_fill { Gap::Restarted } else { Gap::None })?;
         }
-        Ok(())
+        let listed = metadata::all(self.db, self.metadata)?;
+        known::forget_strangers(self.db, &listed.into_iter().map(|(table, _)| table.folded().to_owned()).collect())
     }
 
     /// Those of the tables that have a metadata row, after checking that the call was not overtaken at any of them.
