@@ -155,10 +155,15 @@ fn applications(root: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Vec
             continue;
         };
         let mut section = Section::new("application", shown, item.key.clone(), inner, root.problems());
-        let place_of_folder = section.place_of("folder").unwrap_or(item.key);
+        let given_folder = section.place_of("folder");
         match application(&mut section, around) {
             Some(application) => {
-                if let Some(other) = read.iter().find(|other| shares_mirrors(&application, other)) {
+                // One that was given and could not be read has been told.
+                let misread = given_folder.is_some() && application.folder.is_none();
+                let place_of_folder = given_folder.unwrap_or(item.key);
+                if misread {
+                    whole = false;
+                } else if let Some(other) = read.iter().find(|other| shares_mirrors(&application, other)) {
                     section.bad("folder", place_of_folder, apart(&application, other));
                     whole = false;
                 }
