@@ -119,7 +119,8 @@ mod tests {
     fn logged(format: LogFormat, ansi: bool, events: impl FnOnce()) -> String {
         let sink = Sink::default();
         let writer = sink.clone();
-        tracing::dispatcher::with_default(&dispatch(EnvFilter::new("info"), format, ansi, move || writer.clone()), events);
+        let dispatch = dispatch(EnvFilter::new("info"), format, ansi, move || writer.clone());
+        tracing::dispatcher::with_default(&dispatch, events);
         let bytes = sink.0.lock().expect("not poisoned").clone();
         String::from_utf8(bytes).expect("UTF-8")
     }

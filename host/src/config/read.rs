@@ -200,7 +200,7 @@ const ENVIRONMENTS: &[(&str, Environment)] = &[
     ("custom", Environment::Custom),
 ];
 
-/// Words of the vendor's package and of SuperOffice's pages for [`ENVIRONMENTS`] that are none of ours.
+/// One of [`ENVIRONMENTS`]; for the vendor's own words that are none of ours the hint which of ours is meant.
 fn environment_word(node: &Node) -> Result<Environment, String> {
     values::choice(ENVIRONMENTS)(node).map_err(|message| match &node.value {
         Value::Text(text) if text.eq_ignore_ascii_case("development") => {

@@ -71,6 +71,7 @@ pub async fn store_line(folder: Option<&str>, store: &dyn Store) -> CheckLine {
 }
 
 /// What a store's line is called.
+#[must_use]
 pub fn store_name(folder: Option<&str>) -> String {
     folder.map_or_else(|| "store".into(), |folder| format!("store {folder}"))
 }

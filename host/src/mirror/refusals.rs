@@ -65,7 +65,7 @@ impl RefusalMemory {
         let path = shorten(&refusal.path);
         let fix = refusal.fix.as_deref().map(shorten);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let tell = inner.tell(&refusal.tenant, &reason, now);
+        let tell = inner.tell(refusal.tenant.as_ref(), &reason, now);
         let kinds = &mut inner.kinds;
         let known = kinds
             .iter()
@@ -108,9 +108,9 @@ impl RefusalMemory {
 
 impl Inner {
     /// Whether this may be told now; if so, not again for a while.
-    fn tell(&mut self, tenant: &Option<ContextId>, reason: &str, now: Millis) -> bool {
+    fn tell(&mut self, tenant: Option<&ContextId>, reason: &str, now: Millis) -> bool {
         let fresh = |at: Millis| now.abs_diff(at) < RefusalMemory::TELL_EVERY.unsigned_abs();
-        let key = (tenant.clone(), reason.to_owned());
+        let key = (tenant.cloned(), reason.to_owned());
         if self.told.get(&key).is_some_and(|&at| fresh(at)) {
             return false;
         }

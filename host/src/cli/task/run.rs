@@ -224,6 +224,7 @@ fn compared(comparison: &Comparison) -> String {
 mod tests {
     use super::*;
     use crate::task::cycle::CycleEnd;
+    use crate::task::source::traffic::Written;
 
     fn report(nothing_done: Option<&str>, problems: &[&str]) -> RunReport {
         let problems: Vec<String> = problems.iter().map(|&problem| problem.to_owned()).collect();
@@ -246,7 +247,7 @@ mod tests {
             columns: 2,
             rows: 3,
             cycles: vec![cycle],
-            written: Default::default(),
+            written: Written::default(),
             comparison: None,
             problems,
         }
