@@ -48,7 +48,7 @@ impl App {
         };
         let mut folders = BTreeMap::new();
         for folder in config.applications.iter().filter_map(|application| application.folder.clone()) {
-            let store = open_store_in(&config.mirror, &folder)?;
+            let store = open_store_in(&config.mirror, Some(&folder))?;
             folders.insert(folder, pipeline(store));
         }
         let mirrors = Arc::new(Mirrors::new(pipeline(store.clone()), folders));
@@ -90,10 +90,13 @@ pub fn open_store(config: &MirrorConfig) -> Result<Arc<dyn Store>, StoreError> {
     }
 }
 
-/// The store of one application's folder below the mirror directory.
-fn open_store_in(config: &MirrorConfig, folder: &str) -> Result<Arc<dyn Store>, StoreError> {
+/// The store of one application's folder below the mirror directory; without a folder that of the directory itself.
+///
+/// # Errors
+/// Its place cannot be used.
+pub fn open_store_in(config: &MirrorConfig, folder: Option<&str>) -> Result<Arc<dyn Store>, StoreError> {
     let mut config = config.clone();
-    if let StoreConfig::Sqlite { directory, .. } = &mut config.store {
+    if let (StoreConfig::Sqlite { directory, .. }, Some(folder)) = (&mut config.store, folder) {
         directory.push(folder);
     }
     open_store(&config)

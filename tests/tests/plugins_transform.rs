@@ -8,9 +8,12 @@ use plugins::{Lines, begin, host, hostile, people, person, shown};
 use speil::plugins::PluginHost;
 use speil::plugins::hooks::TransformPlan;
 use speil::protocol::columns::TypedBatch;
+use speil::protocol::context_id::ContextId;
 use speil::protocol::messages::RowOp;
 use speil::protocol::names::Operation;
 use speil::protocol::table_def::TableDef;
+use speil::store::Store as _;
+use speil::store::sqlite::{SqliteSettings, SqliteStore};
 use speil_test_guests::{HOSTILE, RECORDER, TRANSFORMER};
 
 fn transformer(config: &str) -> PluginHost {
@@ -295,4 +298,18 @@ async fn a_failed_apply_is_not_passed_over_by_the_next_batch() {
     for _ in 0..3 {
         call.transform(&plan, four()).await.unwrap_err();
     }
+}
+
+#[tokio::test]
+async fn indexes_are_refused_at_once_while_the_call_itself_writes() {
+    let directory = plugins::folder(&[]);
+    let store = SqliteStore::open(SqliteSettings::new(directory.path())).unwrap();
+    let mirror = store.open(&ContextId::new("Cust1").unwrap(), None).await.unwrap();
+    let mut call = begin(&hostile("transform.plan", "index", ""), Operation::TableSchema);
+    call.attach(mirror);
+    assert_eq!(
+        call.plan(&person()).await.unwrap_err().message,
+        "plug-in hostile, hook transform.plan for table person: it answered an error: indexes cannot be used in transform, \
+         while the call itself writes to the mirror; use before-replicate-table or replication-completed"
+    );
 }

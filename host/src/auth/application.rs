@@ -243,6 +243,12 @@ impl Applications {
         self.on(path).next().is_some()
     }
 
+    /// This path as the configuration spells it; `None` when no application answers on it.
+    #[must_use]
+    pub fn configured_path(&self, path: &str) -> Option<&str> {
+        self.on(path).next().map(|application| application.path())
+    }
+
     fn on(&self, path: &str) -> impl Iterator<Item = &Arc<Application>> {
         self.list.iter().filter(move |application| application.path.eq_ignore_ascii_case(path))
     }

@@ -54,14 +54,19 @@ fn look(config: &Config) -> Result<Vec<CheckLine>, CliError> {
     lines.extend(together(&config.applications));
     lines.push(address(&config.server));
     lines.extend(certificate(&config.server));
-    lines.push(match app::open_store(&config.mirror) {
-        Ok(store) => {
-            let line = runtime.block_on(health::store_line(&*store));
-            runtime.block_on(store.close());
-            line
-        }
-        Err(error) => CheckLine::failed("store", error.to_string(), "see [mirror] in the configuration"),
-    });
+    let folders = config.applications.iter().filter_map(|application| application.folder.as_deref()).map(Some);
+    for folder in std::iter::once(None).chain(folders) {
+        lines.push(match app::open_store_in(&config.mirror, folder) {
+            Ok(store) => {
+                let line = runtime.block_on(health::store_line(folder, &*store));
+                runtime.block_on(store.close());
+                line
+            }
+            Err(error) => {
+                CheckLine::failed(health::store_name(folder), error.to_string(), "see [mirror] in the configuration")
+            }
+        });
+    }
     match PluginHost::load(&config.plugins) {
         Ok(plugins) => lines.extend(health::plugin_lines(&plugins)),
         Err(error) => {

@@ -44,7 +44,7 @@ async fn serve(app: &App) -> Result<ExitCode, CliError> {
         report = server.shutdown() => Some(report),
         _ = signals.next() => None,
     };
-    app.store.close().await;
+    app.mirrors.close().await;
     match report {
         Some(report) if report.calls_cut_off == 0 => {
             tracing::info!("stopped");
@@ -71,7 +71,7 @@ async fn introduce(app: &App, server: &RunningServer) -> Result<(), CliError> {
             application.path()
         ))?;
     }
-    for line in health::check(&app.applications, &*app.store, &app.plugins).await {
+    for line in health::check(&app.applications, &app.mirrors, &app.plugins).await {
         if line.ok {
             if line.what != "keys" {
                 print(format_args!("  {}: {}", line.what, line.found))?;

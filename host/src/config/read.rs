@@ -155,10 +155,15 @@ fn applications(root: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Vec
             continue;
         };
         let mut section = Section::new("application", shown, item.key.clone(), inner, root.problems());
-        let place_of_folder = section.place_of("folder").unwrap_or(item.key);
+        let given_folder = section.place_of("folder");
         match application(&mut section, around) {
             Some(application) => {
-                if let Some(other) = read.iter().find(|other| shares_mirrors(&application, other)) {
+                // One that was given and could not be read has been told.
+                let misread = given_folder.is_some() && application.folder.is_none();
+                let place_of_folder = given_folder.unwrap_or(item.key);
+                if misread {
+                    whole = false;
+                } else if let Some(other) = read.iter().find(|other| shares_mirrors(&application, other)) {
                     section.bad("folder", place_of_folder, apart(&application, other));
                     whole = false;
                 }
@@ -195,12 +200,24 @@ const ENVIRONMENTS: &[(&str, Environment)] = &[
     ("custom", Environment::Custom),
 ];
 
+/// One of [`ENVIRONMENTS`]; for the vendor's own words that are none of ours the hint which of ours is meant.
+fn environment_word(node: &Node) -> Result<Environment, String> {
+    values::choice(ENVIRONMENTS)(node).map_err(|message| match &node.value {
+        Value::Text(text) if text.eq_ignore_ascii_case("development") => {
+            format!("{message}; what SuperOffice calls Development is \"sod\" here")
+        }
+        Value::Text(text) if text.eq_ignore_ascii_case("staging") => format!("{message}; did you mean \"stage\"?"),
+        Value::Text(text) if text.eq_ignore_ascii_case("prod") => format!("{message}; did you mean \"production\"?"),
+        _ => message,
+    })
+}
+
 fn application(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<ApplicationConfig> {
     let id = section.required("id", "the application's id at SuperOffice, 32 hex digits", values::application_id);
     let environment = section.required(
         "environment",
         "whose tokens to believe: \"sod\", \"stage\", \"production\" or \"custom\"",
-        values::choice(ENVIRONMENTS),
+        environment_word,
     );
     let path = section.or("path", "/MirroringClientService.svc".to_owned(), values::url_path);
     if section.place_of("private_key").is_none() {
@@ -234,6 +251,7 @@ enum Engine {
 }
 
 fn mirror(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<MirrorConfig> {
+    let place_of_store = section.place_of("store");
     let engine = section.or(
         "store",
         Engine::Sqlite,
@@ -260,7 +278,11 @@ fn mirror(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<Mirror
         Engine::Sqlite => StoreConfig::Sqlite { directory, max_open },
         Engine::SqlServer => {
             if !has_connection {
-                section.missing("connection", "the connection string of the SQL Server, ADO.NET syntax");
+                // Before anyone looks for a connection string in vain.
+                let place = place_of_store.unwrap_or(Place::Absent);
+                let instead = "this build has no SQL Server store; set store = \"sqlite\"";
+                let key = format!("{} = \"sqlserver\"", section.name("store"));
+                section.problems().push(Problem::NotSupportedYet { place, key, instead });
             }
             StoreConfig::SqlServer { connection: connection?, database }
         }

@@ -63,9 +63,23 @@ pub(super) fn parse(text: &str) -> Result<Table, Vec<Problem>> {
         .iter()
         .map(|error| Problem::Syntax {
             place: error.span().map_or(Place::Absent, |span| lines.place(&span)),
-            message: error.message().to_owned(),
+            message: explained(error.message(), text, error.span()),
         })
         .collect())
+}
+
+/// A parser's sentence; with the way out, when it is a Windows path that it stumbled over.
+fn explained(message: &str, text: &str, span: Option<Range<usize>>) -> String {
+    let before = span.and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    if line.contains('"') && line.contains('\\') {
+        format!(
+            "{message}: in \"double quotes\" a backslash begins an escape; if this is a path, write it with / or in 'single \
+             quotes'"
+        )
+    } else {
+        message.to_owned()
+    }
 }
 
 fn table(raw: &DeTable<'_>, lines: &Lines) -> Table {

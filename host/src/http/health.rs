@@ -13,6 +13,7 @@ use tokio::sync::Mutex;
 use super::parts::Shared;
 use super::router::text;
 use crate::auth::Applications;
+use crate::mirror::Mirrors;
 use crate::plugins::PluginHost;
 use crate::store::Store;
 
@@ -41,7 +42,7 @@ impl CheckLine {
 }
 
 /// Looks at everything a running host needs.
-pub async fn check(applications: &Applications, store: &dyn Store, plugins: &PluginHost) -> Vec<CheckLine> {
+pub async fn check(applications: &Applications, mirrors: &Mirrors, plugins: &PluginHost) -> Vec<CheckLine> {
     let mut lines: Vec<_> = applications
         .iter()
         .map(|application| {
@@ -49,21 +50,30 @@ pub async fn check(applications: &Applications, store: &dyn Store, plugins: &Plu
             CheckLine::ok("keys", found)
         })
         .collect();
-    lines.push(store_line(store).await);
+    for (folder, store) in mirrors.stores() {
+        lines.push(store_line(folder, &**store).await);
+    }
     lines.extend(plugin_lines(plugins));
     lines
 }
 
-/// Whether mirrors can be made and written.
-pub async fn store_line(store: &dyn Store) -> CheckLine {
+/// Whether mirrors can be made and written, in the mirror directory or in an application's folder below it.
+pub async fn store_line(folder: Option<&str>, store: &dyn Store) -> CheckLine {
+    let what = store_name(folder);
     match store.check().await {
-        Ok(found) => CheckLine::ok("store", found),
+        Ok(found) => CheckLine::ok(what, found),
         Err(error) => CheckLine::failed(
-            "store",
+            what,
             error.to_string(),
             "see [mirror] in the configuration: the place must exist and be writable for the account speil runs as",
         ),
     }
+}
+
+/// What a store's line is called.
+#[must_use]
+pub fn store_name(folder: Option<&str>) -> String {
+    folder.map_or_else(|| "store".into(), |folder| format!("store {folder}"))
 }
 
 /// How each plug-in is.
@@ -109,7 +119,7 @@ pub(super) async fn readyz(shared: Arc<Shared>) -> Response<Body> {
     let lines = match &*kept {
         Some((at, lines)) if at.elapsed() < GOOD_FOR => lines.clone(),
         _ => {
-            let lines = check(&shared.applications, &*shared.store, &shared.plugins).await;
+            let lines = check(&shared.applications, &shared.mirrors, &shared.plugins).await;
             *kept = Some((Instant::now(), lines.clone()));
             lines
         }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Mirror;
 use super::refusals::RefusedCalls;
+use crate::store::Store;
 
 /// See the head of this file.
 pub struct Mirrors {
@@ -26,6 +27,19 @@ impl Mirrors {
     #[must_use]
     pub fn of(&self, folder: Option<&str>) -> Option<&Arc<Mirror>> {
         folder.map_or(Some(&self.root), |folder| self.folders.get(folder))
+    }
+
+    /// Every store that is written to, with the folder it is in; that of the mirror directory itself comes first.
+    pub fn stores(&self) -> impl Iterator<Item = (Option<&str>, &Arc<dyn Store>)> {
+        let folders = self.folders.iter().map(|(folder, mirror)| (Some(folder.as_str()), &mirror.store));
+        std::iter::once((None, &self.root.store)).chain(folders)
+    }
+
+    /// Closes every store. Called once, when no call is in flight.
+    pub async fn close(&self) {
+        for (_, store) in self.stores() {
+            store.close().await;
+        }
     }
 
     /// Calls that were refused at the door, all pipelines together.

@@ -4,7 +4,7 @@
 //! In memory, bounded, since many refused calls name no tenant that could be believed. What can be told to a tenant's
 //! mirror is written there as well ([`super::Mirror::record_refusal`]).
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
 
 use crate::protocol::context_id::ContextId;
@@ -19,7 +19,7 @@ pub struct NewRefusal {
     pub reason: String,
     /// The line of configuration that would mend it, if any.
     pub fix: Option<String>,
-    /// The path that was called.
+    /// The path that was called, as the configuration spells it.
     pub path: String,
 }
 
@@ -39,7 +39,14 @@ pub struct RefusedCalls {
 /// The newest kinds of refused calls, at most [`RefusalMemory::CAPACITY`].
 #[derive(Debug, Default)]
 pub struct RefusalMemory {
-    kinds: Mutex<VecDeque<RefusedCalls>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    kinds: VecDeque<RefusedCalls>,
+    /// When what was last worth telling, whatever its fix and path, also of kinds that have been forgotten.
+    told: HashMap<(Option<ContextId>, String), Millis>,
 }
 
 impl RefusalMemory {
@@ -47,40 +54,36 @@ impl RefusalMemory {
     pub const CAPACITY: usize = 256;
     /// Longest text kept of anything, in characters: it came from outside.
     const MAX_CHARS: usize = 500;
-    /// A kind seen again within this time is counted, but not told to the tenant's mirror again.
+    /// A tenant refused again for the same reason within this time is counted, but its mirror not told again.
     const TELL_EVERY: Millis = 5 * 60 * 1000;
+    /// Tenants and reasons told within that time; more are in the log only.
+    const MAX_TOLD: usize = 10_000;
 
     /// Remembers a refusal. Answers whether it is worth telling: new, or not told for a while.
     pub fn remember(&self, refusal: &NewRefusal, now: Millis) -> bool {
         let reason = shorten(&refusal.reason);
         let path = shorten(&refusal.path);
         let fix = refusal.fix.as_deref().map(shorten);
-        let mut kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let tell = inner.tell(refusal.tenant.as_ref(), &reason, now);
+        let kinds = &mut inner.kinds;
         let known = kinds
             .iter()
             .position(|kind| {
                 kind.tenant == refusal.tenant && kind.reason == reason && kind.fix == fix && kind.path == path
             })
             .and_then(|at| kinds.remove(at));
-        let (kind, tell) = match known {
-            Some(mut kind) => {
-                let tell = now / Self::TELL_EVERY != kind.last_at / Self::TELL_EVERY;
-                kind.count += 1;
-                kind.last_at = now;
-                (kind, tell)
-            }
-            None => (
-                RefusedCalls {
-                    tenant: refusal.tenant.clone(),
-                    reason,
-                    fix,
-                    path,
-                    first_at: now,
-                    last_at: now,
-                    count: 1,
-                },
-                true,
-            ),
+        let kind = match known {
+            Some(kind) => RefusedCalls { count: kind.count + 1, last_at: now, ..kind },
+            None => RefusedCalls {
+                tenant: refusal.tenant.clone(),
+                reason,
+                fix,
+                path,
+                first_at: now,
+                last_at: now,
+                count: 1,
+            },
         };
         kinds.push_back(kind);
         if kinds.len() > Self::CAPACITY {
@@ -92,14 +95,33 @@ impl RefusalMemory {
     /// All kinds, newest first.
     #[must_use]
     pub fn all(&self) -> Vec<RefusedCalls> {
-        let kinds = self.kinds.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.iter().rev().cloned().collect()
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.kinds.iter().rev().cloned().collect()
     }
 
     /// Those of one tenant, newest first.
     #[must_use]
     pub fn of(&self, tenant: &ContextId) -> Vec<RefusedCalls> {
         self.all().into_iter().filter(|kind| kind.tenant.as_ref() == Some(tenant)).collect()
+    }
+}
+
+impl Inner {
+    /// Whether this may be told now; if so, not again for a while.
+    fn tell(&mut self, tenant: Option<&ContextId>, reason: &str, now: Millis) -> bool {
+        let fresh = |at: Millis| now.abs_diff(at) < RefusalMemory::TELL_EVERY.unsigned_abs();
+        let key = (tenant.cloned(), reason.to_owned());
+        if self.told.get(&key).is_some_and(|&at| fresh(at)) {
+            return false;
+        }
+        if self.told.len() >= RefusalMemory::MAX_TOLD {
+            self.told.retain(|_, at| fresh(*at));
+        }
+        let room = self.told.len() < RefusalMemory::MAX_TOLD;
+        if room {
+            self.told.insert(key, now);
+        }
+        room
     }
 }
 
@@ -127,6 +149,32 @@ mod tests {
         let all = memory.all();
         assert_eq!(all.len(), 1);
         assert_eq!((all[0].count, all[0].first_at, all[0].last_at), (3, 0, 300_000));
+    }
+
+    #[test]
+    fn a_tenant_is_told_of_a_reason_once_in_five_minutes_however_the_calls_differ_and_however_many_there_are() {
+        let memory = RefusalMemory::default();
+        let tenant = ContextId::new("Cust1").expect("legal");
+        let told = |reason: &str, path: String, now| {
+            memory.remember(&NewRefusal { tenant: Some(tenant.clone()), path, ..refusal(reason) }, now)
+        };
+        assert!(told("expired", "/m.svc".into(), 0));
+        for number in 0..2 * i64::try_from(RefusalMemory::CAPACITY).expect("small") {
+            assert!(!told("expired", format!("/{number}"), number), "{number}");
+        }
+        assert!(told("audience", "/m.svc".into(), 0), "another reason");
+        assert!(!told("expired", "/m.svc".into(), 299_999), "forgotten as a kind, not as told");
+        assert!(told("expired", "/m.svc".into(), 300_000));
+    }
+
+    #[test]
+    fn what_was_told_is_bounded_too() {
+        let memory = RefusalMemory::default();
+        for number in 0..RefusalMemory::MAX_TOLD {
+            assert!(memory.remember(&refusal(&number.to_string()), 0));
+        }
+        assert!(!memory.remember(&refusal("one more"), 1), "no room");
+        assert!(memory.remember(&refusal("one more"), 300_000), "the others are old");
     }
 
     #[test]

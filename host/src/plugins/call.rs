@@ -155,7 +155,9 @@ impl PluginCall {
         let slot = &mut self.slots[entered.at];
         slot.spent += entered.started.elapsed();
         let value = result.map_err(Failed::Fault)?;
-        slot.instance = Some(entered.instance);
+        let mut instance = entered.instance;
+        instance.set_transforming(false);
+        slot.instance = Some(instance);
         Ok(value)
     }
 

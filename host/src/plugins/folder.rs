@@ -69,6 +69,6 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let missing = folder.path().join("nowhere");
         let error = find(&missing).unwrap_err();
-        assert!(error.contains("nowhere") && error.contains("`directory` under [plugins]"), "{error}");
+        assert!(error.contains("nowhere") && error.contains("`directory` out of [plugins]"), "{error}");
     }
 }

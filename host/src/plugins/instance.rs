@@ -26,10 +26,16 @@ pub struct State {
     config: Arc<WasiConfigVariables>,
     log: Arc<Log>,
     mirror: Option<Arc<dyn MirrorDb>>,
+    /// It is in a function during which the call itself may hold what an index waits for.
+    transforming: bool,
     allowance: Allowance,
 }
 
 impl State {
+    pub(super) const fn transforming(&self) -> bool {
+        self.transforming
+    }
+
     pub(super) fn config(&self) -> &WasiConfigVariables {
         &self.config
     }
@@ -168,6 +174,7 @@ impl Instance {
             config: linked.config.clone(),
             log: log.clone(),
             mirror,
+            transforming: false,
             allowance,
         };
         let mut store = Store::new(engine, state);
@@ -193,6 +200,11 @@ impl Instance {
     pub fn allow(&mut self, allowance: Allowance) {
         self.store.data_mut().allowance = allowance;
         self.store.set_epoch_deadline(1);
+    }
+
+    /// Whether the next call is one of `transform`'s.
+    pub fn set_transforming(&mut self, transforming: bool) {
+        self.store.data_mut().transforming = transforming;
     }
 
     /// Gives it the tenant's mirror.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::batching::{Batcher, Counts};
 use super::client::{CallError, Client};
+use super::connection::TransportError;
 use super::progress::Progress;
 use super::source::{Need, RefillReason, Source, SourceTable};
 use super::spelling::Batch;
@@ -76,6 +77,9 @@ pub struct CycleReport {
     pub listed: usize,
     /// Sentences: what the endpoint did wrong.
     pub problems: Vec<String>,
+    /// Why not even the first call came through: one sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nothing_done: Option<String>,
     pub calls: u64,
     pub bytes: u64,
     pub seconds: f64,
@@ -117,6 +121,7 @@ pub async fn run(client: &mut Client, source: &Source, options: &CycleOptions, p
             tables: Vec::new(),
             listed: 0,
             problems: Vec::new(),
+            nothing_done: None,
             calls: 0,
             bytes: 0,
             seconds: 0.0,
@@ -128,7 +133,11 @@ pub async fn run(client: &mut Client, source: &Source, options: &CycleOptions, p
     };
     match cycle.run().await {
         Ok(end) => cycle.report.end = end,
-        Err(error) => cycle.report.problems.push(error.to_string()),
+        Err(error) => {
+            // Authenticate comes before anything is listed.
+            cycle.report.nothing_done = (cycle.report.listed == 0).then(|| turned_away(&error));
+            cycle.report.problems.push(error.to_string());
+        }
     }
     progress.end();
     let mut report = cycle.report;
@@ -326,6 +335,21 @@ impl<'c> Cycle<'c> {
             }
             Err(error) => Err(error),
         }
+    }
+}
+
+/// What it means that the first call of a cycle failed.
+fn turned_away(error: &CallError) -> String {
+    match error {
+        CallError::Transport { source: TransportError::Connect { .. } | TransportError::Tls { .. }, .. } => {
+            format!("The endpoint could not be reached: {error}.")
+        }
+        CallError::Transport { .. } => format!("The endpoint was reached and did not answer: {error}."),
+        CallError::Fault { .. } | CallError::Refused { .. } => {
+            format!("The endpoint turned the first call away, so nothing was replicated: {error}")
+        }
+        CallError::Unreadable { .. } => format!("What answers at this address is no mirroring endpoint: {error}"),
+        CallError::Own { .. } => format!("No call could be made: {error}"),
     }
 }
 

@@ -72,7 +72,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
     };
     let report = runtime.block_on(async {
         let report = mirror(&app, &folder, shape, source, plan).await;
-        app.store.close().await;
+        app.mirrors.close().await;
         report
     })?;
     if args.json {

@@ -133,25 +133,32 @@ fn list(json: bool) -> Result<ExitCode, CliError> {
 
 /// The report for people.
 pub(super) fn text(report: &RunReport) -> String {
-    let mut lines = vec![format!(
+    let mut lines: Vec<String> = nothing_done(report).into_iter().collect();
+    lines.push(format!(
         "{} at {}: {} tables, {} columns, {} rows",
         report.tenant,
         report.url,
         report.tables,
         thousands(report.columns as u64),
         thousands(report.rows)
-    )];
+    ));
     let mut cycles =
         table(["cycle", "ended", "tables sent", "filled", "rows", "calls", "MB", "seconds", "rows/s", "TableSchema"]);
     for (number, cycle) in report.cycles.iter().enumerate() {
         cycles.add_row(cycle_row(number + 1, cycle));
     }
-    lines.push(cycles.to_string());
+    if nothing_done(report).is_none() {
+        lines.push(cycles.to_string());
+    }
     if let Some(comparison) = &report.comparison {
         lines.push(compared(comparison));
     }
     if !report.problems.is_empty() {
-        lines.push(format!("{} things the endpoint did wrong:", report.problems.len()));
+        lines.push(match (report.problems.len(), nothing_done(report)) {
+            (1, Some(_)) => return lines.join("\n"),
+            (1, None) => "1 thing the endpoint did wrong:".to_owned(),
+            (many, _) => format!("{many} things the endpoint did wrong:"),
+        });
         lines.extend(report.problems.iter().map(|problem| format!("  - {problem}")));
     }
     lines.push(if report.good() {
@@ -160,6 +167,12 @@ pub(super) fn text(report: &RunReport) -> String {
         "Something is not as it should be.".into()
     });
     lines.join("\n")
+}
+
+/// The one sentence about a run in which no cycle came further than its first call.
+fn nothing_done(report: &RunReport) -> Option<String> {
+    let first = report.cycles.first()?;
+    report.cycles.iter().all(|cycle| cycle.nothing_done.is_some()).then(|| first.nothing_done.clone())?
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
@@ -205,4 +218,54 @@ fn compared(comparison: &Comparison) -> String {
         thousands(comparison.differing),
         comparison.differences.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::cycle::CycleEnd;
+    use crate::task::source::traffic::Written;
+
+    fn report(nothing_done: Option<&str>, problems: &[&str]) -> RunReport {
+        let problems: Vec<String> = problems.iter().map(|&problem| problem.to_owned()).collect();
+        let cycle = CycleReport {
+            end: CycleEnd::Failed,
+            tables: Vec::new(),
+            listed: 0,
+            problems: problems.clone(),
+            nothing_done: nothing_done.map(str::to_owned),
+            calls: 1,
+            bytes: 0,
+            seconds: 0.0,
+            table_schema_ms: 0.0,
+        };
+        RunReport {
+            url: "http://localhost:1/m.svc".into(),
+            tenant: "Cust1".into(),
+            scenario: None,
+            tables: 1,
+            columns: 2,
+            rows: 3,
+            cycles: vec![cycle],
+            written: Written::default(),
+            comparison: None,
+            problems,
+        }
+    }
+
+    #[test]
+    fn a_run_that_never_began_says_why_first_and_shows_no_zeros() {
+        let shown = text(&report(Some("The endpoint could not be reached: x."), &["x"]));
+        assert_eq!(
+            shown,
+            "The endpoint could not be reached: x.\nCust1 at http://localhost:1/m.svc: 1 tables, 2 columns, 3 rows"
+        );
+    }
+
+    #[test]
+    fn one_thing_is_one_thing() {
+        let shown = text(&report(None, &["x"]));
+        assert!(shown.contains("\n1 thing the endpoint did wrong:\n  - x\n"), "{shown}");
+        assert!(shown.contains("tables sent"), "{shown}");
+    }
 }

@@ -84,7 +84,7 @@ fn values_that_cannot_be_meant_are_refused_with_what_could() {
         (
             "mirror",
             "store = \"sqlserver\"",
-            "`mirror.connection` is missing: the connection string of the SQL Server, ADO.NET syntax",
+            "`mirror.store = \"sqlserver\"` is not supported yet; this build has no SQL Server store; set store = \"sqlite\"",
         ),
         ("mirror.keys", "a = []", "`mirror.keys.a` names no column"),
         ("mirror.keys", "a = \"x\"\nA = \"y\"", "`mirror.keys.a` is there twice: the names of tables have no case"),
@@ -174,4 +174,30 @@ fn no_secret_is_shown() {
     let config = load_with(&text, &set).expect("good");
     assert!(!format!("{config:?}").contains("geheim"));
     assert!(format!("{config:?}").contains("Secret(…)"));
+}
+
+#[test]
+fn words_and_paths_as_windows_and_superoffice_write_them_get_a_hint() {
+    let environment = |word: &str| {
+        let found = mistakes(&application().replace("\"sod\"", &format!("\"{word}\"")));
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].clone()
+    };
+    assert_eq!(
+        environment("Development"),
+        "line 3, column 15: `application[0].environment` should be \"sod\", \"stage\", \"production\" or \"custom\", and is \"Development\"; what SuperOffice calls Development is \"sod\" here"
+    );
+    assert!(environment("prod").ends_with("did you mean \"production\"?"));
+    assert!(environment("Staging").ends_with("did you mean \"stage\"?"));
+    for word in ["Stage", "PRODUCTION"] {
+        assert!(load_with(&application().replace("\"sod\"", &format!("\"{word}\"")), &[]).is_ok(), "{word}");
+    }
+    let windows = mistakes(&application().replace("\"private.xml\"", "\"keys\\private.xml\""));
+    assert!(
+        windows[0].starts_with("line 4, column ")
+            && windows[0].ends_with("if this is a path, write it with / or in 'single quotes'"),
+        "{windows:?}"
+    );
+    let plain = mistakes("[server]\nlisten = \"a\n");
+    assert!(!plain[0].contains("backslash"), "{plain:?}");
 }

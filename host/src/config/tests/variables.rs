@@ -16,6 +16,7 @@ fn the_environment_wins_over_the_file() {
         ("SPEIL__APPLICATION__1__ID", "ffffffffffffffffffffffffffffffff"),
         ("SPEIL__APPLICATION__1__ENVIRONMENT", "stage"),
         ("SPEIL__APPLICATION__1__PRIVATE_KEY", "private.xml"),
+        ("SPEIL__APPLICATION__1__FOLDER", "stage"),
         ("SPEIL__MIRROR__KEYS__TEXTLINK__0", "source_id"),
         ("SPEIL__MIRROR__KEYS__TEXTLINK__1", "target_id"),
         ("SPEIL_ADMIN_TOKEN", "not ours"),
@@ -36,8 +37,13 @@ fn the_environment_wins_over_the_file() {
 fn eleven_applications_come_from_the_environment_in_order() {
     let pairs = (0..11)
         .flat_map(|n| {
-            [("ID", format!("{n:032x}")), ("ENVIRONMENT", "sod".into()), ("PRIVATE_KEY", "private.xml".into())]
-                .map(|(key, value)| (format!("SPEIL__APPLICATION__{n}__{key}"), value))
+            [
+                ("ID", format!("{n:032x}")),
+                ("ENVIRONMENT", "sod".into()),
+                ("PRIVATE_KEY", "private.xml".into()),
+                ("FOLDER", format!("app{n}")),
+            ]
+            .map(|(key, value)| (format!("SPEIL__APPLICATION__{n}__{key}"), value))
         })
         .collect::<Vec<_>>();
     let pairs = pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect::<Vec<_>>();

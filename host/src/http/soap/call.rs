@@ -196,7 +196,8 @@ impl Call {
             tenant: refusal.tenant.clone(),
             reason: refusal.answer.clone(),
             fix: refusal.fix.clone(),
-            path: self.path.clone(),
+            // As configured: whoever calls could spell it in ever new ways.
+            path: self.shared.applications.configured_path(&self.path).unwrap_or_default().to_owned(),
         };
         if let Some(mirror) = self.shared.mirrors.of(refusal.folder.as_deref()) {
             mirror.record_refusal(remembered).await;

@@ -89,6 +89,7 @@ impl PluginCall {
             })
             .collect();
         let mut entered = self.enter(at, 0).await?;
+        entered.instance.set_transforming(true);
         let guest = entered.guests().transform.ok_or_else(Failed::missing)?;
         let told = Table { name: table.name.as_str(), columns: &columns };
         let call = guest.call_plan(&mut entered.instance.store, Self::context(&self.info), told);
@@ -159,6 +160,7 @@ impl PluginCall {
                 .collect();
             let told = Batch { operations: &operations, columns: &columns };
             let mut entered = self.enter(at, rows.len()).await?;
+            entered.instance.set_transforming(true);
             let guest = entered.guests().transform.ok_or_else(Failed::missing)?;
             let context = Self::context(&self.info);
             let call = guest.call_apply(&mut entered.instance.store, context, step.before.name.as_str(), told);

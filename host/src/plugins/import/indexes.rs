@@ -43,6 +43,12 @@ impl Host for State {
 impl State {
     fn at(&self, table: &str) -> Result<(Arc<dyn MirrorDb>, TableName), String> {
         let table = TableName::new(table).map_err(|error| error.to_string())?;
+        if self.transforming() {
+            // It would wait for the call, and the call waits for it.
+            return Err("indexes cannot be used in transform, while the call itself writes to the mirror; use \
+                        before-replicate-table or replication-completed"
+                .into());
+        }
         let mirror = self.mirror().ok_or(
             "the tenant's mirror is not open in this hook, so it has no indexes yet; use before-replicate-table or \
              replication-completed",
