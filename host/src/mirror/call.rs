@@ -283,7 +283,7 @@ impl<'m> Call<'m> {
     pub(super) async fn mark_gap(&mut self, opened: &Opened, table: &TableName) {
         match opened.db.mark_gap(&opened.turn(table)).await {
             Ok(()) => self.place.settle_gap(table),
-            Err(error) if error.kind == StoreErrorKind::Overtaken => self.place.settle_gap(table),
+            Err(error) if error.kind == StoreErrorKind::Overtaken => {}
             Err(error) => {
                 tracing::warn!(
                     tenant = %self.caller.tenant, %table,
@@ -292,12 +292,6 @@ impl<'m> Call<'m> {
                 self.place.owe_gap(table);
             }
         }
-    }
-
-    /// Rows of the table are about to be written: until [`Call::no_gap`] or [`Call::mark_gap`] says how it ended they count as
-    /// missing, even if this call breaks off in the middle.
-    pub(super) fn risk_gap(&self, table: &TableName) {
-        self.place.owe_gap(table);
     }
 
     /// Writes down a gap that could not be when it came about. Until then nothing more is written to the table.
@@ -309,7 +303,7 @@ impl<'m> Call<'m> {
         Ok(())
     }
 
-    /// The rows are in, or the table has been looked at by TableSchema, or wiped.
+    /// The table has been looked at by TableSchema, or wiped.
     pub(super) fn no_gap(&self, table: &TableName) {
         self.place.settle_gap(table);
     }

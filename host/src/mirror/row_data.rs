@@ -51,13 +51,9 @@ async fn take(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Resu
     let table = TableName::new(batch.table.table_name.as_str())
         .map_err(|error| CallError::request(format!("rows are refused: {error}")))?;
     let guard = call.lock(&table).await?;
-    let paid = call.pay_gap(opened, &table).await;
-    paid.map_err(|error| CallError::from(error).of_table(&table))?;
-    call.risk_gap(&table);
     let done = apply(call, opened, &table, batch).await;
-    match &done {
-        Err(error) if error.cause != Cause::Overtaken => call.mark_gap(opened, &table).await,
-        _ => call.no_gap(&table),
+    if done.as_ref().is_err_and(|error| error.cause != Cause::Overtaken) {
+        call.mark_gap(opened, &table).await;
     }
     drop(guard);
     done
@@ -85,6 +81,7 @@ async fn leave_out(
 /// One batch of a table that is locked, from its texts to durable rows.
 async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: RowDataBatch) -> Result<(), CallError> {
     let of_table = |error: StoreError| CallError::from(error).of_table(table);
+    call.pay_gap(opened, table).await.map_err(of_table)?;
     let record = opened.db.table(table).await.map_err(of_table)?;
     let fit = batch_schema::fit(call, &batch.table, table, record.as_ref()).await?;
     let turn = opened.turn(table);
