@@ -90,7 +90,8 @@ fn now_made_as(db: &Connection, table: &TableName) -> Result<Option<String>> {
 }
 
 /// Gives up tables of ours that are not in the database any more, or are no longer what we made and have no metadata row
-/// either: what comes to have their names is somebody else's. `listed` are the folded names that have a row.
+/// either: what comes to have their names is somebody else's. `listed` are the folded names that have a row with a hash of ours;
+/// what their tables were made as is noted where it is not known (a side table dropped by hand).
 pub(super) fn forget_strangers(db: &Connection, listed: &HashSet<String>) -> Result<()> {
     let owned: Vec<(String, Option<String>)> = db
         .prepare_cached("SELECT folded, made_as FROM speil_tables WHERE owned = 1")?
@@ -102,15 +103,16 @@ pub(super) fn forget_strangers(db: &Connection, listed: &HashSet<String>) -> Res
         .map(|name| name.map(|name| (fold(&name), name)))
         .collect::<rusqlite::Result<_>>()?;
     for (folded, known) in owned {
-        let still = match there.get(&folded) {
-            None => false,
-            Some(_) if listed.contains(&folded) => true,
-            Some(name) => {
-                let object = Object { kind: "table".to_owned(), name: name.clone() };
-                known.is_some() && known == made_as(db, &object)?
-            }
+        let is_listed = listed.contains(&folded);
+        let now = match there.get(&folded) {
+            Some(_) if is_listed && known.is_some() => continue,
+            Some(name) => made_as(db, &Object { kind: "table".to_owned(), name: name.clone() })?,
+            None => None,
         };
-        if !still {
+        if now.is_some() && is_listed {
+            db.prepare_cached("UPDATE speil_tables SET made_as = ?2 WHERE folded = ?1")?
+                .execute(params![folded, now])?;
+        } else if now.is_none() || now != known {
             db.prepare_cached("UPDATE speil_tables SET owned = 0, made_as = NULL WHERE folded = ?1")?
                 .execute([folded])?;
         }

@@ -298,8 +298,9 @@ impl Work<'_> {
             let in_fill = known.gap == Gap::Restarted && row.lsn.means_refill();
             known::seen(self.db, table, ticket, if in_fill { Gap::Restarted } else { Gap::None })?;
         }
-        let listed = metadata::all(self.db, self.metadata)?;
-        known::forget_strangers(self.db, &listed.into_iter().map(|(table, _)| table.folded().to_owned()).collect())
+        let rows = metadata::all(self.db, self.metadata)?;
+        let ours = rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
+        known::forget_strangers(self.db, &ours.map(|(table, _)| table.folded().to_owned()).collect())
     }
 
     /// Those of the tables that have a metadata row, after checking that the call was not overtaken at any of them.
