@@ -159,10 +159,6 @@ pub trait MirrorDb: Send + Sync + 'static {
     /// Says that the next rows without a wipe must find the table emptied: called when -1 was answered.
     /// (protocol.md section 8). Nothing is emptied yet.
     ///
-    /// If a fill has begun and no cycle has completed since, the sender may be in the middle of it, and the rows that it sent already
-    /// would be emptied away: rows without a wipe then leave the LSN at -1 (as after [`MirrorDb::mark_gap`]), so that the next
-    /// cycle fills the table from nothing.
-    ///
     /// A table whose LSN is below zero although neither this, a creation nor a wipe came before (an administrator set it by hand in the
     /// middle of a cycle) is not being filled: rows that come are applied as changes, and its LSN stays below zero.
     async fn expect_refill(&self, turn: &Turn) -> Result<(), StoreError>;

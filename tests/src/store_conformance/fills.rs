@@ -47,28 +47,6 @@ pub async fn a_fill_that_broke_off_begins_anew(f: &impl StoreFactory) {
     assert_eq!((rows_of(&db, &contact()).await, lsn_of(&db, "contact").await), (three(), 60));
 }
 
-pub async fn a_refill_announced_in_the_middle_of_a_fill_does_not_end_without_its_first_rows(f: &impl StoreFactory) {
-    let db = with_contact(f).await;
-    db.history().begin_cycle(speil::store::Ticket(1), 1_000).await.unwrap();
-    db.wipe(&turn("contact", 1)).await.unwrap();
-    put(&db, &contact(), 1, &three(), 0).await.unwrap();
-    // TableSchema again, twice even, and the sender goes on where it was.
-    for again in 2..4 {
-        db.confirm_tables(speil::store::Ticket(again), &[named("contact")]).await.unwrap();
-        db.history().begin_cycle(speil::store::Ticket(again), again * 1_000).await.unwrap();
-        db.expect_refill(&turn("contact", again)).await.unwrap();
-    }
-    let (_, lsn) = put(&db, &contact(), 3, &[person(4, "Di")], 50).await.unwrap();
-    assert_eq!((lsn, rows_of(&db, &contact()).await), (Lsn::REFILL, vec![person(4, "Di")]));
-    // A cycle that completed lies between, so the next announcement is of a fill from its beginning, even without a wipe.
-    db.history().complete_cycle(4_000, &[]).await.unwrap();
-    db.confirm_tables(speil::store::Ticket(5), &[named("contact")]).await.unwrap();
-    db.history().begin_cycle(speil::store::Ticket(5), 5_000).await.unwrap();
-    db.expect_refill(&turn("contact", 5)).await.unwrap();
-    put(&db, &contact(), 5, &three(), 60).await.unwrap();
-    assert_eq!((rows_of(&db, &contact()).await, lsn_of(&db, "contact").await), (three(), 60));
-}
-
 pub async fn the_lsn_stays_while_rows_are_missing(f: &impl StoreFactory) {
     let db = with_three(f).await;
     db.mark_gap(&turn("CONTACT", 2)).await.unwrap();

@@ -112,7 +112,6 @@ macro_rules! for_every_store_case {
                 rows_after_an_announced_refill_find_the_table_emptied_once
                 a_dropped_writer_leaves_the_emptying_undone
                 a_fill_that_broke_off_begins_anew
-                a_refill_announced_in_the_middle_of_a_fill_does_not_end_without_its_first_rows
                 the_lsn_stays_while_rows_are_missing
                 a_fill_that_misses_rows_does_not_end_until_it_is_begun_anew
                 rows_after_a_wipe_are_not_emptied_again

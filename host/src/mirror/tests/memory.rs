@@ -40,7 +40,7 @@ pub struct Table {
     pub actual: Option<ActualTable>,
     ticket: Ticket,
     fill: Fill,
-    /// See `MirrorDb::mark_gap`; of a fill begun twice too.
+    /// See `MirrorDb::mark_gap`.
     pub(super) gap: bool,
     pub(super) error: Option<TableError>,
     pub(super) confirmed_at: Option<Millis>,
@@ -334,10 +334,9 @@ impl MirrorDb for Memory {
     async fn expect_refill(&self, turn: &Turn) -> Result<(), StoreError> {
         let mut state = self.state();
         state.enter("expect_refill", turn.table.as_str())?;
-        let came_through = state.cycles.get(1).is_some_and(|cycle| cycle.completed_at.is_some());
         state.turn(turn)?;
         let table = state.known(&turn.table)?;
-        table.gap = table.fill == Fill::Begun && !came_through;
+        table.gap = false;
         table.fill = Fill::Expected;
         table.record.fill_begun = false;
         Ok(())

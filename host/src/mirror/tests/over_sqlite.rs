@@ -146,20 +146,6 @@ async fn a_mirror_from_before_gaps_were_kept_learns_to_keep_them() {
 }
 
 #[tokio::test]
-async fn table_schema_in_the_middle_of_a_fill_does_not_lose_its_first_rows() {
-    let mirror = OnDisk::new();
-    assert_eq!(mirror.lsn().await, -1);
-    mirror.wipe("person").await.unwrap();
-    mirror.batch(0, &[(I, &["1", "Ann"]), (I, &["2", "Bo"])]).await;
-    assert_eq!(mirror.lsn().await, -1);
-    mirror.batch(100, &[(I, &["3", "Cy"])]).await;
-    assert_eq!(mirror.lsn().await, -1, "rows 1 and 2 are not there");
-    mirror.wipe("person").await.unwrap();
-    mirror.batch(100, &[(I, &["1", "Ann"]), (I, &["2", "Bo"]), (I, &["3", "Cy"])]).await;
-    assert_eq!((mirror.people().await.len(), mirror.lsn().await), (3, 100));
-}
-
-#[tokio::test]
 async fn a_tenants_life_from_the_first_fill_to_the_last_table() {
     let mirror = OnDisk::new();
     mirror.filled().await;

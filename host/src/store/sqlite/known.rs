@@ -24,8 +24,6 @@ pub(super) enum Gap {
     None,
     /// A batch failed. Over when the next `TableSchema` looks at the table: the source sends it again.
     Failed,
-    /// `TableSchema` came in the middle of a fill. Over with a wipe, or when a cycle has completed.
-    Restarted,
 }
 
 impl Gap {
@@ -33,14 +31,12 @@ impl Gap {
         match self {
             Self::None => 0,
             Self::Failed => 1,
-            Self::Restarted => 2,
         }
     }
 
     fn from_code(code: i64) -> Self {
         match code {
             0 => Self::None,
-            2 => Self::Restarted,
             _ => Self::Failed,
         }
     }

@@ -259,28 +259,11 @@ impl Work<'_> {
 
     /// [`crate::store::MirrorDb::expect_refills`]: all or none.
     pub fn expect_refills(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        let came_through = self.cycle_completed_before(ticket)?;
-        for (table, row, known) in self.listed(ticket, tables)? {
-            // Without a completed cycle in between, the sender may be in the middle of the fill: what it has sent is emptied away.
-            let begun = row.fill == Fill::Begun || known.gap == Gap::Restarted;
-            let gap = if begun && !came_through && !row.skipped { Gap::Restarted } else { Gap::None };
+        for (table, row, _) in self.listed(ticket, tables)? {
             metadata::update(self.db, self.metadata, &row, row.lsn, Fill::Expected, ticket)?;
-            known::fill_expected(self.db, table, ticket, gap)?;
+            known::fill_expected(self.db, table, ticket, Gap::None)?;
         }
         Ok(())
-    }
-
-    /// Whether the cycle before the one that this ticket began was completed.
-    fn cycle_completed_before(&self, ticket: Ticket) -> Result<bool> {
-        let completed = self
-            .db
-            .query_row(
-                "SELECT completed_at IS NOT NULL FROM speil_cycles WHERE id < ?1 ORDER BY id DESC LIMIT 1",
-                [ticket.0],
-                |row| row.get(0),
-            )
-            .optional()?;
-        Ok(completed.unwrap_or(false))
     }
 
     /// [`crate::store::MirrorDb::mark_gap`].
@@ -294,9 +277,8 @@ impl Work<'_> {
 
     /// [`crate::store::MirrorDb::confirm_tables`]: all or none.
     pub fn confirm(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        for (table, row, known) in self.listed(ticket, tables)? {
-            let in_fill = known.gap == Gap::Restarted && row.lsn.means_refill();
-            known::seen(self.db, table, ticket, if in_fill { Gap::Restarted } else { Gap::None })?;
+        for (table, _, _) in self.listed(ticket, tables)? {
+            known::seen(self.db, table, ticket, Gap::None)?;
         }
         let rows = metadata::all(self.db, self.metadata)?;
         let ours = rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
