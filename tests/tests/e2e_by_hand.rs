@@ -250,7 +250,8 @@ fn by_hand(speil: &Speil) -> rusqlite::Connection {
 }
 
 async fn schema(speil: &Speil, infos: &[String]) -> client::Answer {
-    let tables: String = infos.iter().map(|info| format!("<d:TableSchemaInfo>{info}</d:TableSchemaInfo>")).collect();
+    let tables =
+        infos.iter().fold(String::new(), |tables, info| tables + "<d:TableSchemaInfo>" + info + "</d:TableSchemaInfo>");
     client::call_as(speil.address(), TENANT, "TableSchema", &format!("<ClientState/><Tables>{tables}</Tables>")).await
 }
 

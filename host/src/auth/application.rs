@@ -276,7 +276,7 @@ impl Applications {
                     return Ok(VerifiedTenant { tenant, application: Arc::clone(application), nonce });
                 }
                 Err(mut refusal) => {
-                    refusal.folder.clone_from(&application.folder);
+                    refusal.folder = application.folder.as_deref().map(Box::from);
                     let rank = (audience::names(&token, &application.id), refusal.reason.closeness());
                     if closest.as_ref().is_none_or(|(best, _)| rank > *best) {
                         closest = Some((rank, refusal));

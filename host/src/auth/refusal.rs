@@ -22,7 +22,7 @@ pub struct Refusal {
     /// shown with the tenant. Not to be trusted for anything else.
     pub tenant: Option<ContextId>,
     /// The folder of the application that came closest: where the tenant's mirror is, when a tenant is named.
-    pub folder: Option<String>,
+    pub folder: Option<Box<str>>,
 }
 
 impl Refusal {

@@ -216,7 +216,7 @@ pub(super) fn folder_name(node: &Node) -> Result<String, String> {
     let name = text(node)?;
     if (1..=64).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
     {
-        Ok(name.to_owned())
+        Ok(name)
     } else {
         Err(format!("should be the name of one folder: 1 to 64 letters, digits, - and _, and is {name:?}"))
     }

@@ -62,7 +62,9 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Resu
         drop(call.lock(table).await?);
     }
     opened.db.confirm_tables(opened.ticket, &names).await?;
-    names.iter().for_each(|table| call.no_gap(table));
+    for table in &names {
+        call.no_gap(table);
+    }
     opened.db.history().begin_cycle(opened.given, call.now()).await?;
     let records: HashMap<String, TableRecord> =
         opened.db.tables().await?.into_iter().map(|record| (record.table.folded().to_owned(), record)).collect();
