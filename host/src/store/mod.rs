@@ -16,6 +16,7 @@ pub mod error;
 pub mod history;
 pub mod records;
 pub mod sqlite;
+pub mod sqlserver;
 
 use std::sync::Arc;
 
