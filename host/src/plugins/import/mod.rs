@@ -13,6 +13,7 @@
 //! Sockets and HTTP are not linked at all: a component that imports them is refused when it is loaded.
 
 pub(super) mod indexes;
+pub(super) mod keyvalue;
 pub(super) mod log;
 pub(super) mod stdio;
 
