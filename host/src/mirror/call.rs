@@ -354,7 +354,11 @@ impl<'m> Call<'m> {
 
     /// Ends the call: events told, `operation`'s after, the call recorded and logged.
     pub(super) async fn finish<T>(mut self, result: Result<T, CallError>) -> Result<T, Failure> {
-        let result = result.map_err(|error| {
+        let result = match self.hooks.take_failure() {
+            Some(failure) => result.and_then(|_| Err(failure.into())),
+            None => result,
+        };
+        let result = result.map_err(|error: CallError| {
             self.trouble(&error);
             Failure { message: error.message }
         });

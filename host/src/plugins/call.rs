@@ -14,16 +14,18 @@ use super::events::{Events, quoted};
 use super::hook::{FailureRule, Function, Hook};
 use super::hooks::{CallHooks, CallInfo, CallOutcome, Committed, HookFailure, SchemaChange, TransformPlan};
 use super::host::PluginSet;
+use super::import::http::Budget;
 use super::import::log::Log;
-use super::instance::{Allowance, Fault, Guests, Instance};
+use super::instance::{Allowance, Fault, Given, Guests, Instance};
 use super::limits::{Limits, Tripped};
+use super::sidecar::DatabaseGrant;
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::names::Operation;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::history::EventRecord;
-use crate::store::{Connection, MirrorDb};
+use crate::store::{Connection, GuestPowers, MirrorDb};
 
 /// See [`super::hooks::HookSource::begin`].
 pub struct PluginCall {
@@ -33,6 +35,8 @@ pub struct PluginCall {
     /// One for each plug-in.
     slots: Vec<Slot>,
     events: Events,
+    /// The first failure that fails the call although its hook answers nothing.
+    failure: Option<HookFailure>,
 }
 
 /// What a call holds of one plug-in.
@@ -43,6 +47,8 @@ struct Slot {
     /// Its place among the instances the plug-in may have; kept to the end of the call.
     permit: Option<OwnedSemaphorePermit>,
     log: Option<Arc<Log>>,
+    /// What is left of its outgoing requests.
+    budget: Option<Arc<Budget>>,
     /// Time its hooks have taken in this call, and rows they have handled.
     spent: Duration,
     rows: usize,
@@ -89,9 +95,11 @@ impl Failed {
         let what = match self {
             Self::Broken(Broken { reason, .. }) => return format!("plug-in {name} cannot be used: {reason}"),
             Self::Answered(text) if function == Function::OperationBefore => {
-                return format!("plug-in {name} refuses the call: {}", quoted(text, Limits::MESSAGE));
+                return format!("plug-in {name} refuses the call: {}", quoted(&plugin.strike(text), Limits::MESSAGE));
             }
-            Self::Answered(text) => format!("it answered an error: {}", quoted(text, Limits::MESSAGE)),
+            Self::Answered(text) => {
+                format!("it answered an error: {}", quoted(&plugin.strike(text), Limits::MESSAGE))
+            }
             Self::Unusable(text) | Self::Fault(Fault::Trap(text)) => text.clone(),
             Self::Fault(Fault::Limit(tripped)) => tripped.sentence(&plugin.sidecar_name()),
         };
@@ -102,12 +110,13 @@ impl Failed {
 impl PluginCall {
     pub(super) fn new(set: Arc<PluginSet>, info: CallInfo) -> Self {
         let slots = set.plugins.iter().map(|_| Slot::default()).collect();
-        Self { set, info, mirror: None, slots, events: Events::default() }
+        Self { set, info, mirror: None, slots, events: Events::default(), failure: None }
     }
 
     /// The plug-ins to call for a hook, in order.
     pub(super) fn having(&self, hook: Hook) -> Vec<usize> {
-        (0..self.set.plugins.len()).filter(|&at| self.set.plugins[at].has(hook)).collect()
+        let wanted = |plugin: &Plugin| plugin.has(hook) && plugin.serves(&self.info.tenant);
+        (0..self.set.plugins.len()).filter(|&at| wanted(&self.set.plugins[at])).collect()
     }
 
     pub(super) fn plugin(&self, at: usize) -> &Plugin {
@@ -136,10 +145,17 @@ impl PluginCall {
             instance.allow(allowance);
             instance
         } else {
-            let log = slot.log.get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits)));
-            let mirror = self.mirror.clone();
+            let settings = &linked.settings;
+            let log = slot
+                .log
+                .get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits, settings.clone())));
+            let budget = slot.budget.get_or_insert_with(|| Arc::new(Budget::new(&plugin.limits)));
+            let write = settings.grants.database == DatabaseGrant::Write;
+            let names = set.plugins.iter().map(|plugin| plugin.name.as_str());
+            let powers = GuestPowers::of(&plugin.name, write, names);
+            let given = Given { log, budget, mirror: self.mirror.clone(), powers };
             let begun = Instant::now();
-            match Instance::start(set.machine.engine(), linked, &plugin.limits, log, mirror, allowance).await {
+            match Instance::start(set.machine.engine(), linked, &plugin.limits, given, allowance).await {
                 Ok(instance) => instance,
                 Err(fault) => {
                     slot.spent += begun.elapsed();
@@ -189,14 +205,13 @@ impl PluginCall {
         };
         let message = failed.sentence(plugin, function, table);
         let (tenant, request_id) = (self.info.tenant.as_str(), self.info.request_id.as_str());
-        match function.failure_rule() {
-            FailureRule::FailsCall => Err(HookFailure {
-                plugin: plugin.name.clone(),
-                hook: function.name(),
-                message,
-                refused: function == Function::OperationBefore && matches!(failed, Failed::Answered(_)),
-            }),
-            FailureRule::Logged => {
+        // A refusal is no failure: it was asked for, whatever failures mean.
+        let refused = function == Function::OperationBefore && matches!(failed, Failed::Answered(_));
+        match plugin.failure_rule(function) {
+            rule if refused || rule == FailureRule::FailsCall => {
+                Err(HookFailure { plugin: plugin.name.clone(), hook: function.name(), message, refused })
+            }
+            FailureRule::FailsCall | FailureRule::Logged => {
                 tracing::error!(plugin = plugin.name, tenant, request_id, "{message}");
                 self.events.failed((at, &plugin.name), function, self.info.operation, table, message);
                 Ok(None)
@@ -208,7 +223,7 @@ impl PluginCall {
         }
     }
 
-    /// Settles a function whose failure does not fail the call.
+    /// Settles a function whose failure does not fail the call at once.
     fn told<T>(
         &mut self,
         at: usize,
@@ -218,8 +233,11 @@ impl PluginCall {
         result: Result<T, Failed>,
     ) {
         debug_assert!(function.failure_rule() != FailureRule::FailsCall, "{function} fails the call");
-        // The rule of these functions never fails the call, and what there is to tell has been told.
-        let _settled = self.settle(at, function, table, begun, result);
+        // What these functions do has happened already: where the sidecar says that their failure fails the call, it does so
+        // at its end ([`CallHooks::take_failure`]).
+        if let Err(failure) = self.settle(at, function, table, begun, result) {
+            self.failure.get_or_insert(failure);
+        }
     }
 
     /// A transform that cannot be used keeps rows and schemas out, before any work is done on them.
@@ -341,6 +359,10 @@ impl CallHooks for PluginCall {
             let result = self.call_log_event(at, event).await;
             self.told(at, Function::LogEvent, None, begun, result);
         }
+    }
+
+    fn take_failure(&mut self) -> Option<HookFailure> {
+        self.failure.take()
     }
 
     fn take_events(&mut self) -> Vec<EventRecord> {

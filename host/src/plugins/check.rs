@@ -5,7 +5,8 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use super::hook::Hook;
-use super::import::OFFERED;
+use super::import::{GRANTED, Grant, OFFERED};
+use super::sidecar::Grants;
 
 /// The package whose interfaces are hooks, and the version this host speaks.
 pub const PACKAGE: &str = "speil:mirror";
@@ -110,31 +111,64 @@ impl Exports {
     }
 }
 
-/// Whether everything imported is offered.
+/// Whether everything imported is offered, and granted where it must be.
 ///
 /// # Errors
-/// A sentence without the plug-in's name, naming what is missing and what there is.
-pub fn imports(component: &Component, engine: &Engine) -> Result<(), String> {
-    imported(component.component_type().imports(engine).map(|(name, _)| name))
+/// A sentence without the plug-in's name, naming what is missing and what there is, or the lines to add to the sidecar.
+pub fn imports(component: &Component, engine: &Engine, grants: &Grants, sidecar: &str) -> Result<(), String> {
+    imported(component.component_type().imports(engine).map(|(name, _)| name), grants, sidecar)
 }
 
-fn imported<'a>(names: impl Iterator<Item = &'a str>) -> Result<(), String> {
-    let offered: Vec<Name<'_>> = OFFERED.iter().filter_map(|text| Name::parse(text)).collect();
+fn imported<'a>(names: impl Iterator<Item = &'a str>, grants: &Grants, sidecar: &str) -> Result<(), String> {
+    let free = OFFERED.iter().filter_map(|text| Name::parse(text));
+    let granted: Vec<(Grant, Name<'_>)> =
+        GRANTED.iter().filter_map(|(grant, text)| Some((*grant, Name::parse(text)?))).collect();
+    let offered: Vec<Name<'_>> = free.chain(granted.iter().map(|(_, name)| *name)).collect();
     let mut missing = Vec::new();
     let mut advice = None;
+    let mut ungranted: Vec<&str> = Vec::new();
+    let mut wanted: Vec<Grant> = Vec::new();
     for text in names {
         let name = Name::parse(text);
         if name.is_some_and(|name| offered.iter().any(|offer| name.takes(offer))) {
+            let grant = granted.iter().find(|(_, offer)| name.is_some_and(|name| name.takes(offer)));
+            if let Some((grant, _)) = grant.filter(|(grant, _)| !grant.given(grants)) {
+                ungranted.push(text);
+                wanted.push(*grant);
+            }
             continue;
         }
         missing.push(text);
         advice = advice.or_else(|| Some(advise(name?, &offered)));
     }
-    if missing.is_empty() {
+    if missing.is_empty() && ungranted.is_empty() {
         return Ok(());
+    }
+    if missing.is_empty() {
+        return Err(ask(&ungranted, wanted, sidecar));
     }
     let advice = advice.unwrap_or_else(|| format!("this host offers {}", packages()));
     Err(format!("it imports {}, which this host does not offer; {advice}", missing.join(", ")))
+}
+
+/// What to add to the sidecar.
+fn ask(imports: &[&str], mut wanted: Vec<Grant>, sidecar: &str) -> String {
+    wanted.sort_unstable();
+    wanted.dedup();
+    let lines: Vec<String> = wanted
+        .into_iter()
+        .map(|grant| {
+            let remark = grant.remark().map(|remark| format!(" {remark}")).unwrap_or_default();
+            format!("`{}`{remark}", grant.line())
+        })
+        .collect();
+    let many = if imports.len() == 1 { "is" } else { "are" };
+    format!(
+        "it imports {}, which {many} not granted; if it is to have that, add {} under [grants] in {sidecar}; if not, leave it \
+         out of the plug-in's world",
+        imports.join(", "),
+        lines.join(" and ")
+    )
 }
 
 fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
@@ -146,9 +180,14 @@ fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
         );
     }
     match name.package {
-        "wasi:sockets" | "wasi:http" => format!(
-            "plug-ins have no network; leave it out of the plug-in's world (componentize-js: `--disable http`, \
-             componentize-py: `--stub-wasi`). This host offers {}",
+        "wasi:sockets" => format!(
+            "plug-ins have no sockets; leave them out of the plug-in's world (componentize-py: `--stub-wasi`), and use \
+             wasi:http for HTTP. This host offers {}",
+            packages()
+        ),
+        "wasi:http" => format!(
+            "plug-ins make requests by wasi:http/outgoing-handler and answer none; leave the rest out of the plug-in's world. \
+             This host offers {}",
             packages()
         ),
         _ => format!("this host offers {}", packages()),
@@ -157,11 +196,10 @@ fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
 
 /// The offered packages.
 fn packages() -> String {
-    let mut packages: Vec<String> = OFFERED
-        .iter()
-        .filter_map(|text| Name::parse(text))
-        .map(|name| format!("{}@{}", name.package, name.version))
-        .collect();
+    let shown = |text: &&str| Name::parse(text).map(|name| format!("{}@{}", name.package, name.version));
+    let mut packages: Vec<String> = OFFERED.iter().filter_map(shown).collect();
+    let granted: Vec<String> = GRANTED.iter().filter_map(|(_, text)| shown(text)).collect();
+    packages.extend(granted.into_iter().filter(|package| !package.starts_with(PACKAGE)).map(|it| format!("{it} (granted)")));
     packages.dedup();
     packages.join(", ")
 }
@@ -177,20 +215,22 @@ mod tests {
         assert_eq!(track("1.2.3"), "1");
         assert_eq!(track("0.2.0-rc.1"), "0.2.0-rc.1");
         assert_eq!(track(""), "");
-        assert_eq!(imported(["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.99"].into_iter()), Ok(()));
+        let free = ["wasi:io/poll@0.2.0", "wasi:io/poll@0.2.99"];
+        assert_eq!(imported(free.into_iter(), &Grants::default(), "x.toml"), Ok(()));
     }
 
     #[test]
     fn what_is_not_offered_is_named_with_what_is() {
         let refusals: Vec<String> = [
             &["wasi:sockets/tcp@0.2.6", "wasi:http/outgoing-handler@0.2.6"][..],
+            &["wasi:http/incoming-handler@0.2.6"],
             &["speil:mirror/log@0.2.0"],
             &["wasi:config/store@0.2.0-draft"],
             &["acme:secrets/vault@1.0.0"],
             &["bare-function"],
         ]
         .iter()
-        .map(|names| imported(names.iter().copied()).unwrap_err())
+        .map(|names| imported(names.iter().copied(), &Grants::default(), "x.toml").unwrap_err())
         .collect();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
         it imports wasi:sockets/tcp@0.2.6, wasi:http/outgoing-handler@0.2.6, which this host does not offer; plug-ins have no network; leave it out of the plug-in's world (componentize-js: `--disable http`, componentize-py: `--stub-wasi`). This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
@@ -199,6 +239,25 @@ mod tests {
         it imports acme:secrets/vault@1.0.0, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
         it imports bare-function, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
         "#);
+    }
+
+    #[test]
+    fn what_is_not_granted_is_refused_with_the_lines_to_add() {
+        let refusals: Vec<String> = [
+            &["speil:mirror/database@0.1.0"][..],
+            &["wasi:http/types@0.2.0", "wasi:http/outgoing-handler@0.2.3", "wasi:keyvalue/store@0.2.0-draft"],
+        ]
+        .iter()
+        .map(|names| imported(names.iter().copied(), &Grants::default(), "x.toml").unwrap_err())
+        .collect();
+        insta::assert_snapshot!(refusals.join("\n"));
+        let all = Grants {
+            database: crate::plugins::sidecar::DatabaseGrant::Read,
+            http: Some(vec![]),
+            keyvalue: true,
+            ..Grants::default()
+        };
+        assert_eq!(imported(GRANTED.iter().map(|(_, text)| *text), &all, "x.toml"), Ok(()));
     }
 
     #[test]

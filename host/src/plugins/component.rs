@@ -19,14 +19,17 @@ use super::check::{self, Exports};
 use super::counters::Counters;
 use super::digest::{self, Digest};
 use super::folder::Found;
-use super::hook::Hook;
+use super::hook::{FailureRule, Function, Hook};
 use super::hooks::CallInfo;
+use super::import::http::Budget;
 use super::import::log::Log;
-use super::instance::{Allowance, Fault, Instance, Linked, State};
+use super::instance::{Allowance, Fault, Given, Instance, Linked, State};
 use super::limits::{Limits, Tripped};
 use super::sidecar::Sidecar;
+use super::{import, sidecar};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::names::Operation;
+use crate::store::GuestPowers;
 
 /// Where in its life a plug-in broke.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,12 +85,15 @@ impl Plugin {
             let exports = compiled.as_ref().map_err(Clone::clone)?;
             exports
                 .check(sidecar.hooks.as_deref())
-                .and_then(|()| check::imports(&component, engine))
+                .and_then(|()| {
+                    check::imports(&component, engine, &sidecar.grants, &format!("{}.toml", found.name))
+                })
                 .map_err(|reason| broken(Step::Check, reason))?;
+            let settings = settle(found, sidecar)?;
             let hooks = sidecar.hooks.as_ref().unwrap_or(&exports.hooks);
-            let linked = offered
-                .instantiate_pre(&component)
-                .and_then(|pre| Linked::new(pre, hooks, &sidecar.config))
+            let linked = import::grant(offered, &sidecar.grants)
+                .and_then(|linker| linker.instantiate_pre(&component))
+                .and_then(|pre| Linked::new(pre, hooks, settings))
                 .map_err(|error| broken(Step::Link, unfit(&error)))?;
             try_once(engine, &found.name, &linked, &limits).map_err(|reason| broken(Step::Start, reason))?;
             Ok(linked)
@@ -137,6 +143,14 @@ fn read_sidecar(found: &Found) -> Result<Sidecar, String> {
     }
 }
 
+/// Fetches what the sidecar names: secrets, folders, environment.
+fn settle(found: &Found, sidecar: &Sidecar) -> Result<sidecar::Settings, Broken> {
+    let base = found.sidecar.as_deref().and_then(std::path::Path::parent).unwrap_or(std::path::Path::new(""));
+    sidecar
+        .settle(base)
+        .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", found.name) })
+}
+
 /// Compiles on all processors at once.
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
     const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
@@ -180,13 +194,17 @@ fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Re
         client_state: String::new(),
         request_id: "start".into(),
     };
-    let log = Arc::new(Log::new(name, &call, limits));
+    let log = Arc::new(Log::new(name, &call, limits, linked.settings.clone()));
+    // Nobody is called for yet: no mirror, no request.
+    let budget = Arc::new(Budget::new(&Limits { http_requests: 0, ..limits.clone() }));
+    let powers = GuestPowers::of(name, false, std::iter::empty());
     let started = std::thread::scope(|scope| {
         scope
             .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
                 let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
-                Ok(runtime.block_on(Instance::start(engine, linked, limits, &log, None, allowance)).map(drop))
+                let given = Given { log: &log, budget: &budget, mirror: None, powers };
+                Ok(runtime.block_on(Instance::start(engine, linked, limits, given, allowance)).map(drop))
             })
             .join()
             .unwrap_or_else(|_| Err(std::io::Error::other("the thread that tried it panicked")))
@@ -202,6 +220,33 @@ fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Re
 }
 
 impl Plugin {
+    /// Whether it is for this tenant. One whose sidecar cannot be read is for all of them.
+    #[must_use]
+    pub fn serves(&self, tenant: &ContextId) -> bool {
+        self.sidecar.as_ref().map_or(true, |sidecar| sidecar.tenants.include(tenant.as_str()))
+    }
+
+    /// Its place among the plug-ins, before its name.
+    #[must_use]
+    pub fn order(&self) -> i64 {
+        self.sidecar.as_ref().map_or(0, |sidecar| sidecar.order)
+    }
+
+    /// What a failure of this function means.
+    #[must_use]
+    pub fn failure_rule(&self, function: Function) -> FailureRule {
+        self.sidecar.as_ref().map_or(function.failure_rule(), |sidecar| sidecar.failure.rule(function))
+    }
+
+    /// A text of its own without its secrets.
+    #[must_use]
+    pub fn strike(&self, text: &str) -> String {
+        match &self.linked {
+            Ok(linked) => linked.settings.secrets.strike(text),
+            Err(_) => text.to_owned(),
+        }
+    }
+
     /// Time that is left in a call for a function that handles so many rows, and the limit that will trip first.
     #[must_use]
     pub fn allowance(&self, rows: usize, spent: Duration, rows_so_far: usize) -> Option<Allowance> {

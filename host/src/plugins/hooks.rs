@@ -145,6 +145,11 @@ pub trait CallHooks: Send {
     /// `log-event`.
     async fn log_event(&mut self, event: &EventRecord);
 
+    /// A failure of a method that answers nothing, where the operator wants it to fail the call all the same.
+    fn take_failure(&mut self) -> Option<HookFailure> {
+        None
+    }
+
     /// Events recorded since last asked: failures that were not to fail the call, and what plug-ins reported.
     fn take_events(&mut self) -> Vec<EventRecord>;
 }

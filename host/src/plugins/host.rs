@@ -24,7 +24,7 @@ pub struct PluginHost {
 /// One generation of plug-ins: fixed from loading to dropping. A call keeps the one it began with.
 pub struct PluginSet {
     pub(super) machine: Machine,
-    /// In name order, broken ones included.
+    /// In the order they are called (`order` of the sidecar, then by name), broken ones included.
     pub(super) plugins: Vec<Plugin>,
     pub(super) plans: PlanCache,
 }
@@ -72,7 +72,9 @@ impl PluginHost {
         let cannot = |error: wasmtime::Error| PluginsError::Engine(format!("{error:#}"));
         let machine = Machine::start().map_err(cannot)?;
         let linker = import::linker(machine.engine()).map_err(cannot)?;
-        let plugins: Vec<Plugin> = found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
+        let mut plugins: Vec<Plugin> = found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
+        // Found in name order, which decides between equals.
+        plugins.sort_by_key(Plugin::order);
         for plugin in &plugins {
             match &plugin.linked {
                 Ok(_) => tracing::info!(plugin = plugin.name, hooks = ?plugin.hooks(), "plug-in loaded"),

@@ -14,9 +14,11 @@ use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::bindings::exports::speil::mirror as exports;
 use super::hook::Hook;
+use super::import::http::{Budget, Http};
 use super::import::{closed_wasi, log::Log};
 use super::limits::{Limits, Meter, Tripped};
-use crate::store::MirrorDb;
+use super::sidecar::{HttpTarget, Settings};
+use crate::store::{GuestDatabase, GuestPowers, GuestValues, MirrorDb};
 
 /// What host functions work on.
 pub struct State {
@@ -25,7 +27,12 @@ pub struct State {
     meter: Meter,
     config: Arc<WasiConfigVariables>,
     log: Arc<Log>,
+    http: Http,
     mirror: Option<Arc<dyn MirrorDb>>,
+    powers: GuestPowers,
+    /// Made when first asked for.
+    database: Option<Box<dyn GuestDatabase>>,
+    values: Option<Box<dyn GuestValues>>,
     /// It is in a function during which the call itself may hold what an index waits for.
     transforming: bool,
     allowance: Allowance,
@@ -46,6 +53,35 @@ impl State {
 
     pub(super) const fn mirror(&self) -> Option<&Arc<dyn MirrorDb>> {
         self.mirror.as_ref()
+    }
+
+    pub(super) const fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// The plug-in's name.
+    pub(super) fn plugin(&self) -> &str {
+        &self.powers.plugin
+    }
+
+    /// SQL on the call's mirror, where that is open.
+    pub(super) fn open_database(&mut self) -> Option<&dyn GuestDatabase> {
+        if self.database.is_none() {
+            self.database = Some(self.mirror.as_ref()?.guest(self.powers.clone()));
+        }
+        self.database.as_deref()
+    }
+
+    /// The plug-in's values in the call's mirror, where that is open.
+    pub(super) fn open_values(&mut self) -> Option<&dyn GuestValues> {
+        if self.values.is_none() {
+            self.values = Some(self.mirror.as_ref()?.guest_values(&self.powers.plugin));
+        }
+        self.values.as_deref()
+    }
+
+    pub(super) const fn http_parts(&mut self) -> (&mut ResourceTable, &mut Http) {
+        (&mut self.table, &mut self.http)
     }
 
     pub(super) const fn wasi_parts(&mut self) -> WasiCtxView<'_> {
@@ -73,18 +109,19 @@ pub struct Linked {
     pre: InstancePre<State>,
     indices: Indices,
     config: Arc<WasiConfigVariables>,
+    targets: Arc<[HttpTarget]>,
+    pub settings: Arc<Settings>,
 }
 
 impl Linked {
     /// Looks up the exports of these hooks.
-    pub fn new(
-        pre: InstancePre<State>,
-        hooks: &[Hook],
-        config: &std::collections::BTreeMap<String, String>,
-    ) -> wasmtime::Result<Self> {
+    pub fn new(pre: InstancePre<State>, hooks: &[Hook], settings: Settings) -> wasmtime::Result<Self> {
         let indices = Indices::find(&pre, hooks)?;
-        let config = Arc::new(config.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
-        Ok(Self { pre, indices, config })
+        let open = settings.config.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+        let all = open.chain(settings.secrets.expose());
+        let config = Arc::new(all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
+        let targets = settings.grants.http.clone().unwrap_or_default().into();
+        Ok(Self { pre, indices, config, targets, settings: Arc::new(settings) })
     }
 }
 
@@ -139,6 +176,14 @@ hooks! {
     log_event LogEvent,
 }
 
+/// What an instance is made with beside its component: all of one incoming call.
+pub struct Given<'a> {
+    pub log: &'a Arc<Log>,
+    pub budget: &'a Arc<Budget>,
+    pub mirror: Option<Arc<dyn MirrorDb>>,
+    pub powers: GuestPowers,
+}
+
 /// A live instance.
 pub struct Instance {
     pub store: Store<State>,
@@ -163,17 +208,23 @@ impl Instance {
         engine: &Engine,
         linked: &Linked,
         limits: &Limits,
-        log: &Arc<Log>,
-        mirror: Option<Arc<dyn MirrorDb>>,
+        given: Given<'_>,
         allowance: Allowance,
     ) -> Result<Self, Fault> {
+        let Given { log, budget, mirror, powers } = given;
+        let wasi = closed_wasi(log, &linked.settings).map_err(|error| Fault::Trap(format!("{error:#}")))?;
+        let http = Http::new(powers.plugin.as_str().into(), linked.targets.clone(), budget.clone(), limits, log);
         let state = State {
-            wasi: closed_wasi(log),
+            wasi,
             table: ResourceTable::new(),
             meter: Meter::new(limits),
             config: linked.config.clone(),
             log: log.clone(),
+            http,
             mirror,
+            powers,
+            database: None,
+            values: None,
             transforming: false,
             allowance,
         };
@@ -209,7 +260,10 @@ impl Instance {
 
     /// Gives it the tenant's mirror.
     pub fn attach(&mut self, mirror: &Arc<dyn MirrorDb>) {
-        self.store.data_mut().mirror = Some(mirror.clone());
+        let state = self.store.data_mut();
+        state.mirror = Some(mirror.clone());
+        state.database = None;
+        state.values = None;
     }
 }
 

@@ -30,6 +30,10 @@ pub struct Limits {
     pub log_bytes: usize,
     /// `instances`: instances at once, that is: incoming calls that can use the plug-in at the same time. Default 64.
     pub instances: usize,
+    /// `http_requests`: outgoing requests of one incoming call. Default 1,000.
+    pub http_requests: usize,
+    /// `http_bytes`: bytes of bodies sent and received in one incoming call. Default 64 MiB.
+    pub http_bytes: usize,
 }
 
 impl Limits {
@@ -74,6 +78,8 @@ impl Default for Limits {
             log_lines: 1_000,
             log_bytes: 256 << 10,
             instances: 64,
+            http_requests: 1_000,
+            http_bytes: 64 << 20,
         }
     }
 }

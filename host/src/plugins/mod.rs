@@ -9,7 +9,7 @@
 //! | which files are plug-ins | [`folder`] |
 //! | what a sidecar may say | [`sidecar`] |
 //! | a plug-in's life, and what a broken one means | [`component`] |
-//! | what it may import without a grant | [`import`] |
+//! | what it may import, and what of that must be granted | [`import`] |
 //! | what to do about an import or export that does not fit | [`check`] |
 //! | how much of everything it may use | [`limits`] |
 //! | pool, clock | [`engine`] |
@@ -42,4 +42,4 @@ pub use hook::{FailureRule, Function, Hook};
 pub use hooks::{CallHooks, CallInfo, HookFailure, HookSource, NoHooks};
 pub use host::{PluginHost, PluginStatus, PluginsError};
 pub use limits::Limits;
-pub use sidecar::Sidecar;
+pub use sidecar::{DatabaseGrant, Deterministic, Grants, OnFailure, Poison, Sidecar};

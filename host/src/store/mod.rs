@@ -13,6 +13,7 @@
 //! 5. A future that is dropped leaves either nothing or the whole; the connection it used is not reused half-way.
 
 pub mod error;
+pub mod guest;
 pub mod history;
 pub mod records;
 pub mod sqlite;
@@ -28,6 +29,7 @@ use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 pub use error::{StoreError, StoreErrorKind};
+pub use guest::{GuestDatabase, GuestPowers, GuestValues};
 pub use history::History;
 pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableRecord};
 
@@ -234,6 +236,19 @@ pub trait MirrorDb: Send + Sync + 'static {
 
     /// The host's own side tables.
     fn history(&self) -> &dyn History;
+
+    /// SQL of a plug-in's own, within these powers ([`guest`]). Nothing is opened before the first statement. By default: this
+    /// engine does not offer it yet.
+    fn guest(&self, powers: GuestPowers) -> Box<dyn GuestDatabase> {
+        let _ = powers;
+        Box::new(guest::NotOffered)
+    }
+
+    /// Small values of a plug-in's own, kept in the side tables. By default: this engine does not offer it yet.
+    fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
+        let _ = plugin;
+        Box::new(guest::NotOffered)
+    }
 
     /// Hand edit for operators (`speil resync`): sets LSN -1 in the metadata rows of these tables, all when empty.
     /// Returns the tables changed.

@@ -1,13 +1,14 @@
 //! `speil:mirror/log`, and what standard output becomes: lines in the host's log with tenant and plug-in beside them,
 //! bounded in length, number and volume, and without a character that could forge another line.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::plugins::bindings::speil::mirror::log::{Host, Level};
 use crate::plugins::hooks::CallInfo;
 use crate::plugins::instance::State;
 use crate::plugins::limits::{Limits, size};
+use crate::plugins::sidecar::Settings;
 
 /// Where one plug-in's lines of one incoming call go. Outlives its instances, so that a trap does not reset the count.
 pub struct Log {
@@ -18,13 +19,15 @@ pub struct Log {
     bytes_limit: usize,
     lines: AtomicUsize,
     bytes: AtomicUsize,
+    /// Whose secrets are struck out.
+    settings: Arc<Settings>,
     /// Unfinished lines of standard output and standard error.
     partial: Mutex<[Vec<u8>; 2]>,
 }
 
 impl Log {
     /// An empty one.
-    pub fn new(plugin: &str, call: &CallInfo, limits: &Limits) -> Self {
+    pub fn new(plugin: &str, call: &CallInfo, limits: &Limits, settings: Arc<Settings>) -> Self {
         Self {
             plugin: plugin.into(),
             tenant: call.tenant.as_str().into(),
@@ -33,13 +36,14 @@ impl Log {
             bytes_limit: limits.log_bytes,
             lines: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
+            settings,
             partial: Mutex::default(),
         }
     }
 
     /// Writes a line, unless the call has used up its share.
     pub fn line(&self, level: Level, text: &str) {
-        let text = clean(text);
+        let text = clean(&self.settings.secrets.strike(cut(text)));
         let lines = self.lines.fetch_add(1, Ordering::Relaxed);
         let bytes = self.bytes.fetch_add(text.len(), Ordering::Relaxed);
         let over = if lines >= self.lines_limit {
@@ -111,6 +115,15 @@ impl Log {
             Level::Error => tracing::error!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
         }
     }
+}
+
+/// Enough of a text for a line, so that a huge one is not looked through for secrets.
+fn cut(text: &str) -> &str {
+    let mut end = text.len().min(2 * Limits::LOG_LINE);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }
 
 /// At most [`Limits::LOG_LINE`] bytes, without control characters.

@@ -12,7 +12,7 @@ use super::metadata::{self, Row};
 use super::session::{Durability, Session};
 use super::tables::{Work, next_ticket, unknown_table};
 use super::writer::{SqliteRowWriter, advance_skipped};
-use super::{history, indexes, known, read};
+use super::{guest, history, indexes, known, read};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
@@ -21,7 +21,7 @@ use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
 use crate::store::{
-    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
     TableRecord, Ticket, Turn,
 };
 
@@ -278,6 +278,14 @@ impl MirrorDb for SqliteMirror {
 
     fn history(&self) -> &dyn History {
         self
+    }
+
+    fn guest(&self, powers: GuestPowers) -> Box<dyn GuestDatabase> {
+        Box::new(guest::SqliteGuest::new(Arc::clone(&self.session), powers))
+    }
+
+    fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
+        Box::new(guest::SqliteValues::new(Arc::clone(&self.session), plugin))
     }
 
     async fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>> {

@@ -14,11 +14,13 @@
 //! | rows out | [`read`] |
 //! | indexes | [`indexes`] |
 //! | history | [`history`] |
+//! | what plug-ins may do themselves | [`guest`] |
 
 mod alter;
 mod catalog;
 mod ddl;
 mod errors;
+mod guest;
 mod history;
 mod ident;
 mod indexes;

@@ -1,7 +1,7 @@
 //! The tables of ours beside the mirrored ones: made where missing, completed where older, and the check whose file it is.
 //!
 //! `speil_meta` holds the tenant, the format and the last ticket; `speil_tables` what is known of each table, above all
-//! whether it is ours; `speil_cycles` and `speil_events` are history. The metadata table `<context>_mirroring` is the
+//! whether it is ours; `speil_cycles` and `speil_events` are history; `speil_values` is what plug-ins keep. The metadata table `<context>_mirroring` is the
 //! administrators' own: ours are its `speil_` columns only, beside `tablename` and `LSN`. Every one may be dropped by hand.
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,7 +21,7 @@ struct Wanted<'a> {
     columns: &'a [(&'a str, &'a str)],
 }
 
-const SIDE_TABLES: [Wanted<'static>; 4] = [
+const SIDE_TABLES: [Wanted<'static>; 5] = [
     Wanted { name: "speil_meta", columns: &[("name", "text NOT NULL PRIMARY KEY"), ("value", "")] },
     Wanted {
         name: "speil_tables",
@@ -75,6 +75,16 @@ const SIDE_TABLES: [Wanted<'static>; 4] = [
             ("tablename", "text"),
             ("message", "text NOT NULL DEFAULT ''"),
             ("advice", "text"),
+        ],
+    },
+    Wanted {
+        name: "speil_values",
+        columns: &[
+            // `<plug-in>/<key>`: no file name holds a slash.
+            ("id", "text NOT NULL PRIMARY KEY"),
+            ("plugin", "text NOT NULL DEFAULT ''"),
+            ("name", "text NOT NULL DEFAULT ''"),
+            ("value", "blob"),
         ],
     },
 ];

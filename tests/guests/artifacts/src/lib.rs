@@ -1,5 +1,5 @@
 //! The tests' own plug-ins as bytes: one that records, one that transforms as configured, one that misbehaves as
-//! configured.
+//! configured, one that uses what it is granted as configured.
 
 include!(concat!(env!("OUT_DIR"), "/components.rs"));
 

@@ -1,28 +1,117 @@
-//! `NAME.toml` beside `NAME.wasm`: what a plug-in is told and may use. No sidecar: all its hooks, no configuration, the
-//! default limits.
+//! `NAME.toml` beside `NAME.wasm`: what a plug-in is told and may use. No sidecar: all its hooks for all tenants, no
+//! configuration, no grants, the default limits.
 //!
-//! Unknown keys are errors with the nearest known key: a misspelt limit must not silently be no limit.
+//! Unknown keys are errors with the nearest known key: a misspelt limit must not silently be no limit. Reading a sidecar
+//! touches nothing else ([`Sidecar::parse`]); what it names in files and in the environment is fetched afterwards
+//! ([`Sidecar::settle`]), so that two sidecars can be compared without their secrets.
+
+mod failure;
+mod grants;
+mod limits;
+mod secrets;
+mod settings;
+mod tenants;
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use toml::{Table, Value};
+
+pub use failure::{Failures, OnFailure};
+pub use grants::{DatabaseGrant, Folder, Grants, HttpTarget};
+pub use secrets::SecretSource;
+pub use settings::Settings;
+pub use tenants::Tenants;
 
 use super::hook::Hook;
 use super::limits::Limits;
 
 /// A sidecar, checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sidecar {
-    /// `[config]`: what the plug-in reads by `wasi:config/store`.
-    pub config: BTreeMap<String, String>,
-    /// `[limits]`.
-    pub limits: Limits,
     /// `hooks`: only these are called. `None`: all that it exports.
     pub hooks: Option<Vec<Hook>>,
+    /// `order`: its place among the plug-ins; smaller is earlier, ties by name.
+    pub order: i64,
+    /// `tenants`: whom it is for.
+    pub tenants: Tenants,
+    /// `[config]`: what the plug-in reads by `wasi:config/store`.
+    pub config: BTreeMap<String, String>,
+    /// `[secrets]`: where more of that is found.
+    pub secrets: BTreeMap<String, SecretSource>,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[failure]`.
+    pub failure: Failures,
+    /// `[grants]`.
+    pub grants: Grants,
+    /// `deterministic`.
+    pub deterministic: Deterministic,
+    /// `poison`.
+    pub poison: Poison,
+    /// `quarantine_cap`: rows of one table kept aside at most; beyond that the call fails as with `stop`.
+    pub quarantine_cap: usize,
+    /// `revision`: the author's own word for what the transform makes of rows.
+    pub revision: Option<String>,
 }
 
-const KEYS: [&str; 3] = ["config", "hooks", "limits"];
+impl Default for Sidecar {
+    fn default() -> Self {
+        Self {
+            hooks: None,
+            order: 0,
+            tenants: Tenants::default(),
+            config: BTreeMap::new(),
+            secrets: BTreeMap::new(),
+            limits: Limits::default(),
+            failure: Failures::default(),
+            grants: Grants::default(),
+            deterministic: Deterministic::default(),
+            poison: Poison::default(),
+            quarantine_cap: QUARANTINED,
+            revision: None,
+        }
+    }
+}
+
+/// Whether a transform is believed to make the same of the same rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Deterministic {
+    /// `trust`: it is.
+    #[default]
+    Trust,
+    /// `check`: a sample of batches is run twice and compared.
+    Check,
+}
+
+/// What becomes of a row that a transform makes something impossible of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Poison {
+    /// `stop`: the call fails.
+    #[default]
+    Stop,
+    /// `quarantine`: the row is left out of the mirror and kept aside.
+    Quarantine,
+}
+
+/// The most `quarantine_cap` can be set to.
+const MOST_QUARANTINED: usize = 100_000;
+/// See [`Sidecar::quarantine_cap`].
+const QUARANTINED: usize = 100;
+
+const KEYS: [&str; 12] = [
+    "config",
+    "deterministic",
+    "failure",
+    "grants",
+    "hooks",
+    "limits",
+    "order",
+    "poison",
+    "quarantine_cap",
+    "revision",
+    "secrets",
+    "tenants",
+];
 
 impl Sidecar {
     /// Reads a sidecar.
@@ -40,9 +129,45 @@ impl Sidecar {
             match key.as_str() {
                 "config" => sidecar.config = config(value)?,
                 "hooks" => sidecar.hooks = Some(hooks(value)?),
-                "limits" => sidecar.limits = limits(value)?,
+                "limits" => sidecar.limits = limits::parse(value)?,
+                "order" => {
+                    sidecar.order = value.as_integer().ok_or_else(|| {
+                        format!("`order` must be a whole number, such as 10 or -5, not {value}; plug-ins without one have 0")
+                    })?;
+                }
+                "tenants" => sidecar.tenants = tenants::parse(value)?,
+                "secrets" => sidecar.secrets = secrets::parse(value)?,
+                "failure" => sidecar.failure = failure::parse(value)?,
+                "grants" => sidecar.grants = grants::parse(value)?,
+                "deterministic" => {
+                    sidecar.deterministic = match value.as_str() {
+                        Some("trust") => Deterministic::Trust,
+                        Some("check") => Deterministic::Check,
+                        _ => return Err(grants::word(key, value, &["trust", "check"])),
+                    }
+                }
+                "poison" => {
+                    sidecar.poison = match value.as_str() {
+                        Some("stop") => Poison::Stop,
+                        Some("quarantine") => Poison::Quarantine,
+                        _ => return Err(grants::word(key, value, &["stop", "quarantine"])),
+                    }
+                }
+                "quarantine_cap" => sidecar.quarantine_cap = limits::count(key, value, MOST_QUARANTINED)?,
+                "revision" => {
+                    let text = value.as_str().filter(|text| (1..=100).contains(&text.chars().count()));
+                    sidecar.revision = Some(
+                        text.ok_or_else(|| format!("`revision` must be a text of 1 to 100 characters, such as \"2\", not {value}"))?
+                            .to_owned(),
+                    );
+                }
                 _ => return Err(unknown("", key, &KEYS)),
             }
+        }
+        if let Some(twice) = sidecar.secrets.keys().find(|name| sidecar.config.contains_key(*name)) {
+            return Err(format!(
+                "`{twice}` stands under [config] and under [secrets]; the plug-in reads both by one name, so keep one"
+            ));
         }
         Ok(sidecar)
     }
@@ -68,9 +193,8 @@ fn hooks(value: &Value) -> Result<Vec<Hook>, String> {
         .map(|name| {
             let name = name.as_str().ok_or("`hooks` must be a list of hook names")?;
             Hook::from_name(name).ok_or_else(|| {
-                let names = Hook::ALL.map(Hook::name);
-                let hint = nearest(name, &names).map_or_else(
-                    || format!("hooks are {}", names.join(", ")),
+                let hint = hook_named(name).map_or_else(
+                    || format!("hooks are {}", Hook::ALL.map(Hook::name).join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 );
                 format!("`hooks` names `{name}`, which is no hook; {hint}")
@@ -79,78 +203,9 @@ fn hooks(value: &Value) -> Result<Vec<Hook>, String> {
         .collect()
 }
 
-const LIMITS: [&str; 8] =
-    ["memory", "table_elements", "time", "call_time", "output", "log_lines", "log_bytes", "instances"];
-
-fn limits(value: &Value) -> Result<Limits, String> {
-    let table = value.as_table().ok_or("`limits` must be a table: [limits]")?;
-    let mut limits = Limits::default();
-    for (key, value) in table {
-        match key.as_str() {
-            "memory" => limits.memory = bytes(key, value, Limits::MAX_MEMORY)?,
-            "table_elements" => limits.table_elements = count(key, value, Limits::MAX_TABLE_ELEMENTS)?,
-            "time" => limits.time = time(key, value)?,
-            "call_time" => limits.call_time = time(key, value)?,
-            "output" => limits.output = bytes(key, value, 1 << 30)?,
-            "log_lines" => limits.log_lines = count(key, value, 1_000_000)?,
-            "log_bytes" => limits.log_bytes = bytes(key, value, 1 << 30)?,
-            "instances" => limits.instances = count(key, value, 1_000)?,
-            _ => return Err(unknown("limits.", key, &LIMITS)),
-        }
-    }
-    Ok(limits)
-}
-
-fn count(key: &str, value: &Value, most: usize) -> Result<usize, String> {
-    value
-        .as_integer()
-        .and_then(|number| usize::try_from(number).ok())
-        .filter(|number| (1..=most).contains(number))
-        .ok_or_else(|| format!("`limits.{key}` must be a whole number from 1 to {most}, not {value}"))
-}
-
-/// A size: a number of bytes, or a text such as `"64 MiB"`.
-fn bytes(key: &str, value: &Value, most: usize) -> Result<usize, String> {
-    let wrong = || {
-        let most = super::limits::size(most);
-        format!("`limits.{key}` must be a size from 1 byte to {most}, such as \"64 MiB\", not {value}")
-    };
-    let number = match value {
-        Value::Integer(number) => usize::try_from(*number).ok(),
-        Value::String(text) => {
-            let (number, unit) = split_unit(text);
-            let unit = match unit {
-                "" | "B" => Some(1),
-                "KiB" => Some(1 << 10),
-                "MiB" => Some(1 << 20),
-                "GiB" => Some(1 << 30),
-                _ => None,
-            };
-            number.parse::<usize>().ok().zip(unit).and_then(|(number, unit)| number.checked_mul(unit))
-        }
-        _ => None,
-    };
-    number.filter(|number| (1..=most).contains(number)).ok_or_else(wrong)
-}
-
-/// A time: a text such as `"10s"`, `"250ms"`, `"2m"`.
-fn time(key: &str, value: &Value) -> Result<Duration, String> {
-    let wrong = || format!("`limits.{key}` must be a time from 1 ms to 1 h, such as \"10s\", not {value}");
-    let (number, unit) = split_unit(value.as_str().ok_or_else(wrong)?);
-    let unit = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    let millis = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).ok_or_else(wrong)?;
-    if (1..=3_600_000).contains(&millis) { Ok(Duration::from_millis(millis)) } else { Err(wrong()) }
-}
-
-fn split_unit(text: &str) -> (&str, &str) {
-    let end = text.find(|character: char| !character.is_ascii_digit()).unwrap_or(text.len());
-    (&text[..end], text[end..].trim())
+/// The hook that a misspelt name most likely means.
+fn hook_named(name: &str) -> Option<&'static str> {
+    nearest(name, &Hook::ALL.map(Hook::name))
 }
 
 fn unknown(prefix: &str, key: &str, known: &[&str]) -> String {
@@ -175,6 +230,8 @@ fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn refused(text: &str) -> String {
@@ -202,6 +259,8 @@ mod tests {
             log_lines = 3
             log_bytes = "1KiB"
             instances = 2
+            http_requests = 5
+            http_bytes = "2MiB"
             "#,
         )
         .unwrap();
@@ -218,6 +277,8 @@ mod tests {
                 log_lines: 3,
                 log_bytes: 1024,
                 instances: 2,
+                http_requests: 5,
+                http_bytes: 2 << 20,
             }
         );
     }
