@@ -199,7 +199,9 @@ fn packages() -> String {
     let shown = |text: &&str| Name::parse(text).map(|name| format!("{}@{}", name.package, name.version));
     let mut packages: Vec<String> = OFFERED.iter().filter_map(shown).collect();
     let granted: Vec<String> = GRANTED.iter().filter_map(|(_, text)| shown(text)).collect();
-    packages.extend(granted.into_iter().filter(|package| !package.starts_with(PACKAGE)).map(|it| format!("{it} (granted)")));
+    packages.extend(
+        granted.into_iter().filter(|package| !package.starts_with(PACKAGE)).map(|it| format!("{it} (granted)")),
+    );
     packages.dedup();
     packages.join(", ")
 }
@@ -233,11 +235,12 @@ mod tests {
         .map(|names| imported(names.iter().copied(), &Grants::default(), "x.toml").unwrap_err())
         .collect();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
-        it imports wasi:sockets/tcp@0.2.6, wasi:http/outgoing-handler@0.2.6, which this host does not offer; plug-ins have no network; leave it out of the plug-in's world (componentize-js: `--disable http`, componentize-py: `--stub-wasi`). This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
+        it imports wasi:sockets/tcp@0.2.6, which this host does not offer; plug-ins have no sockets; leave them out of the plug-in's world (componentize-py: `--stub-wasi`), and use wasi:http for HTTP. This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
+        it imports wasi:http/incoming-handler@0.2.6, which this host does not offer; plug-ins make requests by wasi:http/outgoing-handler and answer none; leave the rest out of the plug-in's world. This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
         it imports speil:mirror/log@0.2.0, which this host does not offer; it offers speil:mirror/log@0.1.0; build the plug-in against that
         it imports wasi:config/store@0.2.0-draft, which this host does not offer; it offers wasi:config/store@0.2.0-rc.1; build the plug-in against that
-        it imports acme:secrets/vault@1.0.0, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
-        it imports bare-function, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12
+        it imports acme:secrets/vault@1.0.0, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
+        it imports bare-function, which this host does not offer; this host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
         "#);
     }
 

@@ -85,9 +85,7 @@ impl Plugin {
             let exports = compiled.as_ref().map_err(Clone::clone)?;
             exports
                 .check(sidecar.hooks.as_deref())
-                .and_then(|()| {
-                    check::imports(&component, engine, &sidecar.grants, &format!("{}.toml", found.name))
-                })
+                .and_then(|()| check::imports(&component, engine, &sidecar.grants, &format!("{}.toml", found.name)))
                 .map_err(|reason| broken(Step::Check, reason))?;
             let settings = settle(found, sidecar)?;
             let hooks = sidecar.hooks.as_ref().unwrap_or(&exports.hooks);

@@ -72,7 +72,8 @@ impl PluginHost {
         let cannot = |error: wasmtime::Error| PluginsError::Engine(format!("{error:#}"));
         let machine = Machine::start().map_err(cannot)?;
         let linker = import::linker(machine.engine()).map_err(cannot)?;
-        let mut plugins: Vec<Plugin> = found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
+        let mut plugins: Vec<Plugin> =
+            found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
         // Found in name order, which decides between equals.
         plugins.sort_by_key(Plugin::order);
         for plugin in &plugins {

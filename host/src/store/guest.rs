@@ -260,7 +260,10 @@ mod tests {
     #[test]
     fn a_plug_in_owns_what_has_its_prefix_and_no_other_plug_in_s() {
         let powers = GuestPowers::of("sales", true, ["sales", "Sales-Summary", "other"].into_iter());
-        assert_eq!((powers.prefix.as_str(), &powers.others[..]), ("plugin_sales_", &["plugin_sales_summary_".into()][..]));
+        assert_eq!(
+            (powers.prefix.as_str(), &powers.others[..]),
+            ("plugin_sales_", &["plugin_sales_summary_".into()][..])
+        );
         for own in ["plugin_sales_x", "PLUGIN_Sales_summary", "plugin_sales_summaryx"] {
             assert!(powers.owns(own), "{own}");
         }

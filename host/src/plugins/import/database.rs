@@ -36,11 +36,7 @@ impl Host for State {
         self.execute_many(sql, vec![parameters]).await
     }
 
-    async fn execute_many(
-        &mut self,
-        sql: String,
-        parameters: Vec<Vec<Value>>,
-    ) -> wasmtime::Result<Result<u64, Error>> {
+    async fn execute_many(&mut self, sql: String, parameters: Vec<Vec<Value>>) -> wasmtime::Result<Result<u64, Error>> {
         let until = self.allowance().until;
         let lists = parameters.into_iter().map(|list| list.into_iter().map(stored).collect()).collect();
         Ok(match self.guest_database() {

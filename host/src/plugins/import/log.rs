@@ -1,8 +1,8 @@
 //! `speil:mirror/log`, and what standard output becomes: lines in the host's log with tenant and plug-in beside them,
 //! bounded in length, number and volume, and without a character that could forge another line.
 
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::plugins::bindings::speil::mirror::log::{Host, Level};
 use crate::plugins::hooks::CallInfo;

@@ -26,7 +26,9 @@ pub(super) fn parse(value: &Value) -> Result<Limits, String> {
     for (key, value) in table {
         match key.as_str() {
             "memory" => limits.memory = bytes(key, value, Limits::MAX_MEMORY)?,
-            "table_elements" => limits.table_elements = count(&format!("limits.{key}"), value, Limits::MAX_TABLE_ELEMENTS)?,
+            "table_elements" => {
+                limits.table_elements = count(&format!("limits.{key}"), value, Limits::MAX_TABLE_ELEMENTS)?
+            }
             "time" => limits.time = time(key, value)?,
             "call_time" => limits.call_time = time(key, value)?,
             "output" => limits.output = bytes(key, value, 1 << 30)?,

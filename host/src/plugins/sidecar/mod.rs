@@ -132,7 +132,9 @@ impl Sidecar {
                 "limits" => sidecar.limits = limits::parse(value)?,
                 "order" => {
                     sidecar.order = value.as_integer().ok_or_else(|| {
-                        format!("`order` must be a whole number, such as 10 or -5, not {value}; plug-ins without one have 0")
+                        format!(
+                            "`order` must be a whole number, such as 10 or -5, not {value}; plug-ins without one have 0"
+                        )
                     })?;
                 }
                 "tenants" => sidecar.tenants = tenants::parse(value)?,
@@ -157,8 +159,10 @@ impl Sidecar {
                 "revision" => {
                     let text = value.as_str().filter(|text| (1..=100).contains(&text.chars().count()));
                     sidecar.revision = Some(
-                        text.ok_or_else(|| format!("`revision` must be a text of 1 to 100 characters, such as \"2\", not {value}"))?
-                            .to_owned(),
+                        text.ok_or_else(|| {
+                            format!("`revision` must be a text of 1 to 100 characters, such as \"2\", not {value}")
+                        })?
+                        .to_owned(),
                     );
                 }
                 _ => return Err(unknown("", key, &KEYS)),
@@ -300,12 +304,20 @@ mod tests {
             "[config]\na = 1",
             "[config]\nperson.email = \"hash\"",
             "[config]\na = \"1",
+            "order = \"first\"",
+            "tenants = []",
+            "deterministic = \"yes\"",
+            "poison = \"quarantin\"",
+            "quarantine_cap = 0",
+            "revision = 2",
+            "[config]\na = \"1\"\n[secrets]\na = { env = \"A\" }",
+            "[grant]\ndatabase = \"read\"",
         ]
         .map(refused)
         .into();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
         unknown key `limit`; did you mean `limits`?
-        unknown key `zebra`; known are `config`, `hooks`, `limits`
+        unknown key `zebra`; known are `config`, `deterministic`, `failure`, `grants`, `hooks`, `limits`, `order`, `poison`, `quarantine_cap`, `revision`, `secrets`, `tenants`
         `hooks` must be a list of hook names
         `hooks` names `wipe`, which is no hook; did you mean `wiped`?
         `hooks` names `onAfterEverything`, which is no hook; hooks are resolve-connection, authenticated, before-replicate-table, transform, wiped, replication-completed, rows-committed, operation, log-event
@@ -318,6 +330,14 @@ mod tests {
         `config.a` must be a text; write it in quotes: "1"
         `config.person` is a table; keys with a point in them are written in quotes: "person.…" = "…"
         line 2: invalid basic string, expected `"`
+        `order` must be a whole number, such as 10 or -5, not "first"; plug-ins without one have 0
+        `tenants` is empty, so the plug-in would be for nobody; take the line out for all tenants, or take the plug-in out of the folder
+        `deterministic` must be "trust" or "check", not "yes"
+        `poison` must be "stop" or "quarantine", not "quarantin"; did you mean "quarantine"?
+        `quarantine_cap` must be a whole number from 1 to 100000, not 0
+        `revision` must be a text of 1 to 100 characters, such as "2", not 2
+        `a` stands under [config] and under [secrets]; the plug-in reads both by one name, so keep one
+        unknown key `grant`; did you mean `grants`?
         "#);
     }
 }

@@ -42,7 +42,8 @@ impl Sidecar {
         for folder in &mut grants.folders {
             folder.host = existing(base, folder)?;
         }
-        let environment = grants.environment.iter().map(|name| Ok((name.clone(), variable(name)?))).collect::<Result<_, _>>();
+        let environment =
+            grants.environment.iter().map(|name| Ok((name.clone(), variable(name)?))).collect::<Result<_, _>>();
         Ok(Settings {
             config: self.config.clone(),
             secrets: secrets::read(&self.secrets, base)?,

@@ -49,18 +49,19 @@ fn fits(pattern: &[char], text: &[char]) -> bool {
 }
 
 pub(super) fn parse(value: &Value) -> Result<Tenants, String> {
-    let form = || format!("`tenants` must be a list of tenants or patterns such as [\"Cust10195\", \"Test*\"], not {value}");
+    let form =
+        || format!("`tenants` must be a list of tenants or patterns such as [\"Cust10195\", \"Test*\"], not {value}");
     let list = value.as_array().ok_or_else(form)?;
     if list.is_empty() {
-        return Err("`tenants` is empty, so the plug-in would be for nobody; take the line out for all tenants, or take the \
+        return Err(
+            "`tenants` is empty, so the plug-in would be for nobody; take the line out for all tenants, or take the \
                     plug-in out of the folder"
-            .into());
+                .into(),
+        );
     }
     let patterns = list
         .iter()
-        .map(|one| {
-            one.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase).ok_or_else(form)
-        })
+        .map(|one| one.as_str().map(str::trim).filter(|text| !text.is_empty()).map(str::to_lowercase).ok_or_else(form))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Tenants(Some(patterns)))
 }

@@ -21,8 +21,8 @@ use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
 use crate::store::{
-    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
-    TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
+    StoreError, StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror file. Holds no file open by itself.

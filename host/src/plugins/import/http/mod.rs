@@ -63,7 +63,13 @@ struct Gate {
 
 impl Http {
     /// For an instance that may reach these.
-    pub fn new(plugin: Arc<str>, targets: Arc<[HttpTarget]>, budget: Arc<Budget>, limits: &Limits, log: &Arc<Log>) -> Self {
+    pub fn new(
+        plugin: Arc<str>,
+        targets: Arc<[HttpTarget]>,
+        budget: Arc<Budget>,
+        limits: &Limits,
+        log: &Arc<Log>,
+    ) -> Self {
         let gate = Gate {
             plugin,
             targets,
@@ -105,13 +111,15 @@ impl WasiHttpHooks for Gate {
         let bytes = self.budget.bytes.clone();
         let most = u64::try_from(self.limits.1).ok();
         let counted = bytes.clone();
-        let request = request.map(|body| {
-            Counted::new(body, counted, move || Error::HttpRequestBodySize(most)).boxed_unsync()
-        });
+        let request =
+            request.map(|body| Counted::new(body, counted, move || Error::HttpRequestBodySize(most)).boxed_unsync());
         let (at_once, log, plugin) = (self.at_once.clone(), self.log.clone(), self.plugin.clone());
         Box::new(async move {
             let place = at_once.try_acquire_owned().map_err(|_| {
-                log.line(Level::Warn, &format!("more than {AT_ONCE} HTTP requests at once; read an answer to its end first"));
+                log.line(
+                    Level::Warn,
+                    &format!("more than {AT_ONCE} HTTP requests at once; read an answer to its end first"),
+                );
                 Error::ConnectionLimitReached
             })?;
             let (response, connection) =
@@ -145,12 +153,14 @@ impl Gate {
         let Some(authority) = uri.authority().filter(|authority| !authority.as_str().contains('@')) else {
             return Err((Error::HttpRequestUriInvalid, "HTTP: a request needs a host, and no user before it".into()));
         };
-        let port = authority.port_u16().unwrap_or(if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 });
+        let port =
+            authority.port_u16().unwrap_or(if uri.scheme() == Some(&http::uri::Scheme::HTTPS) { 443 } else { 80 });
         let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_ascii_lowercase();
         // An address may be written in many ways; the list holds its usual one.
         let host = host.parse::<std::net::IpAddr>().map_or(host, |address| address.to_string());
         let asked = HttpTarget { host, port, private: false };
-        let Some(target) = self.targets.iter().find(|target| target.host == asked.host && target.port == asked.port) else {
+        let Some(target) = self.targets.iter().find(|target| target.host == asked.host && target.port == asked.port)
+        else {
             let mut all: Vec<String> = self.targets.iter().map(|target| format!("\"{target}\"")).collect();
             all.push(format!("\"{asked}\""));
             return denied(format!(

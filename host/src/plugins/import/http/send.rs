@@ -66,7 +66,8 @@ pub(super) async fn send(
         }
     });
     let answer = answer.await.map_err(|_| Error::ConnectionReadTimeout)??;
-    let answer = answer.map(|body| Timed { body, between, timer: Box::pin(tokio::time::sleep(between)) }.boxed_unsync());
+    let answer =
+        answer.map(|body| Timed { body, between, timer: Box::pin(tokio::time::sleep(between)) }.boxed_unsync());
     let connection: Connection = Box::new(async move { if ended { Ok(()) } else { connection.await } });
     Ok((answer, connection))
 }

@@ -35,7 +35,9 @@ mod tests {
     fn the_list_is_in_order_and_reaches_nothing_outside() {
         assert!(HARMLESS.is_sorted());
         assert!(is_harmless("COUNT") && is_harmless("json_extract"));
-        for other in ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "sqlite_rename_table", "rtreecheck"] {
+        for other in
+            ["load_extension", "fts3_tokenizer", "readfile", "writefile", "edit", "sqlite_rename_table", "rtreecheck"]
+        {
             assert!(!is_harmless(other), "{other}");
         }
     }

@@ -227,7 +227,9 @@ impl State {
             let own_work = self.writing && (self.seen.alters || (self.seen.creates && column == "ROWID"));
             return if own_work { Ok(()) } else { Err(self.unreadable(table)) };
         }
-        if matches!(database, Some("main") | None) && (self.reads(table) || matches!(&*small, "json_each" | "json_tree")) {
+        if matches!(database, Some("main") | None)
+            && (self.reads(table) || matches!(&*small, "json_each" | "json_tree"))
+        {
             return Ok(());
         }
         if self.seen.alters && small == "pragma_quick_check" {
@@ -312,9 +314,7 @@ fn deed(action: &AuthAction<'_>) -> &'static str {
     match action {
         A::Attach { .. } | A::Detach { .. } => "attach or detach a database",
         A::Pragma { .. } => "use PRAGMA",
-        A::Transaction { .. } | A::Savepoint { .. } => {
-            "begin or end a transaction: every statement is one of its own"
-        }
+        A::Transaction { .. } | A::Savepoint { .. } => "begin or end a transaction: every statement is one of its own",
         A::CreateTrigger { .. } | A::CreateTempTrigger { .. } | A::DropTrigger { .. } | A::DropTempTrigger { .. } => {
             "make or drop a trigger"
         }

@@ -28,7 +28,11 @@ pub(super) struct Guarded {
 /// What can be said before anybody is asked.
 pub(super) fn check(sql: &str, parameters: &[Vec<GuestValue>]) -> Result<(), GuestError> {
     if sql.len() > Bounds::SQL {
-        return Err(GuestError::Limit(format!("the statement has {} bytes, and at most {} are taken", sql.len(), size(Bounds::SQL))));
+        return Err(GuestError::Limit(format!(
+            "the statement has {} bytes, and at most {} are taken",
+            sql.len(),
+            size(Bounds::SQL)
+        )));
     }
     if sql.contains('\0') {
         return Err(GuestError::Invalid("the statement holds a NUL character".into()));
@@ -245,7 +249,8 @@ impl Guarded {
             let version: i64 = self.db.query_row("PRAGMA schema_version", [], |row| row.get(0))?;
             if self.taken.as_ref().is_none_or(|(known, _)| *known != version) {
                 let names = "SELECT lower(name) FROM sqlite_schema UNION SELECT lower(name) FROM pragma_module_list";
-                let taken = self.db.prepare(names)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+                let taken =
+                    self.db.prepare(names)?.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
                 self.taken = Some((version, taken));
             }
             Ok(())
@@ -275,9 +280,7 @@ impl Guarded {
         let mut names = self.db.prepare_cached(&format!(
             "SELECT tablename FROM {metadata} WHERE speil_hash IS NOT NULL AND coalesce(speil_kind, '') <> 'skipped'"
         ))?;
-        names
-            .query_map([], |row| row.get_ref(0).map(|name| name.as_str().map(fold).unwrap_or_default()))?
-            .collect()
+        names.query_map([], |row| row.get_ref(0).map(|name| name.as_str().map(fold).unwrap_or_default()))?.collect()
     }
 
     fn end(&self, how: &str) -> Result<(), GuestError> {
@@ -357,10 +360,12 @@ fn told(error: &rusqlite::Error, refusal: Option<String>, stop: &Stop) -> GuestE
             GuestError::Busy("another program writes to the mirror; try again later".into())
         }
         // A refusal that SQLite tells as an error of its own.
-        Some(E::Unknown | E::ReadOnly | E::ApiMisuse | E::TypeMismatch | E::ParameterOutOfRange) | None => match refusal {
-            Some(refusal) => GuestError::Denied(refusal),
-            None => GuestError::Invalid(words()),
-        },
+        Some(E::Unknown | E::ReadOnly | E::ApiMisuse | E::TypeMismatch | E::ParameterOutOfRange) | None => {
+            match refusal {
+                Some(refusal) => GuestError::Denied(refusal),
+                None => GuestError::Invalid(words()),
+            }
+        }
         Some(_) => {
             tracing::warn!(%error, "a plug-in's statement failed in the database");
             GuestError::Failed("the mirror's database failed; the host's log says why".into())

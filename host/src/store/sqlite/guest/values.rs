@@ -105,7 +105,8 @@ impl GuestValues for SqliteValues {
                 match value {
                     Some(value) => set(work, plugin, key, value)?,
                     None => {
-                        let mut delete = work.db.prepare_cached("DELETE FROM speil_values WHERE id = ?1 || '/' || ?2")?;
+                        let mut delete =
+                            work.db.prepare_cached("DELETE FROM speil_values WHERE id = ?1 || '/' || ?2")?;
                         delete.execute([plugin, key])?;
                     }
                 }
@@ -123,7 +124,9 @@ impl GuestValues for SqliteValues {
                 Some(bytes) => std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<u64>().ok()),
             };
             let Some(now) = now else {
-                return Ok(Err(GuestError::Invalid("the value of this key is no number that `increment` wrote".into())));
+                return Ok(Err(GuestError::Invalid(
+                    "the value of this key is no number that `increment` wrote".into(),
+                )));
             };
             let Some(sum) = now.checked_add(by) else {
                 return Ok(Err(GuestError::Invalid("the sum is too large".into())));
