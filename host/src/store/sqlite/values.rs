@@ -104,7 +104,7 @@ pub(super) fn store<'a>(
     })
 }
 
-fn decimal(unscaled: i128, scale: u8, scratch: &mut String) -> Stored<'_> {
+pub(super) fn decimal(unscaled: i128, scale: u8, scratch: &mut String) -> Stored<'_> {
     if scale == 0 {
         if let Ok(value) = i64::try_from(unscaled) {
             return Stored::Integer(value);

@@ -11,6 +11,7 @@ use rusqlite::{Connection, ErrorCode, Statement};
 use super::super::ident::quote;
 use super::super::open::{Access, enter_wal, open};
 use super::super::session::Session;
+use super::super::values::{self, Stored, parse_decimal};
 use super::rules::{Rules, STEPS, Stop};
 use super::size;
 use crate::protocol::table_name::fold;
@@ -109,7 +110,7 @@ impl Guarded {
         let result = self.read(sql, parameters, bounds);
         let seen = self.rules.release();
         let result = self.told(result, &stop);
-        self.end("ROLLBACK")?;
+        self.roll_back()?;
         debug_assert!(result.is_err() || seen.reads, "nothing else answers rows");
         result
     }
@@ -162,12 +163,12 @@ impl Guarded {
         self.rules.release();
         let result = self.told(result, &stop);
         if result.is_ok() {
-            if let Err(error) = self.end("COMMIT") {
-                self.end("ROLLBACK")?;
-                return Err(error);
-            }
+            self.commit().inspect_err(|_| {
+                // Not clean otherwise, and then not used again.
+                let _ = self.roll_back();
+            })?;
         } else {
-            self.end("ROLLBACK")?;
+            self.roll_back()?;
         }
         result
     }
@@ -175,7 +176,7 @@ impl Guarded {
     fn write(&self, sql: &str, parameters: &[Vec<GuestValue>]) -> Result<u64, Trouble> {
         let mut statement = self.prepare(sql)?;
         let seen = self.rules.seen();
-        if statement.readonly() || !(seen.writes || seen.changes_schema()) {
+        if statement.readonly() {
             return Err(invalid("this is no statement that writes; `query` runs those that read"));
         }
         if seen.forges() {
@@ -263,9 +264,7 @@ impl Guarded {
         });
         if let Err(error) = known {
             let told = told(&error, None, stop);
-            if !self.db.is_autocommit() {
-                self.end("ROLLBACK")?;
-            }
+            self.roll_back()?;
             return Err(told);
         }
         Ok(())
@@ -283,8 +282,16 @@ impl Guarded {
         names.query_map([], |row| row.get_ref(0).map(|name| name.as_str().map(fold).unwrap_or_default()))?.collect()
     }
 
-    fn end(&self, how: &str) -> Result<(), GuestError> {
-        self.db.execute_batch(how).map_err(|error| told(&error, None, &Stop::never()))
+    fn commit(&self) -> Result<(), GuestError> {
+        self.db.execute_batch("COMMIT").map_err(|error| told(&error, None, &Stop::never()))
+    }
+
+    /// Takes back what is left to take back: an interrupted write, or `INSERT OR ROLLBACK`, has done so already.
+    fn roll_back(&self) -> Result<(), GuestError> {
+        if self.db.is_autocommit() {
+            return Ok(());
+        }
+        self.db.execute_batch("ROLLBACK").map_err(|error| told(&error, None, &Stop::never()))
     }
 
     fn prepare(&self, sql: &str) -> Result<Statement<'_>, Trouble> {
@@ -394,26 +401,18 @@ fn bind(statement: &mut Statement<'_>, values: &[GuestValue]) -> Result<(), Trou
     Ok(())
 }
 
-/// A number if it fits one without being rounded, else the text itself.
+/// In the form in which the mirror keeps decimals, so that equal ones are equal.
 fn decimal(text: &str) -> Result<Value, String> {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let legal = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if whole.is_empty() || !legal(whole) || !legal(fraction) || digits.ends_with('.') {
-        return Err("a decimal parameter must look like -12.3400".into());
-    }
-    if fraction.bytes().all(|byte| byte == b'0')
-        && let Ok(number) = format!("{}{whole}", &text[..text.len() - digits.len()]).parse()
-    {
-        return Ok(Value::Integer(number));
-    }
-    // What every double holds exactly enough to be written again as it was.
-    if whole.trim_start_matches('0').len() + fraction.len() <= 15
-        && let Ok(number) = text.parse()
-    {
-        return Ok(Value::Real(number));
-    }
-    Ok(Value::Text(text.into()))
+    let wrong = || "a decimal parameter must look like -12.3400, with at most 38 digits".to_owned();
+    let places = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let scale = u8::try_from(places).ok().filter(|scale| *scale <= 38).ok_or_else(wrong)?;
+    let unscaled = parse_decimal(text, scale).ok_or_else(wrong)?;
+    let mut scratch = String::new();
+    Ok(match values::decimal(unscaled, scale, &mut scratch) {
+        Stored::Integer(number) => Value::Integer(number),
+        Stored::Real(number) => Value::Real(number),
+        _ => Value::Text(text.into()),
+    })
 }
 
 fn value(value: ValueRef<'_>) -> GuestValue {
