@@ -110,7 +110,10 @@ async fn what_is_not_listed_is_refused_before_anything_is_sent() {
     assert_eq!((server.seen(), other.seen()), (0, 0));
     let answers =
         run(&powers(&granted, "http GET https://evil.example/"), None).await.replace(&other.port.to_string(), "PORT");
-    insta::assert_snapshot!(answers);
+    insta::assert_snapshot!(answers, @r#"
+    WARN HTTP to evil.example:443 is refused: it is not granted; if it should be, write `http = ["127.0.0.1:PORT", "api.example.com:443", "evil.example:443"]` under [grants] in powers.toml
+    ERROR ErrorCode::HttpRequestDenied
+    "#);
     let nobody = run(
         &powers(
             &grants("read", ""),
@@ -172,7 +175,7 @@ async fn an_endless_body_ends_at_the_limit() {
     let granted = format!("{}[limits]\nhttp_bytes = \"1 MiB\"", grants("read", &format!("\"127.0.0.1:{port}\"")));
     let script = format!("http GET http://127.0.0.1:{port}/\nhttp GET http://127.0.0.1:{port}/");
     let answers = run(&powers(&granted, &script), None).await;
-    assert!(answers.contains("ErrorCode::HttpResponseBodySize"), "{answers}");
+    assert!(answers.contains("was cut: this call has moved its 1 MiB"), "{answers}");
     assert!(
         answers.contains("this call has moved its 1 MiB; raise `http_bytes` under [limits] in powers.toml"),
         "{answers}"

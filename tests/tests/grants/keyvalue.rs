@@ -13,8 +13,26 @@ async fn values_outlive_the_call() {
     let mirrored = Mirrored::new().await;
     let script =
         "get a\nset a one\nset b two\nincrement n\nincrement n\nget a\nboth a x b\nkeys\nopen default\nopen other";
-    insta::assert_snapshot!(run(&guest(script), Some(&mirrored)).await);
-    insta::assert_snapshot!(run(&guest("get a\nget n\ndelete a\nget a\nkeys\nincrement b"), Some(&mirrored)).await);
+    insta::assert_snapshot!(run(&guest(script), Some(&mirrored)).await, @r#"
+    none
+    set
+    set
+    5
+    10
+    one
+    one,none,two
+    a,b,n
+    opened
+    ERROR no such store
+    "#);
+    insta::assert_snapshot!(run(&guest("get a\nget n\ndelete a\nget a\nkeys\nincrement b"), Some(&mirrored)).await, @r#"
+    one
+    10
+    deleted
+    none
+    b,n
+    ERROR the value of this key is no number that `increment` wrote
+    "#);
 }
 
 #[tokio::test]

@@ -248,7 +248,7 @@ async fn what_is_refused_says_why() {
         "SELECT * FROM secret",
         "PRAGMA table_list",
         "SELECT load_extension('x')",
-        "SELECT nothing FROM sale",
+        "SELECT nowhere FROM sale",
         "SELECT 1; SELECT 2",
         "SELECT ?1",
     ] {
@@ -265,7 +265,20 @@ async fn what_is_refused_says_why() {
         all.push(write(&*guest, sql).await.unwrap_err());
     }
     let all: Vec<String> = all.into_iter().map(|error| format!("{error:?}")).collect();
-    insta::assert_snapshot!(all.join("\n"));
+    insta::assert_snapshot!(all.join("\n"), @r#"
+    Denied("it may not read \"secret\": a plug-in reads the mirrored tables and its own, whose names begin with plugin_a_")
+    Denied("it may not use PRAGMA")
+    Denied("it may not use the function \"load_extension\", which is not one of those offered to plug-ins")
+    Invalid("no such column: nowhere")
+    Invalid("there is more than one statement; give them one at a time")
+    Invalid("the statement has 1 parameters, and 0 were given")
+    Denied("it may not write \"sale\": a plug-in writes only what is its own, with names that begin with plugin_a_")
+    Denied("it may not make the table \"other\": a plug-in writes only what is its own, with names that begin with plugin_a_")
+    Denied("it may not begin or end a transaction: every statement is one of its own")
+    Denied("it may not make or drop anything temporary: it would be gone with the call")
+    Denied("it may not make or drop a trigger")
+    Invalid("this is no statement that writes; `query` runs those that read")
+    "#);
 }
 
 #[tokio::test]

@@ -110,9 +110,24 @@ impl WasiHttpHooks for Gate {
         };
         let bytes = self.budget.bytes.clone();
         let most = u64::try_from(self.limits.1).ok();
+        let cut = {
+            let (log, limit) = (self.log.clone(), size(self.limits.1));
+            let words = format!(
+                "HTTP to {target} was cut: this call has moved its {limit}; raise `http_bytes` under [limits] in {}.toml if it \
+                 needs more",
+                self.plugin
+            );
+            move || log.line(Level::Warn, &words)
+        };
+        let told = cut.clone();
         let counted = bytes.clone();
-        let request =
-            request.map(|body| Counted::new(body, counted, move || Error::HttpRequestBodySize(most)).boxed_unsync());
+        let request = request.map(|body| {
+            Counted::new(body, counted, move || {
+                told();
+                Error::HttpRequestBodySize(most)
+            })
+            .boxed_unsync()
+        });
         let (at_once, log, plugin) = (self.at_once.clone(), self.log.clone(), self.plugin.clone());
         Box::new(async move {
             let place = at_once.try_acquire_owned().map_err(|_| {
@@ -126,8 +141,13 @@ impl WasiHttpHooks for Gate {
                 send::send(request, &target, options.unwrap_or_default()).await.inspect_err(|error| {
                     log.line(Level::Warn, &send::words(error, &target, &plugin));
                 })?;
-            let response = response
-                .map(|body| Counted::new(body, bytes, move || Error::HttpResponseBodySize(most)).boxed_unsync());
+            let response = response.map(|body| {
+                Counted::new(body, bytes, move || {
+                    cut();
+                    Error::HttpResponseBodySize(most)
+                })
+                .boxed_unsync()
+            });
             let connection: Connection = Box::new(async move {
                 let _place = place;
                 Pin::from(connection).await
