@@ -253,7 +253,10 @@ mod tests {
         .iter()
         .map(|names| imported(names.iter().copied(), &Grants::default(), "x.toml").unwrap_err())
         .collect();
-        insta::assert_snapshot!(refusals.join("\n"));
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        it imports speil:mirror/database@0.1.0, which is not granted; if it is to have that, add `database = "read"` (`"write"` if it is to have tables of its own) under [grants] in x.toml; if not, leave it out of the plug-in's world
+        it imports wasi:http/types@0.2.0, wasi:http/outgoing-handler@0.2.3, wasi:keyvalue/store@0.2.0-draft, which are not granted; if it is to have that, add `http = ["api.example.com:443"]` (the hosts it may reach; `[]` if it only has to load) and `keyvalue = true` under [grants] in x.toml; if not, leave it out of the plug-in's world
+        "#);
         let all = Grants {
             database: crate::plugins::sidecar::DatabaseGrant::Read,
             http: Some(vec![]),

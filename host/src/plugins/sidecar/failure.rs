@@ -114,6 +114,12 @@ mod tests {
         .iter()
         .map(|text| failures(text).unwrap_err())
         .collect();
-        insta::assert_snapshot!(refusals.join("\n"));
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        `failure.transform` cannot be "ignore": rows that it should have changed or left out would reach the mirror unchanged; take `transform` out of `hooks` if it is not wanted
+        `failure.resolve-connection` cannot be "ignore": rows would go to another database than they should; take `resolve-connection` out of `hooks` if it is not wanted
+        `failure.log-event` cannot be "fail": what it is told has happened already; it is always "ignore"
+        `failure.wiped` must be "fail" or "ignore", not "fails"; did you mean "fail"?
+        unknown key `failure.wipe`; did you mean `failure.wiped`?
+        "#);
     }
 }

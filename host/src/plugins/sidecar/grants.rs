@@ -281,6 +281,19 @@ mod tests {
         .iter()
         .map(|text| grants(text).unwrap_err())
         .collect();
-        insta::assert_snapshot!(refusals.join("\n"));
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        unknown key `grants.datbase`; did you mean `grants.database`?
+        `grants.database` must be "none", "read" or "write", not "all"
+        `grants.http` lists "api.example.com" without a port; write "api.example.com:443"
+        `grants.http` must list hosts with their ports, such as "api.example.com:443", or { host = "intranet.example:8443", private = true } for one in a private network, not "https://api.example.com:443"
+        `grants.http` must list hosts with their ports, such as "api.example.com:443", or { host = "intranet.example:8443", private = true } for one in a private network, not "*:443"
+        `grants.http` lists "::1" without a port; write "[::1]:443"
+        unknown key `grants.http.privat`; did you mean `grants.http.private`?
+        `grants.keyvalue` must be true or false, not 1
+        `grants.folders` must list folders such as { host = "exports", guest = "/data", write = false }, not "/srv"
+        `grants.folders.guest` must begin with a slash: "/data"
+        `grants.folders` gives two folders the name "/d"
+        `grants.environment` must list names of variables, not "A=B"
+        "#);
     }
 }

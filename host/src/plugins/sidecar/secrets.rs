@@ -151,7 +151,14 @@ mod tests {
         for text in ["key = { env = \"SPEIL_TEST_NOT_SET\" }", "key = { file = \"empty\" }"] {
             refusals.push(read(&sources(text).unwrap(), folder.path()).unwrap_err());
         }
-        insta::assert_snapshot!(refusals.join("\n"));
+        insta::assert_snapshot!(refusals.join("\n"), @r#"
+        `secrets.key` must be { env = "NAME" } or { file = "path" }, not the secret itself, which would then stand in this file
+        `secrets.key` must be { env = "NAME" } or { file = "path" }, not something else
+        unknown key `secrets.key.en`; did you mean `secrets.key.env`?
+        `secrets.key` must be { env = "NAME" } or { file = "path" }, not something else
+        `secrets.key` is to come from the environment variable SPEIL_TEST_NOT_SET, which is not set; set it for the account that runs speil
+        `secrets.key` is empty where it is to come from
+        "#);
         let missing = read(&sources("key = { file = \"gone\" }").unwrap(), folder.path()).unwrap_err();
         assert!(missing.contains("gone cannot be read"), "{missing}");
     }
