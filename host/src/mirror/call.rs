@@ -354,9 +354,9 @@ impl<'m> Call<'m> {
 
     /// Ends the call: events told, `operation`'s after, the call recorded and logged.
     pub(super) async fn finish<T>(mut self, result: Result<T, CallError>) -> Result<T, Failure> {
-        let result = match self.hooks.take_failure() {
-            Some(failure) => result.and_then(|_| Err(failure.into())),
-            None => result,
+        let result = match (result, self.hooks.take_failure()) {
+            (Ok(_), Some(failure)) => Err(CallError::from(failure)),
+            (result, _) => result,
         };
         let result = result.map_err(|error: CallError| {
             self.trouble(&error);

@@ -164,7 +164,7 @@ async fn a_server_that_never_answers_costs_the_hook_its_time() {
     let begun = Instant::now();
     let answers = run(&powers(&granted, &format!("http GET http://127.0.0.1:{port}/")), None).await;
     assert!(answers.contains("it took longer than its limit of 500 ms"), "{answers}");
-    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(begun.elapsed() < Duration::from_mins(1));
 }
 
 #[tokio::test]

@@ -57,9 +57,7 @@ async fn another_plug_in_and_another_tenant_see_nothing_of_it() {
 async fn sizes_are_bounded() {
     let mirrored = Mirrored::new().await;
     let mut script = String::from("set big *1048577\nset fits *1048576\nget \nset  x\n");
-    for number in 0..17 {
-        script.push_str(&format!("set key{number} *1000000\n"));
-    }
+    script.extend((0..17).map(|number| format!("set key{number} *1000000\n")));
     let answers = run(&guest(&script), Some(&mirrored)).await;
     let answers: Vec<&str> = answers.lines().collect();
     assert_eq!(answers[0], "ERROR a value has at most 1048576 bytes, not 1048577");

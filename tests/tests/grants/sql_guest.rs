@@ -1,6 +1,5 @@
 //! `speil:mirror/database` as a plug-in sees it.
 
-use speil::plugins::CallHooks as _;
 use speil::protocol::names::Operation;
 
 use super::{Mirrored, answers, grants, powers, run};

@@ -63,6 +63,7 @@ fn checked(key: &str) -> Result<(), Error> {
     Ok(())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn told(error: GuestError) -> Error {
     Error::Other(error.to_string())
 }

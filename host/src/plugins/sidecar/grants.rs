@@ -111,8 +111,8 @@ pub(super) fn parse(value: &Value) -> Result<Grants, String> {
     }
     let mut guests: Vec<&str> = grants.folders.iter().map(|folder| folder.guest.as_str()).collect();
     guests.sort_unstable();
-    if let Some(twice) = guests.windows(2).find(|two| two[0] == two[1]) {
-        return Err(format!("`grants.folders` gives two folders the name \"{}\"", twice[0]));
+    if let Some(twice) = guests.array_windows().find_map(|[one, next]| (one == next).then_some(one)) {
+        return Err(format!("`grants.folders` gives two folders the name \"{twice}\""));
     }
     Ok(grants)
 }

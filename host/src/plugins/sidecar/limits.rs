@@ -27,7 +27,7 @@ pub(super) fn parse(value: &Value) -> Result<Limits, String> {
         match key.as_str() {
             "memory" => limits.memory = bytes(key, value, Limits::MAX_MEMORY)?,
             "table_elements" => {
-                limits.table_elements = count(&format!("limits.{key}"), value, Limits::MAX_TABLE_ELEMENTS)?
+                limits.table_elements = count(&format!("limits.{key}"), value, Limits::MAX_TABLE_ELEMENTS)?;
             }
             "time" => limits.time = time(key, value)?,
             "call_time" => limits.call_time = time(key, value)?,

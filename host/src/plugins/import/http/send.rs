@@ -19,7 +19,7 @@ use crate::plugins::sidecar::HttpTarget;
 /// Until there is a connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(15);
 /// Until the answer begins.
-const FIRST_BYTE: Duration = Duration::from_secs(60);
+const FIRST_BYTE: Duration = Duration::from_mins(1);
 /// Between two pieces of an answer.
 const BETWEEN_BYTES: Duration = Duration::from_secs(30);
 /// Bytes of an answer's head.

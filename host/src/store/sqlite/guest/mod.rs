@@ -106,6 +106,7 @@ impl Drop for Abandon {
 }
 
 /// The mirror cannot be had: for the plug-in's ears without the file's place.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn store_failed(error: StoreError) -> GuestError {
     tracing::warn!(%error, "a plug-in's statement could not begin");
     if error.kind == StoreErrorKind::Transient {
@@ -128,7 +129,7 @@ impl GuestDatabase for SqliteGuest {
 
     async fn query(&self, sql: String, parameters: Vec<GuestValue>, bounds: Bounds) -> Result<GuestRows, GuestError> {
         run::check(&sql, std::slice::from_ref(&parameters))?;
-        self.run(None, bounds.until, move |conn, stop| conn.query(&sql, &parameters, bounds, stop)).await
+        self.run(None, bounds.until, move |conn, stop| conn.query(&sql, &parameters, bounds, &stop)).await
     }
 
     async fn execute(&self, sql: String, parameters: Vec<Vec<GuestValue>>, until: Instant) -> Result<u64, GuestError> {
@@ -140,6 +141,6 @@ impl GuestDatabase for SqliteGuest {
         run::check(&sql, &parameters)?;
         // In turn with the host's own writers: they wait for us as for each other, and not on a file lock.
         let lease = self.session.writer().await.map_err(store_failed)?;
-        self.run(Some(lease), until, move |conn, stop| conn.execute(&sql, &parameters, stop)).await
+        self.run(Some(lease), until, move |conn, stop| conn.execute(&sql, &parameters, &stop)).await
     }
 }

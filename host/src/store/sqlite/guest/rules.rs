@@ -49,6 +49,7 @@ pub(super) struct Stop {
 
 /// What a statement turned out to be.
 #[derive(Debug, Clone, Copy, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is seen or not, in any mixture")]
 pub(super) struct Seen {
     pub reads: bool,
     /// Writes rows of the plug-in's own tables.
@@ -161,7 +162,7 @@ impl Rules {
 impl Stop {
     /// For what is to be finished in any case.
     pub fn never() -> Self {
-        Self { until: Instant::now() + std::time::Duration::from_secs(3_600), abandoned: Arc::default() }
+        Self { until: Instant::now() + std::time::Duration::from_hours(1), abandoned: Arc::default() }
     }
 
     pub fn is_over(&self) -> bool {
@@ -193,7 +194,6 @@ impl State {
                 self.seen.reads = true;
                 Ok(())
             }
-            A::Recursive => Ok(()),
             A::Read { table_name, column_name } => self.read(table_name, column_name, context.database_name),
             A::Function { function_name } => self.function(function_name),
             A::Insert { table_name } | A::Update { table_name, .. } | A::Delete { table_name } if main => {
@@ -214,10 +214,15 @@ impl State {
                 self.alter("drop", index_name)
             }
             A::AlterTable { database_name: "main", table_name } => self.alter("alter", table_name),
-            // Renaming looks for what there is of it among temporary things, where there is nothing.
-            A::Update { table_name: "sqlite_temp_master" | "sqlite_temp_schema", .. } if self.seen.alters => Ok(()),
-            // What ALTER TABLE itself asks to see whether the rows fit.
-            A::Pragma { pragma_name: "quick_check", .. } if self.seen.alters => Ok(()),
+            A::Recursive => Ok(()),
+            // What ALTER TABLE itself does: renaming looks among temporary things, where there is nothing, and a new column
+            // is checked against the rows.
+            A::Update { table_name: "sqlite_temp_master" | "sqlite_temp_schema", .. }
+            | A::Pragma { pragma_name: "quick_check", .. }
+                if self.seen.alters =>
+            {
+                Ok(())
+            }
             _ => Err(format!("it may not {}", deed(&context.action))),
         }
     }

@@ -103,13 +103,13 @@ impl Guarded {
         sql: &str,
         parameters: &[GuestValue],
         bounds: Bounds,
-        stop: Stop,
+        stop: &Stop,
     ) -> Result<GuestRows, GuestError> {
-        self.begin("BEGIN", &stop)?;
+        self.begin("BEGIN", stop)?;
         self.rules.guard(false, stop.clone());
         let result = self.read(sql, parameters, bounds);
         let seen = self.rules.release();
-        let result = self.told(result, &stop);
+        let result = self.told(result, stop);
         self.roll_back()?;
         debug_assert!(result.is_err() || seen.reads, "nothing else answers rows");
         result
@@ -121,7 +121,7 @@ impl Guarded {
             return Err(invalid("this is no statement that reads; `execute` runs those that write"));
         }
         bind(&mut statement, parameters)?;
-        let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let width = columns.len();
         let mut answer = GuestRows { columns, ..GuestRows::default() };
         let mut weight = 0;
@@ -156,12 +156,12 @@ impl Guarded {
     }
 
     /// Runs one statement that writes, once for each list, all or nothing.
-    pub fn execute(&mut self, sql: &str, parameters: &[Vec<GuestValue>], stop: Stop) -> Result<u64, GuestError> {
-        self.begin("BEGIN IMMEDIATE", &stop)?;
+    pub fn execute(&mut self, sql: &str, parameters: &[Vec<GuestValue>], stop: &Stop) -> Result<u64, GuestError> {
+        self.begin("BEGIN IMMEDIATE", stop)?;
         self.rules.guard(true, stop.clone());
         let result = self.write(sql, parameters);
         self.rules.release();
-        let result = self.told(result, &stop);
+        let result = self.told(result, stop);
         if result.is_ok() {
             self.commit().inspect_err(|_| {
                 // Not clean otherwise, and then not used again.
@@ -256,8 +256,7 @@ impl Guarded {
             }
             Ok(())
         };
-        let begun = begin();
-        let known = begun.and_then(|()| {
+        let known = begin().and_then(|()| {
             let taken = self.taken.as_ref().map(|(_, taken)| taken.clone()).unwrap_or_default();
             self.rules.know(self.mirrored(&taken)?, taken);
             Ok(())

@@ -102,13 +102,11 @@ impl GuestValues for SqliteValues {
     async fn put(&self, changes: Vec<(String, Option<Vec<u8>>)>) -> Result<(), GuestError> {
         self.write(move |work, plugin| {
             for (key, value) in &changes {
-                match value {
-                    Some(value) => set(work, plugin, key, value)?,
-                    None => {
-                        let mut delete =
-                            work.db.prepare_cached("DELETE FROM speil_values WHERE id = ?1 || '/' || ?2")?;
-                        delete.execute([plugin, key])?;
-                    }
+                if let Some(value) = value {
+                    set(work, plugin, key, value)?;
+                } else {
+                    let mut delete = work.db.prepare_cached("DELETE FROM speil_values WHERE id = ?1 || '/' || ?2")?;
+                    delete.execute([plugin, key])?;
                 }
             }
             Ok(Ok(()))
