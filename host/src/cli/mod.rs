@@ -2,6 +2,7 @@
 
 mod check;
 mod demo;
+mod import_web_config;
 mod keygen;
 pub mod output;
 pub mod reference;
@@ -55,6 +56,8 @@ enum Verb {
     Wipe(wipe::WipeArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
+    /// Write a speil.toml that does what the vendor's web.config did.
+    ImportWebConfig(import_web_config::ImportArgs),
     /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
     Task(task::TaskArgs),
 }
@@ -86,6 +89,7 @@ pub fn main() -> ExitCode {
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
+        Verb::ImportWebConfig(args) => import_web_config::run(&args),
         Verb::Task(args) => task::run(&args),
     };
     done.unwrap_or_else(|error| error.report())

@@ -34,9 +34,9 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 
 pub use self::allowed::Allowed;
-pub use self::connection_string::Target;
 pub use self::place::Template;
 
+use self::connection_string::Target;
 use self::errors::Result;
 use self::mirror::SqlServerMirror;
 use self::pool::Pool;
@@ -55,6 +55,24 @@ const KEPT: usize = 4_096;
 
 /// Servers (with their logins) whose pools are kept. A plug-in decides how many there are.
 const POOLS: usize = 64;
+
+/// What a connection string says, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Understood {
+    /// The database it names.
+    pub database: Option<String>,
+    /// What in it has no effect here, or another one than people may think.
+    pub notes: Vec<String>,
+}
+
+/// Reads a connection string.
+///
+/// # Errors
+/// A sentence that names the keyword and shows no secret.
+pub fn understand(connection: &str) -> Result<Understood, String> {
+    let target = Target::parse(connection)?;
+    Ok(Understood { notes: Vec::new(), database: target.database })
+}
 
 /// Where mirrors are and how they are reached.
 #[derive(Clone)]
