@@ -10,21 +10,42 @@
 //! | what would taking over the vendor's mirrors do | [`preview`] |
 #![allow(dead_code, reason = "being built")]
 
+mod address;
 mod allowed;
+mod browser;
+mod catalog;
 mod conn;
 mod connection_string;
 mod create;
+mod ddl;
+mod empty;
 mod errors;
 mod found;
+#[cfg(test)]
+mod golden;
+mod history;
 mod ident;
+mod known;
+#[cfg(test)]
+mod live_tests;
 mod login;
+mod metadata;
 mod mirror;
+mod patient;
 mod place;
 mod pool;
+mod prelogin;
 mod preview;
 mod probe;
 mod route;
 mod session;
+mod sets;
+mod side_tables;
+mod statement;
+mod tables;
+mod token;
+mod types;
+mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
