@@ -12,6 +12,8 @@
 
 mod address;
 mod allowed;
+mod alter;
+mod alter_plan;
 mod browser;
 mod catalog;
 mod conn;
@@ -25,6 +27,7 @@ mod found;
 mod golden;
 mod history;
 mod ident;
+mod indexes;
 mod known;
 #[cfg(test)]
 mod live_tests;
