@@ -22,7 +22,7 @@ use tiberius::{ColumnData, Uuid};
 
 use crate::protocol::columns::{Column, Value};
 use crate::protocol::datetime::{
-    MAX_TICKS, SQL_EPOCH_TICKS, TICKS_PER_DAY, TICKS_PER_MINUTE, TICKS_PER_SECOND, cut, format_iso_offset,
+    MAX_TICKS, SQL_EPOCH_TICKS, TICKS_PER_DAY, TICKS_PER_MINUTE, cut, format_iso_offset,
     fraction_digits, range, write_iso,
 };
 use crate::protocol::sql_type::SqlType;
@@ -286,6 +286,7 @@ pub(super) fn held(ticks: i64, sql_type: SqlType) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::datetime::TICKS_PER_SECOND;
     use crate::protocol::datetime::parse_iso;
     use proptest::prelude::*;
 
