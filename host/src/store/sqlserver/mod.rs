@@ -15,6 +15,8 @@ mod allowed;
 mod alter;
 mod alter_plan;
 mod browser;
+mod bulk;
+mod carrier;
 mod catalog;
 mod conn;
 mod connection_string;
@@ -443,3 +445,13 @@ impl Store for SqlServerStore {
         }
     }
 }
+mod read;
+mod refused;
+mod rows;
+#[cfg(test)]
+mod rows_live;
+mod session;
+mod stage;
+mod token;
+mod types;
+mod values;
