@@ -27,8 +27,12 @@ type Statements = fn() -> Vec<(&'static str, String)>;
 const FILES: &[(&str, Statements)] = &[
     ("alter", super::alter::statements),
     ("catalog", super::catalog::statements),
+    ("create", super::create::statements),
     ("ddl", super::ddl::statements),
+    ("found", super::found::statements),
     ("indexes", super::indexes::statements),
+    ("preview", super::preview::statements),
+    ("probe", super::probe::statements),
 ];
 
 /// Statements that the Rust grammar cannot read though they are T-SQL: file, name, why.

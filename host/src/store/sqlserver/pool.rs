@@ -200,6 +200,11 @@ impl Pool {
         Ok(Lease { pool: Arc::clone(self), database: database.to_owned(), open: Some(open), _permit: permit })
     }
 
+    /// Closes what nobody uses now. Whoever asks later gets a new connection.
+    pub fn close_idle(&self) {
+        self.state().idle.clear();
+    }
+
     /// Closes what nobody uses; what is in use is closed when it is given back. Whoever waits is refused.
     pub fn close(&self) {
         self.permits.close();
