@@ -92,7 +92,7 @@ impl Server {
 
     /// The server a connection string leads to.
     pub fn of(target: &Target) -> Self {
-        Self::parse(&format!("{},{}", target.host, target.port))
+        Self::parse(&target.server.to_string())
     }
 }
 

@@ -12,7 +12,11 @@
 
 mod address;
 mod allowed;
+mod alter;
+mod alter_plan;
 mod browser;
+mod bulk;
+mod carrier;
 mod catalog;
 mod conn;
 mod connection_string;
@@ -21,10 +25,12 @@ mod ddl;
 mod empty;
 mod errors;
 mod found;
+mod glue;
 #[cfg(test)]
 mod golden;
 mod history;
 mod ident;
+mod indexes;
 mod known;
 #[cfg(test)]
 mod live_tests;
@@ -37,14 +43,19 @@ mod pool;
 mod prelogin;
 mod preview;
 mod probe;
+mod read;
+mod refused;
 mod route;
+mod rows;
 mod session;
 mod sets;
 mod side_tables;
+mod stage;
 mod statement;
 mod tables;
 mod token;
 mod types;
+mod values;
 mod writer;
 
 use std::collections::HashMap;
@@ -55,7 +66,7 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 
 pub use self::allowed::Allowed;
-pub use self::connection_string::Target;
+pub(crate) use self::connection_string::Target;
 pub use self::place::Template;
 
 use self::errors::Result;
