@@ -121,6 +121,31 @@ pub(super) fn count_rows(schema: &str, name: &str) -> String {
     format!("SELECT COUNT_BIG(*) FROM {}", qualified(schema, name))
 }
 
+/// The server's number of an error, when it is one of the server's.
+pub(super) fn error_number(error: &StoreError) -> Option<u32> {
+    match error.source.as_ref()?.downcast_ref::<tiberius::error::Error>()? {
+        tiberius::error::Error::Server(token) => Some(token.code()),
+        _ => None,
+    }
+}
+
+/// An administrator must act: permissions, full or read-only databases, quotas.
+const ENVIRONMENT: [u32; 14] = [229, 230, 262, 297, 300, 1088, 1101, 1105, 1132, 3906, 3908, 9002, 40_544, 40_549];
+
+/// A change of schema that the server refused: the pipeline makes the table anew then, unless that would fail as well.
+pub(super) fn refused(error: StoreError, what: &str) -> StoreError {
+    let environment = error_number(&error).is_some_and(|number| ENVIRONMENT.contains(&number));
+    match error.kind {
+        StoreErrorKind::Environment | StoreErrorKind::Row if !environment => StoreError {
+            kind: StoreErrorKind::Schema,
+            message: format!("{what}: {}", error.message),
+            at: None,
+            ..error
+        },
+        _ => error,
+    }
+}
+
 /// Every statement of this file, for the golden files ([`super::golden`]).
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(&'static str, String)> {

@@ -24,7 +24,12 @@ pub(super) mod sample;
 type Statements = fn() -> Vec<(&'static str, String)>;
 
 /// The files that send statements.
-const FILES: &[(&str, Statements)] = &[("catalog", super::catalog::statements), ("ddl", super::ddl::statements)];
+const FILES: &[(&str, Statements)] = &[
+    ("alter", super::alter::statements),
+    ("catalog", super::catalog::statements),
+    ("ddl", super::ddl::statements),
+    ("indexes", super::indexes::statements),
+];
 
 /// Statements that the Rust grammar cannot read though they are T-SQL: file, name, why.
 const GRAMMAR_LACKS: &[(&str, &str, &str)] = &[];

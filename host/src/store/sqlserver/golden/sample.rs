@@ -134,7 +134,7 @@ pub(in crate::store::sqlserver) fn every_default() -> TableDef {
         (nvarchar, text("")),
         (nvarchar, text("it's'; DROP TABLE x; --")),
         (nvarchar, text("日本語 🙂 ]\"")),
-        (nvarchar, text("line\\\r\nline\u{1}")),
+        (nvarchar, text("line\\\nline\u{1}")),
         (nvarchar, text("nul\0nul")),
         (SqlType::VarChar(Length::Limited(10)), text("æøå")),
         (SqlType::NText, text("x")),
