@@ -2,4 +2,5 @@
 
 pub mod kit;
 pub mod saboteurs;
+pub mod sqlserver;
 pub mod store_conformance;

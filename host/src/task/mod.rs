@@ -32,6 +32,7 @@ pub mod dice;
 pub mod endpoint;
 pub mod error;
 pub mod extras;
+pub mod hand;
 pub mod keys;
 pub mod mirror_file;
 mod mirror_store;
