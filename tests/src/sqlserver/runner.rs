@@ -50,7 +50,9 @@ impl Case {
 
 /// Runs them, as cargo and people who filter expect it of tests.
 pub fn run(cases: Vec<Case>) -> ExitCode {
-    let arguments = Arguments::from_args();
+    let (arguments, filters) = arguments();
+    let wanted = |case: &Case| filters.is_empty() || filters.iter().any(|filter| case.name.contains(filter));
+    let cases: Vec<Case> = cases.into_iter().filter(wanted).collect();
     let connection = std::env::var(VARIABLE).ok().filter(|text| !text.trim().is_empty());
     let quiet = arguments.list;
     let Some(connection) = connection else {
@@ -83,6 +85,22 @@ pub fn run(cases: Vec<Case>) -> ExitCode {
         .collect();
     // Whoever cannot be run is not run by --ignored either, except by name.
     libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The command line; names to filter by apart, since more than one may be given, as to any test.
+fn arguments() -> (Arguments, Vec<String>) {
+    let (mut filters, mut others) = (Vec::new(), Vec::new());
+    let mut is_value = false;
+    for (at, argument) in std::env::args().enumerate() {
+        if at > 0 && !argument.starts_with('-') && !is_value {
+            filters.push(argument);
+            continue;
+        }
+        is_value = ["--test-threads", "--skip", "--color", "--format", "--logfile"].contains(&argument.as_str());
+        others.push(argument);
+    }
+    let arguments = Arguments::from_iter(others);
+    if arguments.exact { (Arguments { filter: filters.pop(), ..arguments }, filters) } else { (arguments, filters) }
 }
 
 /// Drops what crashed runs left, and finds out what the server lacks.
