@@ -12,6 +12,8 @@ use crate::plugins::{PluginHost, PluginsError};
 use crate::protocol::raw_batch::SpillSettings;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::{Store, StoreError};
+use crate::task::hand::{Hand, SqlServerHand};
+use crate::task::mirror_place::MirrorPlace;
 
 /// A host, ready to serve.
 pub struct App {
@@ -88,6 +90,22 @@ pub fn open_store(config: &MirrorConfig) -> Result<Arc<dyn Store>, StoreError> {
             "this build has no SQL Server store; set [mirror] store = \"sqlite\"",
         )),
     }
+}
+
+/// Where the configured store keeps a tenant's mirror, to read it and to handle it beside a host: for the simulator.
+///
+/// # Errors
+/// The store's place cannot be used.
+pub fn mirror_place(config: &MirrorConfig, tenant: &str) -> Result<MirrorPlace, StoreError> {
+    let hand = match &config.store {
+        StoreConfig::Sqlite { directory, .. } => {
+            return Ok(MirrorPlace::file(directory.join(format!("{tenant}.db")), tenant));
+        }
+        StoreConfig::SqlServer { connection, database, .. } => {
+            Hand::SqlServer(SqlServerHand::of_tenant(connection.expose(), database, tenant))
+        }
+    };
+    Ok(MirrorPlace::in_store(open_store(config)?, hand, tenant))
 }
 
 /// The store of one application's folder below the mirror directory; without a folder that of the directory itself.

@@ -2,6 +2,7 @@
 //! answer, and messages as the vendor writes them.
 
 pub mod client;
+pub mod engine;
 pub mod host;
 pub mod process;
 pub mod proxy;
@@ -11,6 +12,7 @@ pub mod tenant;
 pub mod wait;
 
 pub use client::{Answer, Connection};
+pub use engine::{At, Engine};
 pub use host::Host;
 pub use process::Speil;
 pub use tenant::Tenant;

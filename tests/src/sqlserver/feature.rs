@@ -26,10 +26,12 @@ pub enum Feature {
     NulInText,
     /// A database's name may hold anything.
     AnyDatabaseName,
+    /// A database can be dropped while others are in it.
+    DropInUse,
 }
 
 impl Feature {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Applock,
         Self::ReadersGoOn,
         Self::ChangeBehindReader,
@@ -38,6 +40,7 @@ impl Feature {
         Self::LongNames,
         Self::NulInText,
         Self::AnyDatabaseName,
+        Self::DropInUse,
     ];
 
     /// Why a case that needs it cannot be run.
@@ -51,6 +54,7 @@ impl Feature {
             Self::LongNames => "names longer than 63 bytes are cut off in the catalogue",
             Self::NulInText => "a text cannot hold the character 0",
             Self::AnyDatabaseName => "a database's name cannot hold every character",
+            Self::DropInUse => "a database that somebody is in cannot be dropped",
         }
     }
 
@@ -124,6 +128,10 @@ impl Feature {
                     return Ok(false);
                 }
                 other.remove().await.map(|()| true)
+            }
+            Self::DropInUse => {
+                let _in_it = hand.connect().await?;
+                Hand::SqlServer(hand.clone()).remove().await.map(|()| true)
             }
         }
     }

@@ -2,6 +2,7 @@
 //! named: no case passes that was not run.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use libtest_mimic::{Arguments, Trial};
 use super::feature::{self, Feature};
 use super::{Place, VARIABLE};
 
-type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
+type Running = Pin<Box<dyn Future<Output = ()>>>;
 
 /// A test.
 pub struct Case {
@@ -26,7 +27,7 @@ impl Case {
     /// A test that gets a place of its own.
     pub fn new<F>(name: impl Into<String>, run: impl FnOnce(Place) -> F + Send + 'static) -> Self
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output = ()> + 'static,
     {
         Self { name: name.into(), needs: Vec::new(), wants: Vec::new(), run: Box::new(|place| Box::pin(run(place))) }
     }
@@ -120,19 +121,13 @@ fn look_around(connection: &str) -> Vec<Feature> {
 
 fn in_a_place(place: Place, run: Box<dyn FnOnce(Place) -> Running + Send>) -> Result<(), libtest_mimic::Failed> {
     let runtime = runtime();
-    let ended = runtime.block_on(async { tokio::spawn(run(place.clone())).await });
+    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(place.clone()))));
     // With it go all connections that the case left open.
     runtime.shutdown_timeout(std::time::Duration::from_secs(5));
     clean(&place);
-    ended.map_err(|error| {
-        let panic = error.try_into_panic().ok();
-        let text = panic.and_then(|panic| {
-            panic
-                .downcast_ref::<String>()
-                .cloned()
-                .or_else(|| panic.downcast_ref::<&str>().map(|&text| text.to_owned()))
-        });
-        libtest_mimic::Failed::from(text.unwrap_or_else(|| "it panicked".to_owned()))
+    ended.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+        libtest_mimic::Failed::from(text.unwrap_or("it panicked"))
     })
 }
 
