@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod engine;
+pub mod fault_proxy;
 pub mod host;
 pub mod process;
 pub mod proxy;
@@ -13,6 +14,7 @@ pub mod wait;
 
 pub use client::{Answer, Connection};
 pub use engine::{At, Engine};
+pub use fault_proxy::FaultProxy;
 pub use host::Host;
 pub use process::Speil;
 pub use tenant::Tenant;

@@ -1,6 +1,7 @@
 //! Databases of one test: all their names begin with a prefix of their own, which also says when they were made, so that what a
 //! crashed run left behind is found and dropped by the next.
 
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use speil::task::hand::{Hand, SqlServerHand};
@@ -49,6 +50,33 @@ impl Place {
     /// Whether the server has it, as far as that was looked at.
     pub fn has(&self, feature: Feature) -> bool {
         !self.lacking.contains(&feature)
+    }
+
+    /// The same databases by way of another address, a proxy's.
+    #[must_use]
+    pub fn through(&self, proxy: SocketAddr) -> Self {
+        let is_server = |setting: &str| setting.split_once('=').is_some_and(|(key, _)| names_the_server(key));
+        let others = self.connection.split(';').filter(|setting| !is_server(setting));
+        let connection = std::iter::once(format!("Server={},{}", proxy.ip(), proxy.port()).as_str())
+            .chain(others)
+            .collect::<Vec<_>>()
+            .join(";");
+        self.by_way_of(connection)
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Panics
+    /// The connection string does not say so by host and port.
+    pub async fn address(&self) -> SocketAddr {
+        let settings = self.connection.split(';').filter_map(|setting| setting.split_once('='));
+        let mut servers = settings.filter(|(key, _)| names_the_server(key)).map(|(_, value)| value.trim());
+        let server = servers.next().expect("the connection string names a server");
+        let server = server.strip_prefix("tcp:").unwrap_or(server);
+        let (host, port) = server.split_once(',').unwrap_or((server, "1433"));
+        let port: u16 = port.trim().parse().expect("the server's port is a number");
+        let mut found = tokio::net::lookup_host((host.trim(), port)).await.expect("the server's name is known");
+        found.next().expect("the server's name has an address")
     }
 
     /// The connection string.
@@ -110,6 +138,11 @@ impl Place {
             Err(error) => vec![error],
         }
     }
+}
+
+fn names_the_server(key: &str) -> bool {
+    let names = ["server", "data source", "address", "addr", "network address"];
+    names.iter().any(|name| key.trim().eq_ignore_ascii_case(name))
 }
 
 async fn test_databases(server: &SqlServerHand) -> Result<Vec<String>, String> {

@@ -116,7 +116,7 @@ async fn mirror(
     if stopped.calls_cut_off > 0 {
         problems.push(format!("{} calls were cut off when the host stopped", stopped.calls_cut_off));
     }
-    let db = super::target::find(&*app.store, TENANT).await?;
+    let db = super::target::find_listed(&*app.store, TENANT).await?;
     let indexes = indexes(&*db, &plan, &mut problems).await?;
     let work = Work {
         indexes,

@@ -36,3 +36,15 @@ impl Target {
         Ok(target)
     }
 }
+
+impl Target {
+    pub(super) fn has_login(&self) -> bool {
+        !self.user.is_empty()
+    }
+    pub(super) fn with_login_of(self, base: &Self) -> Self {
+        Self { user: base.user.clone(), password: base.password.clone(), ..self }
+    }
+    pub(super) fn is_less_safe_than(&self, _base: &Self) -> Option<&'static str> {
+        None
+    }
+}

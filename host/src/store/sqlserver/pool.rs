@@ -25,6 +25,11 @@ impl Pool {
         Arc::new(Self { target, permits: Arc::new(Semaphore::new(limit)), idle: Mutex::default() })
     }
 
+    /// Closes what nobody uses.
+    pub async fn close_idle(&self) {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// A connection to a database, an idle one if there is one. Waits while all are in use.
     pub async fn lease(self: &Arc<Self>, database: &str) -> Result<Lease> {
         let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(|_| closed())?;

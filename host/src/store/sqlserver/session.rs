@@ -23,6 +23,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    pub fn new(tenant: ContextId, pool: Arc<Pool>, database: String, schema: Option<String>) -> Arc<Self> {
+        let metadata = format!("{tenant}_mirroring");
+        Arc::new(Self { tenant, pool, database, schema: schema.unwrap_or_default(), metadata })
+    }
+
     /// A connection without a transaction, for reading: each statement sees what is committed.
     pub async fn reader(&self) -> Result<Lease> {
         self.pool.lease(&self.database).await
