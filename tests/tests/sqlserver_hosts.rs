@@ -101,7 +101,8 @@ async fn both_at_once(place: Place) {
         assert!(one.body.contains("IsSuccessful>true") || other.body.contains("IsSuccessful>true"), "round {round}");
     }
     let rows = hosts[0].mirror(TENANT).rows("SELECT log_id FROM log ORDER BY log_id").await.expect("readable");
-    let seen: Vec<u32> = rows.iter().map(|row| row[0].as_deref().expect("a number").parse().expect("a number")).collect();
+    let seen: Vec<u32> =
+        rows.iter().map(|row| row[0].as_deref().expect("a number").parse().expect("a number")).collect();
     assert_eq!(seen, (0..ROUNDS).collect::<Vec<_>>());
 }
 

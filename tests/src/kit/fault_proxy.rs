@@ -164,7 +164,8 @@ impl Budget {
     /// Takes so many, or what is left.
     fn take(&self, wanted: usize) -> usize {
         let wanted = wanted as u64;
-        let left = self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
+        let left =
+            self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left.saturating_sub(wanted)));
         let (Ok(left) | Err(left)) = left;
         usize::try_from(left.min(wanted)).unwrap_or(usize::MAX)
     }
