@@ -170,16 +170,14 @@ impl SqlServerStore {
             mirrors: Mutex::default(),
             making: tokio::sync::Mutex::default(),
         };
-        let wrong = |what: &str, why: String| {
-            StoreError::new(StoreErrorKind::Environment, format!("[mirror] {what} {why}"))
-        };
+        let wrong =
+            |what: &str, why: String| StoreError::new(StoreErrorKind::Environment, format!("[mirror] {what} {why}"));
         let base = Target::parse(&settings.connection)
             .map_err(|why| wrong("connection", format!("is no connection string: {why}")))?;
         let template = Template::parse(&settings.database).map_err(|why| wrong("database", why))?;
         let allowed = settings.allowed_connections.iter().map(|text| Allowed::parse(text));
         let allowed = allowed.collect::<Result<Vec<_>, _>>().map_err(|why| wrong("allowed_connections", why))?;
-        let routes =
-            Routes { base: Arc::new(base), template: template.in_folder(settings.folder.as_deref()), allowed };
+        let routes = Routes { base: Arc::new(base), template: template.in_folder(settings.folder.as_deref()), allowed };
         Ok(Self {
             routes,
             template,
@@ -262,7 +260,8 @@ impl SqlServerStore {
     }
 
     fn anothers(&self, place: &Place, folder: Option<&str>) -> StoreError {
-        let whose = |folder: Option<&str>| folder.map_or_else(|| "no folder".to_owned(), |name| format!("folder = {name:?}"));
+        let whose =
+            |folder: Option<&str>| folder.map_or_else(|| "no folder".to_owned(), |name| format!("folder = {name:?}"));
         StoreError::new(
             StoreErrorKind::Connection,
             format!(
@@ -417,8 +416,11 @@ impl Store for SqlServerStore {
                 }
             }
         });
-        let mut found: Vec<Takeover> =
-            futures_util::stream::iter(looks).buffer_unordered(LOOKS).flat_map(futures_util::stream::iter).collect().await;
+        let mut found: Vec<Takeover> = futures_util::stream::iter(looks)
+            .buffer_unordered(LOOKS)
+            .flat_map(futures_util::stream::iter)
+            .collect()
+            .await;
         found.sort_by(|a, b| a.place.cmp(&b.place));
         Ok(found)
     }

@@ -40,7 +40,8 @@ pub(super) struct Facts {
 async fn facts(pool: &Arc<Pool>) -> Result<Facts> {
     let mut lease = pool.lease("master").await?;
     let rows = lease.query(SERVER, &[]).await?;
-    let row = rows.first().ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the server told nothing of itself"))?;
+    let row =
+        rows.first().ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the server told nothing of itself"))?;
     let mut may_create = false;
     for column in 4..=7 {
         may_create |= value::<i32>(row, column)? == Some(1);
@@ -95,7 +96,8 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         ));
     }
     if !facts.may_create && ours.is_empty() {
-        let example = crate::protocol::context_id::ContextId::new("Cust10195").map(|tenant| routes.template.database(&tenant));
+        let example =
+            crate::protocol::context_id::ContextId::new("Cust10195").map(|tenant| routes.template.database(&tenant));
         return lacking(format!(
             "the login {} may not make databases on {server}, and there is none that {} names. An administrator must make each \
              tenant's, such as: {}",
@@ -109,8 +111,13 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         8 => "Azure SQL Managed Instance".to_owned(),
         _ => format!("SQL Server {}, {}", facts.version, facts.edition),
     };
-    let can = if facts.may_create { "may make databases" } else { "may not make databases, so each must be made beforehand" };
-    let mut sentence = format!("{kind} at {server}; login {} {can}; {}", facts.login, counted(ours.len(), &routes.template.to_string()));
+    let can =
+        if facts.may_create { "may make databases" } else { "may not make databases, so each must be made beforehand" };
+    let mut sentence = format!(
+        "{kind} at {server}; login {} {can}; {}",
+        facts.login,
+        counted(ours.len(), &routes.template.to_string())
+    );
     for (names, what) in [
         (
             names(ours, |one| one.closed.is_none() && !one.has_snapshot),
