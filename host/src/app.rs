@@ -13,6 +13,8 @@ use crate::protocol::raw_batch::SpillSettings;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::sqlserver::{SqlServerSettings, SqlServerStore};
 use crate::store::{Store, StoreError};
+use crate::task::hand::{Hand, SqlServerHand};
+use crate::task::mirror_place::MirrorPlace;
 
 /// A host, ready to serve.
 pub struct App {
@@ -132,6 +134,22 @@ impl Opened {
 /// Its place cannot be used.
 pub fn open_store(config: &MirrorConfig) -> Result<Arc<dyn Store>, StoreError> {
     Ok(Opened::of(config)?.root())
+}
+
+/// Where the configured store keeps a tenant's mirror, to read it and to handle it beside a host: for the simulator.
+///
+/// # Errors
+/// The store's place cannot be used.
+pub fn mirror_place(config: &MirrorConfig, tenant: &str) -> Result<MirrorPlace, StoreError> {
+    let hand = match &config.store {
+        StoreConfig::Sqlite { directory, .. } => {
+            return Ok(MirrorPlace::file(directory.join(format!("{tenant}.db")), tenant));
+        }
+        StoreConfig::SqlServer(server) => {
+            Hand::SqlServer(SqlServerHand::of_tenant(server.connection.expose(), &server.database, tenant))
+        }
+    };
+    Ok(MirrorPlace::in_store(open_store(config)?, hand, tenant))
 }
 
 /// The store of one application's folder; without a folder that of applications that have none.

@@ -93,7 +93,11 @@ async fn takeovers(folder: Option<&str>, store: &dyn Store, every_table: bool) -
         Ok(found) => found,
         Err(error) => {
             let what = format!("takeover, {}", health::store_name(folder));
-            return vec![CheckLine::failed(what, error.to_string(), "the login must be able to see the server's databases")];
+            return vec![CheckLine::failed(
+                what,
+                error.to_string(),
+                "the login must be able to see the server's databases",
+            )];
         }
     };
     let mut lines = Vec::new();

@@ -253,15 +253,8 @@ enum Engine {
 
 /// What belongs to one engine only.
 const OF_SQLITE: [&str; 2] = ["directory", "max_open"];
-const OF_SQL_SERVER: [&str; 7] = [
-    "connection",
-    "database",
-    "schema",
-    "allowed_connections",
-    "max_connections",
-    "command_timeout",
-    "elastic_pool",
-];
+const OF_SQL_SERVER: [&str; 7] =
+    ["connection", "database", "schema", "allowed_connections", "max_connections", "command_timeout", "elastic_pool"];
 
 fn mirror(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<MirrorConfig> {
     let engine = section.or(

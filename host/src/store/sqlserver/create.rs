@@ -123,7 +123,8 @@ async fn look(pool: &Arc<Pool>, database: &str) -> Result<Look> {
 /// A column of an answer; an answer of another type than was asked for is a mistake of ours.
 pub(super) fn value<'r, T: tiberius::FromSql<'r>>(row: &'r tiberius::Row, column: usize) -> Result<Option<T>> {
     row.try_get(column).map_err(|error| {
-        StoreError::new(StoreErrorKind::Internal, format!("the server's answer cannot be read: {error}")).with_source(error)
+        StoreError::new(StoreErrorKind::Internal, format!("the server's answer cannot be read: {error}"))
+            .with_source(error)
     })
 }
 
@@ -323,7 +324,9 @@ mod tests {
         let refused = || StoreError::new(StoreErrorKind::Environment, "SQL Server error 4060, state 1: cannot open.");
         let told = |state, may_enter| closed("M", &seen(state, may_enter), "speil", refused()).message;
         assert!(told(6, false).starts_with("the database M is OFFLINE; an administrator must bring it online."));
-        assert!(told(0, false).contains("in that database: CREATE USER [speil] FOR LOGIN [speil]; ALTER ROLE db_owner"));
+        assert!(
+            told(0, false).contains("in that database: CREATE USER [speil] FOR LOGIN [speil]; ALTER ROLE db_owner")
+        );
         assert!(told(0, true).starts_with("the database M cannot be opened: SQL Server error 4060"));
     }
 }

@@ -40,6 +40,11 @@ impl SqlServerMirror {
         Self { session, definitions: Definitions::default() }
     }
 
+    /// The same as what everybody else sees.
+    pub fn into_db(self: Arc<Self>) -> Arc<dyn MirrorDb> {
+        self
+    }
+
     /// Checks whose database it is, and makes what is missing in it. The database itself is there already, whether
     /// `create` was asked for or not.
     pub async fn ready(&self, _create: bool) -> Result<()> {
@@ -101,6 +106,11 @@ fn definition(def: &TableDef) -> Result<String> {
         StoreError::new(StoreErrorKind::Internal, format!("the definition of table {} cannot be stored", def.name))
             .with_source(error)
     })
+}
+
+/// The definition a row tells.
+fn known_definition(row: &Row) -> Option<TableDef> {
+    serde_json::from_str(row.definition.as_deref()?).ok()
 }
 
 impl SqlServerMirror {
@@ -180,8 +190,7 @@ impl MirrorDb for SqlServerMirror {
         attempt!(&self.session, {
             let (row, object) = self.row_and_object(table).await?;
             let Some(object) = object else { return Ok(None) };
-            let known: Option<TableDef> =
-                row.and_then(|row| row.definition).and_then(|text| serde_json::from_str(&text).ok());
+            let known = row.as_ref().and_then(known_definition);
             let mut lease = self.session.reader().await?;
             let schema = self.session.schema();
             let actual = catalog::describe(&mut lease, schema, &object.name, known.as_ref()).await?;
@@ -269,11 +278,11 @@ impl MirrorDb for SqlServerMirror {
 
     async fn indexes(&self, table: &TableName) -> Result<Vec<IndexDef>> {
         attempt!(&self.session, {
-            let mut lease = self.session.reader().await?;
-            let schema = self.session.schema();
-            let object = find_object(&mut lease, schema, table.as_str()).await?.filter(Object::is_table);
+            let (row, object) = self.row_and_object(table).await?;
             let Some(object) = object else { return Err(unknown_table(table)) };
-            let indexes = indexes::list(&mut lease, schema, &object.name).await?;
+            let known = row.as_ref().and_then(known_definition);
+            let mut lease = self.session.reader().await?;
+            let indexes = indexes::list(&mut lease, self.session.schema(), &object.name, known.as_ref()).await?;
             lease.finish();
             Ok(indexes)
         })

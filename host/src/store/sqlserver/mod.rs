@@ -25,6 +25,7 @@ mod ddl;
 mod empty;
 mod errors;
 mod found;
+mod glue;
 #[cfg(test)]
 mod golden;
 mod history;
@@ -189,9 +190,8 @@ impl SqlServerStore {
             mirrors: Mutex::default(),
             making: tokio::sync::Mutex::default(),
         };
-        let wrong = |what: &str, why: String| {
-            StoreError::new(StoreErrorKind::Environment, format!("[mirror] {what} {why}"))
-        };
+        let wrong =
+            |what: &str, why: String| StoreError::new(StoreErrorKind::Environment, format!("[mirror] {what} {why}"));
         let base = Target::parse(&settings.connection)
             .map_err(|why| wrong("connection", format!("is no connection string: {why}")))?;
         let template = Template::parse(&settings.database).map_err(|why| wrong("database", why))?;
@@ -291,7 +291,8 @@ impl SqlServerStore {
     }
 
     fn anothers(&self, place: &Place, folder: Option<&str>) -> StoreError {
-        let whose = |folder: Option<&str>| folder.map_or_else(|| "no folder".to_owned(), |name| format!("folder = {name:?}"));
+        let whose =
+            |folder: Option<&str>| folder.map_or_else(|| "no folder".to_owned(), |name| format!("folder = {name:?}"));
         StoreError::new(
             StoreErrorKind::Connection,
             format!(
@@ -446,8 +447,11 @@ impl Store for SqlServerStore {
                 }
             }
         });
-        let mut found: Vec<Takeover> =
-            futures_util::stream::iter(looks).buffer_unordered(LOOKS).flat_map(futures_util::stream::iter).collect().await;
+        let mut found: Vec<Takeover> = futures_util::stream::iter(looks)
+            .buffer_unordered(LOOKS)
+            .flat_map(futures_util::stream::iter)
+            .collect()
+            .await;
         found.sort_by(|a, b| a.place.cmp(&b.place));
         Ok(found)
     }

@@ -223,9 +223,9 @@ fn finished(mut name: String) -> String {
 
 /// Whether a name ends as rule 3 makes it.
 fn is_cut(database: &str) -> bool {
-    database.rsplit_once('~').is_some_and(|(_, end)| {
-        end.len() == DIGEST_DIGITS && end.bytes().all(|byte| byte.is_ascii_hexdigit())
-    })
+    database
+        .rsplit_once('~')
+        .is_some_and(|(_, end)| end.len() == DIGEST_DIGITS && end.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Whether a cut name can have come from a pattern: what stands before its first `*` is at the beginning.

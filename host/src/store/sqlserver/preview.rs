@@ -212,8 +212,9 @@ mod tests {
             there("MyReport", 0, 1),
             there("Cust1_mirroring", 0, 1),
         ];
-        let waiting = [("contact", Some(7)), ("person", None), ("identity", Some(7)), ("keyless", Some(7)), ("gone", Some(7))]
-            .map(|(name, lsn)| (name.to_owned(), lsn));
+        let waiting =
+            [("contact", Some(7)), ("person", None), ("identity", Some(7)), ("keyless", Some(7)), ("gone", Some(7))]
+                .map(|(name, lsn)| (name.to_owned(), lsn));
         let takeover = judge("Cust1_mirroring", false, &waiting, &tables);
         assert_eq!((takeover.tenant.as_str(), takeover.kept()), ("Cust1", 1));
         let why: Vec<_> = takeover.tables.iter().map(|table| table.refill.as_deref().unwrap_or("kept")).collect();

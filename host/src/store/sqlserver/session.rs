@@ -12,11 +12,10 @@ use std::time::Duration;
 use rsa::sha2::{Digest, Sha256};
 
 use super::conn::Conn;
-use super::errors::{Result, sql_error};
+use super::errors::Result;
 use super::ident::{metadata_table, qualified};
 use super::metadata::Shape;
 use super::pool::{Lease, Pool};
-use super::statement::Statement;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::TableName;
 use crate::store::{StoreError, StoreErrorKind};
@@ -81,6 +80,11 @@ impl Session {
         *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shape);
     }
 
+    /// Server and database, for people.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.pool.target().server, self.database)
+    }
+
     /// How our statements name their tables.
     pub fn names(&self) -> Names {
         let table = |name: &str| qualified(self.schema(), name);
@@ -124,13 +128,8 @@ impl Session {
 
     async fn begin_locked(&self, sql: &str) -> Result<Tx> {
         let mut lease = self.pool.lease(&self.database).await?;
-        let driver = lease.begin_raw();
-        let answer = async { driver.simple_query(sql).await?.into_row().await }.await;
-        let got: Option<i32> = match answer {
-            Ok(row) => row.and_then(|row| row.try_get(0).ok().flatten()),
-            Err(error) => return Err(sql_error(error)),
-        };
-        lease.done();
+        let rows = lease.ask(sql).await?;
+        let got: Option<i32> = rows.first().and_then(|row| row.try_get(0).ok().flatten());
         match got {
             Some(0 | 1) => Ok(Tx { lease: Some(lease) }),
             _ => Err(StoreError::new(

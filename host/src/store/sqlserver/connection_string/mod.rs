@@ -52,7 +52,7 @@ pub(super) enum AddressPreference {
 
 /// Where a server is, how to log in, and how to behave there. Holds secrets: its `Debug` shows none.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct Target {
+pub(crate) struct Target {
     pub server: Server,
     /// Tried when the server itself cannot be reached.
     pub failover_partner: Option<Server>,
@@ -78,7 +78,7 @@ pub(super) struct Target {
     pub max_pool_size: Option<usize>,
     /// How old a connection may become, if the string says so.
     pub max_age: Option<Duration>,
-    notes: Notes,
+    pub(super) notes: Notes,
 }
 
 impl Target {
