@@ -12,6 +12,8 @@ mod errors;
 mod golden;
 mod ident;
 mod indexes;
+#[cfg(test)]
+mod live;
 mod login;
 mod pool;
 mod session;
