@@ -1,5 +1,6 @@
 //! The command line: one file per verb. A verb answers with an exit code or with a sentence that says what went wrong.
 
+mod bench;
 mod check;
 mod demo;
 mod keygen;
@@ -57,6 +58,8 @@ enum Verb {
     Keygen(keygen::KeygenArgs),
     /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
     Task(task::TaskArgs),
+    /// Measure this machine's limits and our share of them, in one run.
+    Bench(bench::BenchArgs),
 }
 
 /// Which configuration.
@@ -87,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
         Verb::Task(args) => task::run(&args),
+        Verb::Bench(args) => bench::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }
