@@ -36,10 +36,10 @@ pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable) -> Result<f6
         }
         load.send(sent).await.map_err(CliError::failed)?;
     }
-    let loaded = load.finalize().await.map_err(CliError::failed)?;
+    let loaded = load.finalize().await.map_err(CliError::failed)?.total();
     let rate = per_second(rows.len() as u64, began.elapsed());
-    if loaded.total() != rows.len() as u64 {
-        return Err(CliError::Failed(format!("{} rows were loaded in the place of {}", loaded.total(), rows.len())));
+    if loaded != rows.len() as u64 {
+        return Err(CliError::Failed(format!("{} rows were loaded in the place of {}", loaded, rows.len())));
     }
     connected.run(&format!("DROP TABLE {NAME}")).await.map_err(CliError::failed)?;
     Ok(rate)
