@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod import_web_config;
 mod keygen;
 pub mod output;
 pub mod reference;
@@ -56,6 +57,8 @@ enum Verb {
     Wipe(wipe::WipeArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
+    /// Write a speil.toml that does what the vendor's web.config did.
+    ImportWebConfig(import_web_config::ImportArgs),
     /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
     Task(task::TaskArgs),
     /// Measure this machine's limits and our share of them, in one run.
@@ -89,6 +92,7 @@ pub fn main() -> ExitCode {
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
+        Verb::ImportWebConfig(args) => import_web_config::run(&args),
         Verb::Task(args) => task::run(&args),
         Verb::Bench(args) => bench::run(&args),
     };

@@ -9,6 +9,7 @@
 //! | what a value may look like | `values`, `secret` |
 //! | the tree becomes a [`Config`]; defaults | `read` |
 //! | everything that can be wrong | [`ConfigError`] |
+//! | the vendor's `web.config` | [`web_config`] |
 //!
 //! Reading is by hand and not by serde, so that all mistakes of a file are reported at once, each with line and column.
 
@@ -19,6 +20,7 @@ mod secret;
 mod section;
 mod tree;
 mod values;
+pub mod web_config;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

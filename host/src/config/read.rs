@@ -12,7 +12,7 @@ use super::{
     ApplicationConfig, Config, Environment, LogConfig, LogFormat, MirrorConfig, PluginsConfig, Secret, ServerConfig,
     SqlServerConfig, StatusConfig, StoreConfig, TlsConfig, values,
 };
-use crate::store::sqlserver::{Target, Template};
+use crate::store::sqlserver::{Template, understand};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -298,15 +298,15 @@ fn sql_server(section: &mut Section<'_>, around: &Surroundings<'_>, chosen: bool
     let command_timeout = section.or("command_timeout", 10 * MINUTE, values::duration(SECOND..=DAY));
     let elastic_pool = section.get("elastic_pool", values::sql_name);
     let (true, Some(connection), Some(place)) = (chosen, connection, place) else { return None };
-    let target = match Target::parse(connection.expose()) {
-        Ok(target) => target,
+    let understood = match understand(connection.expose()) {
+        Ok(understood) => understood,
         Err(why) => {
             section.bad("connection", place, format!("is no connection string: {why}"));
             return None;
         }
     };
     // As in the vendor's package, where the tenant's name came behind whatever the string said: the template wins.
-    let in_string = || target.database.filter(|database| Template::parse(database).is_ok());
+    let in_string = || understood.database.filter(|database| Template::parse(database).is_ok());
     let database = database.or_else(in_string).unwrap_or_else(|| "Mirror_[contextId]".to_owned());
     Some(SqlServerConfig {
         connection,

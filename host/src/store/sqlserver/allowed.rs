@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::connection_string::Target;
+use super::connection_string::{self, Target};
 use super::place::{is_system, wild};
 use crate::protocol::table_name::fold;
 
@@ -49,7 +49,8 @@ impl Allowed {
 
     /// Whether the pattern names any database on this server.
     pub(super) fn reaches(&self, server: &Server) -> bool {
-        wild(&self.server.host, &server.host) && (self.server.door == Door::Any || self.server.door == server.door)
+        wild(&self.server.host, &server.host)
+            && (self.server.door == Door::Any || self.server.door == server.door)
     }
 }
 
@@ -89,9 +90,14 @@ impl Server {
         Self { host: host.to_owned(), door }
     }
 
+    /// A server that was read from a connection string.
+    pub fn from(server: &connection_string::Server) -> Self {
+        Self::parse(&server.to_string())
+    }
+
     /// The server a connection string leads to.
     pub fn of(target: &Target) -> Self {
-        Self::parse(&format!("{},{}", target.host, target.port))
+        Self::from(&target.server)
     }
 }
 

@@ -112,7 +112,7 @@ async fn look(pool: &Arc<Pool>, database: &str) -> Result<Look> {
     let (seen, login) = match seen {
         Some((seen, login)) => (Some(seen), login),
         None => {
-            let rows = lease.query("SELECT CAST(SUSER_SNAME() AS nvarchar(256))", &[]).await?;
+            let rows = lease.query(LOGIN, &[]).await?;
             (None, rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?)
         }
     };
@@ -269,6 +269,21 @@ async fn wait_until_usable(pool: &Arc<Pool>, database: &str, at_most: Duration) 
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Who is asking; where there is no row to tell it with.
+const LOGIN: &str = "SELECT CAST(SUSER_SNAME() AS nvarchar(256))";
+
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    let name = "Mirror_a]b'c";
+    vec![
+        ("look", LOOK.to_owned()),
+        ("login", LOGIN.to_owned()),
+        ("create_database", create_database(name, None)),
+        ("create_database_in_elastic_pool", create_database(name, Some("pool]1"))),
+        ("snapshot_on", snapshot_on(name)),
+    ]
 }
 
 #[cfg(test)]

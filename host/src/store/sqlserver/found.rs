@@ -82,3 +82,13 @@ pub(super) async fn tenant_of(pool: &Arc<Pool>, database: &str, schema: Option<&
     lease.finish();
     Ok(tenant)
 }
+
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    vec![
+        ("databases", DATABASES.to_owned()),
+        ("own_schema", OWN_SCHEMA.to_owned()),
+        ("has_table", HAS_TABLE.to_owned()),
+        ("stored_tenant", stored_tenant("d]bo")),
+    ]
+}

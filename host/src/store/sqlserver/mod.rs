@@ -10,21 +10,55 @@
 //! | what would taking over the vendor's mirrors do | [`preview`] |
 #![allow(dead_code, reason = "being built")]
 
+mod address;
 mod allowed;
+mod alter;
+mod alter_plan;
+mod browser;
+mod bulk;
+mod carrier;
+mod catalog;
 mod conn;
 mod connection_string;
 mod create;
+mod ddl;
+mod empty;
 mod errors;
 mod found;
+mod glue;
+#[cfg(test)]
+mod golden;
+mod history;
 mod ident;
+mod indexes;
+mod known;
+#[cfg(test)]
+mod live_tests;
 mod login;
+mod metadata;
 mod mirror;
+mod patient;
 mod place;
 mod pool;
+mod prelogin;
 mod preview;
 mod probe;
+mod read;
+mod refused;
 mod route;
+mod rows;
+#[cfg(test)]
+mod rows_live;
 mod session;
+mod sets;
+mod side_tables;
+mod stage;
+mod statement;
+mod tables;
+mod token;
+mod types;
+mod values;
+mod writer;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -34,13 +68,13 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 
 pub use self::allowed::Allowed;
-pub use self::connection_string::Target;
 pub use self::place::Template;
 
+use self::connection_string::Target;
 use self::errors::Result;
 use self::mirror::SqlServerMirror;
-use self::pool::Pool;
-use self::route::{Place, Routes};
+use self::pool::{Limits, Pool};
+use self::route::{Place, Routes, Said};
 use self::session::Session;
 use super::{Connection, FoundMirror, MirrorDb, Store, StoreError, StoreErrorKind, Takeover};
 use crate::protocol::context_id::ContextId;
@@ -55,6 +89,24 @@ const KEPT: usize = 4_096;
 
 /// Servers (with their logins) whose pools are kept. A plug-in decides how many there are.
 const POOLS: usize = 64;
+
+/// What a connection string says, without its secrets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Understood {
+    /// The database it names.
+    pub database: Option<String>,
+    /// What in it has no effect here, or another one than people may think.
+    pub notes: Vec<String>,
+}
+
+/// Reads a connection string.
+///
+/// # Errors
+/// A sentence that names the keyword and shows no secret.
+pub fn understand(connection: &str) -> Result<Understood, String> {
+    let target = Target::parse(connection)?;
+    Ok(Understood { notes: target.notes().to_vec(), database: target.database })
+}
 
 /// Where mirrors are and how they are reached.
 #[derive(Clone)]
@@ -145,7 +197,12 @@ impl SqlServerStore {
         let template = Template::parse(&settings.database).map_err(|why| wrong("database", why))?;
         let allowed = settings.allowed_connections.iter().map(|text| Allowed::parse(text));
         let allowed = allowed.collect::<Result<Vec<_>, _>>().map_err(|why| wrong("allowed_connections", why))?;
-        let routes = Routes { base: Arc::new(base), template: template.in_folder(settings.folder.as_deref()), allowed };
+        let routes = Routes {
+            said: Said { database: base.database.clone(), notes: base.notes().to_vec() },
+            base: Arc::new(base.normalised()),
+            template: template.in_folder(settings.folder.as_deref()),
+            allowed,
+        };
         Ok(Self {
             routes,
             template,
@@ -160,6 +217,7 @@ impl SqlServerStore {
     #[must_use]
     pub fn in_folder(&self, folder: &str) -> Self {
         let routes = Routes {
+            said: self.routes.said.clone(),
             base: Arc::clone(&self.routes.base),
             template: self.template.in_folder(Some(folder)),
             allowed: self.routes.allowed.clone(),
@@ -184,7 +242,12 @@ impl SqlServerStore {
             // Those that no mirror and no call uses; a plug-in that makes up servers fills no memory.
             pools.retain(|kept, pool| Arc::strong_count(pool) > 1 || *kept == self.routes.base);
         }
-        let pool = Pool::new(Arc::clone(target), self.shared.max_connections);
+        let limits = Limits {
+            connections: self.shared.max_connections,
+            command_timeout: Some(self.shared.command_timeout),
+            ..Limits::default()
+        };
+        let pool = Pool::new(Arc::clone(target), limits);
         pools.insert(Arc::clone(target), Arc::clone(&pool));
         pool
     }
@@ -258,11 +321,11 @@ impl SqlServerStore {
         }
         if let Some(mirror) = self.kept(tenant, place)? {
             mirror.ready(create).await?;
-            return Ok(Some(mirror.into_db()));
+            return Ok(Some(mirror));
         }
         let mirror = self.handle(tenant, place);
         mirror.ready(create).await?;
-        Ok(Some(self.keep(mirror, place)?.into_db()))
+        Ok(Some(self.keep(mirror, place)?))
     }
 
     /// Databases on the configured server that may be mirrors of this store: by the template, or by a pattern that lets plug-ins
@@ -329,7 +392,7 @@ impl SqlServerStore {
         // One that was only looked at is not kept: it says nothing about which application writes to it.
         let mirror = kept.unwrap_or_else(|| self.handle(tenant, place));
         mirror.ready(false).await?;
-        Ok(mirror.into_db())
+        Ok(mirror)
     }
 }
 
@@ -399,7 +462,7 @@ impl Store for SqlServerStore {
             pools.values().cloned().collect()
         };
         for pool in pools {
-            pool.close_idle().await;
+            pool.close_idle();
         }
     }
 }

@@ -184,6 +184,17 @@ fn refill(lsn: Option<i64>, there: Option<&There>) -> Option<String> {
 }
 
 #[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    vec![
+        ("metadata_tables", METADATA_TABLES.to_owned()),
+        ("tables", TABLES.to_owned()),
+        ("permissions", PERMISSIONS.to_owned()),
+        ("listed", listed("d]bo", "Cust]1_mirroring", false)),
+        ("listed_where_not_ours", listed("d]bo", "Cust]1_mirroring", true)),
+    ]
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -9,6 +9,7 @@ use super::allowed::Server;
 use super::create::{for_administrator_to_make, text, value};
 use super::errors::Result;
 use super::found::{Database, databases};
+use super::place::Template;
 use super::pool::Pool;
 use super::route::Routes;
 use crate::store::{StoreError, StoreErrorKind};
@@ -40,8 +41,7 @@ pub(super) struct Facts {
 async fn facts(pool: &Arc<Pool>) -> Result<Facts> {
     let mut lease = pool.lease("master").await?;
     let rows = lease.query(SERVER, &[]).await?;
-    let row =
-        rows.first().ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the server told nothing of itself"))?;
+    let row = rows.first().ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the server told nothing of itself"))?;
     let mut may_create = false;
     for column in 4..=7 {
         may_create |= value::<i32>(row, column)? == Some(1);
@@ -64,13 +64,11 @@ pub(super) async fn check(pool: &Arc<Pool>, routes: &Routes) -> Result<String> {
     let all = databases(pool).await?;
     let ours: Vec<Database> = all.into_iter().filter(|database| routes.template.matches(&database.name)).collect();
     let sentence = judge(&server, &facts, &ours, routes)?;
-    Ok(match &routes.base.database {
-        Some(named) if super::place::Template::parse(named).is_err() => format!(
-            "{sentence}; Database={named} in the connection string is not used: each tenant's database is {}",
-            routes.template
-        ),
-        _ => sentence,
-    })
+    let unused = routes.said.database.as_ref().filter(|named| Template::parse(named).is_err()).map(|named| {
+        format!("Database={named} in the connection string is not used: each tenant's database is {}", routes.template)
+    });
+    let said = std::iter::once(sentence).chain(unused).chain(routes.said.notes.iter().cloned());
+    Ok(said.collect::<Vec<_>>().join("; "))
 }
 
 /// From what was seen to a sentence, or to what is missing.
@@ -78,13 +76,7 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
     let lacking = |message: String| Err(StoreError::new(StoreErrorKind::Environment, message));
     let is_azure = AZURE.contains(&facts.engine);
     let major = facts.version.split('.').next().and_then(|major| major.parse::<u32>().ok());
-    if !is_azure && major.is_some_and(|major| major < OLDEST) {
-        return lacking(format!(
-            "the server {server} has version {}, and speil needs SQL Server 2016 (13.0) or later",
-            facts.version
-        ));
-    }
-    let old: Vec<&str> = names(ours, |one| one.compatibility != 0 && one.compatibility < OLDEST_LEVEL);
+    let old = names(ours, |one| one.compatibility != 0 && one.compatibility < OLDEST_LEVEL);
     if !old.is_empty() {
         return lacking(format!(
             "the compatibility level of {} is below {OLDEST_LEVEL}; an administrator must run: {}",
@@ -96,8 +88,7 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         ));
     }
     if !facts.may_create && ours.is_empty() {
-        let example =
-            crate::protocol::context_id::ContextId::new("Cust10195").map(|tenant| routes.template.database(&tenant));
+        let example = crate::protocol::context_id::ContextId::new("Cust10195").map(|tenant| routes.template.database(&tenant));
         return lacking(format!(
             "the login {} may not make databases on {server}, and there is none that {} names. An administrator must make each \
              tenant's, such as: {}",
@@ -111,13 +102,12 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         8 => "Azure SQL Managed Instance".to_owned(),
         _ => format!("SQL Server {}, {}", facts.version, facts.edition),
     };
-    let can =
-        if facts.may_create { "may make databases" } else { "may not make databases, so each must be made beforehand" };
-    let mut sentence = format!(
-        "{kind} at {server}; login {} {can}; {}",
-        facts.login,
-        counted(ours.len(), &routes.template.to_string())
-    );
+    let untested = !is_azure && major.is_some_and(|major| major < OLDEST);
+    let can = if facts.may_create { "may make databases" } else { "may not make databases, so each must be made beforehand" };
+    let mut sentence = format!("{kind} at {server}; login {} {can}; {}", facts.login, counted(ours.len(), &routes.template.to_string()));
+    if untested {
+        sentence.push_str("; speil is made for SQL Server 2016 (13.0) and later");
+    }
     for (names, what) in [
         (
             names(ours, |one| one.closed.is_none() && !one.has_snapshot),
@@ -149,4 +139,74 @@ fn listed(names: &[&str]) -> String {
     const SHOWN: usize = 5;
     let shown = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
     if names.len() > SHOWN { format!("{shown} and {} more", names.len() - SHOWN) } else { shown }
+}
+
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    vec![("server", SERVER.to_owned())]
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::sqlserver::connection_string::Target;
+
+    fn routes() -> Routes {
+        Routes {
+            base: Arc::new(Target::parse("Server=sql1;User ID=speil;Password=geheim").unwrap()),
+            said: super::super::route::Said::default(),
+            template: Template::parse("Mirror_[contextId]").unwrap(),
+            allowed: Vec::new(),
+        }
+    }
+
+    fn facts(may_create: bool) -> Facts {
+        Facts {
+            version: "16.0.4135.4".into(),
+            edition: "Developer Edition (64-bit)".into(),
+            engine: 3,
+            login: "speil".into(),
+            may_create,
+        }
+    }
+
+    fn database(name: &str) -> Database {
+        Database { name: name.into(), closed: None, has_snapshot: true, compatibility: 150 }
+    }
+
+    #[test]
+    fn a_login_that_may_make_databases_needs_none() {
+        assert_eq!(
+            judge("sql1", &facts(true), &[], &routes()).unwrap(),
+            "SQL Server 16.0.4135.4, Developer Edition (64-bit) at sql1; login speil may make databases; no database named \
+             Mirror_[contextId] yet"
+        );
+    }
+
+    #[test]
+    fn a_login_that_may_not_needs_databases_made_for_it() {
+        let error = judge("sql1", &facts(false), &[], &routes()).unwrap_err();
+        assert_eq!(error.kind, StoreErrorKind::Environment);
+        assert!(error.message.contains("CREATE DATABASE [Mirror_Cust10195];"), "{}", error.message);
+        let told = judge("sql1", &facts(false), &[database("Mirror_Cust1")], &routes()).unwrap();
+        assert!(told.contains("may not make databases, so each must be made beforehand; one database named"), "{told}");
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_told() {
+        let blocking = Database { has_snapshot: false, ..database("Mirror_A") };
+        let closed = Database { closed: Some("OFFLINE".into()), ..database("Mirror_B") };
+        let told = judge("sql1", &facts(true), &[blocking, closed], &routes()).unwrap();
+        assert!(told.contains("1 without READ_COMMITTED_SNAPSHOT, so readers there wait for writers: Mirror_A"), "{told}");
+        assert!(told.contains("1 closed (offline, or to this login): Mirror_B"), "{told}");
+        let old = Database { compatibility: 90, ..database("Mirror_C") };
+        let error = judge("sql1", &facts(true), &[old], &routes()).unwrap_err();
+        assert!(error.message.ends_with("ALTER DATABASE [Mirror_C] SET COMPATIBILITY_LEVEL = 130;"), "{}", error.message);
+        let ancient = Facts { version: "12.0.2000.8".into(), ..facts(true) };
+        assert!(judge("sql1", &ancient, &[], &routes()).unwrap().contains("made for SQL Server 2016"));
+        let azure = Facts { version: "12.0.2000.8".into(), engine: 5, ..facts(true) };
+        assert!(judge("sql1", &azure, &[], &routes()).unwrap().starts_with("Azure SQL Database at sql1;"));
+    }
 }
