@@ -25,7 +25,6 @@ mod ddl;
 mod empty;
 mod errors;
 mod found;
-mod glue;
 #[cfg(test)]
 mod golden;
 mod history;
