@@ -1,11 +1,11 @@
 //! `speil status`, to the word: what people read after a first fill half done, a finished cycle, a row that does not fit, a
 //! refused token, six silent days; and what programs read.
 
-use speil_tests::kit::client::{call, call_as};
-use speil_tests::kit::host::{APPLICATION, TENANT, issuer, now};
-use speil_tests::kit::process::Ended;
-use speil_tests::kit::{Speil, soap};
-use speil_tests::speil;
+use super::At;
+use crate::kit::client::{call, call_as};
+use crate::kit::host::{APPLICATION, TENANT, issuer, now};
+use crate::kit::process::Ended;
+use crate::kit::{Speil, soap};
 
 const HOUR: i64 = 3_600_000;
 
@@ -14,8 +14,8 @@ async fn succeeds(speil: &Speil, operation: &str, inner: &str) {
 }
 
 /// A host with three tables of a tenant, none of them filled.
-async fn begun() -> Speil {
-    let mut speil = speil!();
+async fn begun(at: &At) -> Speil {
+    let mut speil = at.speil();
     speil.start();
     succeeds(&speil, "Authenticate", "<ClientState/>").await;
     succeeds(&speil, "TableSchema", &soap::tables(&["contact", "person", "sale"])).await;
@@ -40,8 +40,8 @@ async fn completed(speil: &Speil, summaries: &[String]) {
 }
 
 /// Three tables, a cycle from its beginning to its end.
-async fn finished() -> Speil {
-    let speil = begun().await;
+async fn finished(at: &At) -> Speil {
+    let speil = begun(at).await;
     filled(&speil, "contact", 1_200, 9).await;
     filled(&speil, "person", 2, 9).await;
     filled(&speil, "sale", 0, 9).await;
@@ -49,11 +49,18 @@ async fn finished() -> Speil {
     speil
 }
 
-/// What a verb says, and its exit code: the folder as FOLDER, a moment ago as `now`, tables without their lines and with
+/// Where the usual tenant's mirror is, in the program's own words.
+fn at_place(speil: &Speil) -> Option<String> {
+    let report: serde_json::Value = serde_json::from_str(&speil.run(&["status", "--json"]).out).ok()?;
+    report["tenants"].as_array()?.iter().find_map(|tenant| Some(tenant["place"].as_str()?.to_owned()))
+}
+
+/// What a verb says, and its exit code: the folder as FOLDER, the mirror's place as PLACE, a moment ago as `now`, tables without their lines and with
 /// one space between columns.
 fn said(speil: &Speil, args: &[&str]) -> (Option<i32>, Vec<String>) {
     let Ended { code, out, err } = speil.run(args);
     assert_eq!(err, "", "{args:?}");
+    let out = at_place(speil).into_iter().fold(out, |out, place| out.replace(&place, "PLACE"));
     let folder = speil.folder().canonicalize().expect("it is there");
     let out =
         out.replace(&folder.display().to_string(), "FOLDER").replace(&speil.folder().display().to_string(), "FOLDER");
@@ -91,15 +98,15 @@ fn json(speil: &Speil, args: &[&str]) -> serde_json::Value {
 }
 
 /// As if so much time had passed since everything that the mirror recorded.
-fn time_passes(speil: &Speil, millis: i64) {
-    let db = rusqlite::Connection::open(speil.mirror(TENANT)).expect("a SQLite file");
-    let back = |table: &str, columns: &[&str]| {
+async fn time_passes(speil: &Speil, millis: i64) {
+    let place = speil.mirror(TENANT);
+    let back = async |table: &str, columns: &[&str]| {
         let set: Vec<_> = columns.iter().map(|column| format!("{column} = {column} - {millis}")).collect();
-        db.execute(&format!("UPDATE {table} SET {}", set.join(", ")), []).expect("writable");
+        place.run(&format!("UPDATE {table} SET {}", set.join(", "))).await.expect("writable");
     };
-    back("speil_cycles", &["started_at", "last_call_at", "completed_at"]);
-    back("speil_events", &["at"]);
-    back("speil_tables", &["last_change_at", "last_confirmed_at", "fill_started_at", "error_at", "gone_at"]);
+    back("speil_cycles", &["started_at", "last_call_at", "completed_at"]).await;
+    back("speil_events", &["at"]).await;
+    back("speil_tables", &["last_change_at", "last_confirmed_at", "fill_started_at", "error_at", "gone_at"]).await;
 }
 
 /// How `--json` shows every table: its name, its word, its rows.
@@ -116,9 +123,8 @@ fn tables(report: &serde_json::Value) -> Vec<(&str, &str, u64)> {
         .collect()
 }
 
-#[tokio::test]
-async fn a_host_that_nobody_has_called_says_where_to_look() {
-    let mut speil = speil!();
+pub async fn a_host_that_nobody_has_called_says_where_to_look(at: At) {
+    let mut speil = at.speil();
     let nothing = "No tenant has been mirrored here yet. If the vendor's Mirroring Task should have called, look at the log of \
                    `speil serve` for refused calls, and at `speil check`.";
     assert_eq!(said(&speil, &["status"]), (Some(0), vec![nothing.to_owned()]));
@@ -133,9 +139,8 @@ async fn a_host_that_nobody_has_called_says_where_to_look() {
     assert_eq!(asked.err, "speil: there is no mirror of a tenant Cust1; `speil status` lists those there are\n");
 }
 
-#[tokio::test]
-async fn a_first_fill_half_done() {
-    let speil = begun().await;
+pub async fn a_first_fill_half_done(at: At) {
+    let speil = begun(&at).await;
     filled(&speil, "contact", 1_200, 0).await;
     filled(&speil, "person", 2, 9).await;
     let (code, text) = said(&speil, &["status"]);
@@ -154,7 +159,7 @@ async fn a_first_fill_half_done() {
         text,
         [
             "Cust10195 is filling",
-            "mirror FOLDER/mirrors/Cust10195.db",
+            "mirror PLACE",
             "tables 1 waiting, 1 filling, 1 current",
             "rows 1,202",
             "last call now",
@@ -175,9 +180,8 @@ async fn a_first_fill_half_done() {
     assert_eq!(json(&speil, &["status", "--json"])["tenants"][0]["tables"], report["tables"]);
 }
 
-#[tokio::test]
-async fn a_finished_cycle() {
-    let speil = finished().await;
+pub async fn a_finished_cycle(at: At) {
+    let speil = finished(&at).await;
     let (code, text) = said(&speil, &["status"]);
     assert_eq!(code, Some(0));
     assert_eq!(
@@ -209,9 +213,8 @@ async fn a_finished_cycle() {
 }
 
 /// The Task counted other rows than came here.
-#[tokio::test]
-async fn a_finished_cycle_whose_counts_differ() {
-    let speil = begun().await;
+pub async fn a_finished_cycle_whose_counts_differ(at: At) {
+    let speil = begun(&at).await;
     filled(&speil, "contact", 5, 9).await;
     filled(&speil, "person", 2, 9).await;
     filled(&speil, "sale", 0, 9).await;
@@ -224,12 +227,11 @@ async fn a_finished_cycle_whose_counts_differ() {
     assert!(mismatch.contains("contact") && mismatch.contains('6') && mismatch.contains('5'), "{mismatch}");
 }
 
-#[tokio::test]
-async fn a_table_that_fails_on_one_row() {
+pub async fn a_table_that_fails_on_one_row(at: At) {
     const WHAT: &str =
         "table \"contact\", row 2, column \"contact_id\": \"[I:eight]\" does not fit int: it is not a whole number";
     const DO: &str = "look at the row at the source; until it is mended, a plug-in can leave out or change such rows";
-    let speil = finished().await;
+    let speil = finished(&at).await;
     succeeds(&speil, "Authenticate", "<ClientState/>").await;
     succeeds(&speil, "TableSchema", &soap::tables(&["contact", "person", "sale"])).await;
     let batch = soap::batch("contact", 7..9, 10).replace("[I:8]", "[I:eight]");
@@ -275,9 +277,8 @@ async fn a_table_that_fails_on_one_row() {
     assert_eq!(text[1], "Cust10195 current 3 current 1,202 now now in 6 d 23 h");
 }
 
-#[tokio::test]
-async fn a_refused_token() {
-    let speil = finished().await;
+pub async fn a_refused_token(at: At) {
+    let speil = finished(&at).await;
     let old = issuer().issue(APPLICATION, TENANT, now() - 3_600).expect("signed");
     let message = soap::envelope(&old, "Authenticate", "<ClientState/>");
     let told = call(speil.address(), "Authenticate", &message).await.refused();
@@ -302,12 +303,11 @@ async fn a_refused_token() {
     assert_eq!(json(&speil, &["status", TENANT, "--json"])["state"], "current");
 }
 
-#[tokio::test]
-async fn a_tenant_silent_for_six_days() {
+pub async fn a_tenant_silent_for_six_days(at: At) {
     const LOOK: &str = "no call for 6 days: look at whether the vendor still runs the Mirroring Task for this tenant, and \
                         whether the registered address leads here";
-    let speil = finished().await;
-    time_passes(&speil, 6 * 24 * HOUR + HOUR / 2);
+    let speil = finished(&at).await;
+    time_passes(&speil, 6 * 24 * HOUR + HOUR / 2).await;
     let (code, text) = said(&speil, &["status"]);
     assert_eq!(code, Some(0));
     assert_eq!(
@@ -323,7 +323,7 @@ async fn a_tenant_silent_for_six_days() {
     assert_eq!(json(&speil, &["status", TENANT, "--json"])["state"], "silent");
 
     // Two days more: what it would need is no longer kept.
-    time_passes(&speil, 48 * HOUR);
+    time_passes(&speil, 48 * HOUR).await;
     let (code, text) = said(&speil, &["status"]);
     assert_eq!(code, Some(1));
     assert_eq!(
@@ -337,10 +337,9 @@ async fn a_tenant_silent_for_six_days() {
 }
 
 /// Calls come every few minutes and none completes a cycle: late, and not silent.
-#[tokio::test]
-async fn a_tenant_whose_cycles_do_not_complete_is_late() {
-    let speil = finished().await;
-    time_passes(&speil, 11 * HOUR);
+pub async fn a_tenant_whose_cycles_do_not_complete_is_late(at: At) {
+    let speil = finished(&at).await;
+    time_passes(&speil, 11 * HOUR).await;
     succeeds(&speil, "Authenticate", "<ClientState/>").await;
     let (code, text) = said(&speil, &["status"]);
     assert_eq!(code, Some(0));
@@ -355,10 +354,9 @@ async fn a_tenant_whose_cycles_do_not_complete_is_late() {
 }
 
 /// A mirror that is no mirror is shown, and the others with it.
-#[tokio::test]
-async fn a_file_that_cannot_be_read_is_named_beside_the_others() {
-    let speil = finished().await;
-    std::fs::write(speil.mirror("Cust2"), "this is no database, whatever its name says").expect("writable");
+pub async fn a_file_that_cannot_be_read_is_named_beside_the_others(at: At) {
+    let speil = finished(&at).await;
+    std::fs::write(speil.file("Cust2"), "this is no database, whatever its name says").expect("writable");
     let (code, text) = said(&speil, &["status"]);
     assert_eq!(code, Some(1));
     assert_eq!(text[1], "Cust10195 current 3 current 1,202 now now in 6 d 23 h");

@@ -1,10 +1,6 @@
 //! The program is killed, as by a power cut, between any two steps of a cycle and in the middle of a RowData, and started
 //! again: no LSN is ever ahead of its rows, and the mirror becomes the source.
 
-use speil_tests::kit::tenant::small;
-use speil_tests::kit::{Tenant, wait};
-use speil_tests::speil;
-
 use speil::protocol::messages::RowOp;
 use speil::protocol::sql_type::{Length, SqlType};
 use speil::task::batching::Batcher;
@@ -14,6 +10,10 @@ use speil::task::cycle::CycleOptions;
 use speil::task::dice::Dice;
 use speil::task::shape::{ColumnShape, TableShape};
 use speil::task::source::{Need, SchemaChange, Source};
+
+use super::At;
+use crate::kit::tenant::small;
+use crate::kit::{Tenant, wait};
 
 /// Counts calls; the one that may no longer be made is the end.
 struct Steps {
@@ -70,8 +70,8 @@ async fn walk(tenant: &mut Tenant, steps: &mut Steps) -> Result<(), End> {
 
 /// Kills the host after each step of a cycle, each time with a tenant of its own that `begin` has brought to where the cycle
 /// begins. Answers how many steps there were.
-async fn killed_after_each_step(begin: impl AsyncFn(&mut Tenant)) -> usize {
-    let mut speil = speil!();
+async fn killed_after_each_step(at: At, begin: impl AsyncFn(&mut Tenant)) -> usize {
+    let mut speil = at.speil();
     speil.start();
     for steps in 0.. {
         let source = Source::new(speil::task::shape::ShapeOptions { seed: 5, tables: 4, rows: 240, extras: false });
@@ -79,7 +79,7 @@ async fn killed_after_each_step(begin: impl AsyncFn(&mut Tenant)) -> usize {
         begin(&mut tenant).await;
         let end = walk(&mut tenant, &mut Steps { left: steps }).await;
         speil.kill();
-        if tenant.file().path().exists() {
+        if tenant.place().exists().await.expect("known") {
             tenant.is_nowhere_ahead().await;
         }
         speil.start();
@@ -94,16 +94,14 @@ async fn killed_after_each_step(begin: impl AsyncFn(&mut Tenant)) -> usize {
     unreachable!("a cycle has an end")
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_after_any_step_of_a_first_fill_costs_nothing() {
-    let steps = killed_after_each_step(async |_| {}).await;
+pub async fn a_kill_after_any_step_of_a_first_fill_costs_nothing(at: At) {
+    let steps = killed_after_each_step(at, async |_| {}).await;
     // Authenticate, TableSchema, Wipe and RowData of four tables, ReplicationCompleted.
     assert!(steps >= 11, "{steps} steps");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_kill_after_any_step_of_a_cycle_of_changes_costs_nothing() {
-    let steps = killed_after_each_step(async |tenant| {
+pub async fn a_kill_after_any_step_of_a_cycle_of_changes_costs_nothing(at: At) {
+    let steps = killed_after_each_step(at, async |tenant| {
         tenant.is_mirrored().await;
         let table = tenant.source.tables()[0].name().to_owned();
         let column = ColumnShape::new("renamed_later", SqlType::NVarChar(Length::Limited(40)), true);
@@ -130,18 +128,16 @@ fn one_table(rows: u64) -> Source {
 }
 
 /// Rows of a table as anybody sees them who opens the file; `None` while there is no such table.
-fn rows(tenant: &Tenant) -> Option<u64> {
-    let count = |sql: rusqlite::Connection| sql.query_row("SELECT count(*) FROM story", [], |row| row.get::<_, i64>(0));
-    let rows = tenant.file().path().exists().then(|| count(tenant.sql()).ok())??;
-    Some(rows.unsigned_abs())
+async fn rows(tenant: &Tenant) -> Option<u64> {
+    let rows = tenant.place().rows("SELECT count(*) FROM story").await.ok()?;
+    rows.first()?.first()?.as_deref()?.parse().ok()
 }
 
 /// A dozen kills while one call of many batches is at work, each at another number of rows seen in the mirror.
-#[tokio::test(flavor = "multi_thread")]
-async fn kills_at_any_moment_of_a_row_data_lose_nothing_that_was_promised() {
+pub async fn kills_at_any_moment_of_a_row_data_lose_nothing_that_was_promised(at: At) {
     const ROWS: u64 = 3_000;
     let mut dice = Dice::named(&[0xdead, 3]);
-    let mut speil = speil!();
+    let mut speil = at.speil();
     speil.start();
     let mut tenant = Tenant::new(&speil, "Cust10195", one_table(ROWS));
     let mut unfinished = 0;
@@ -168,14 +164,14 @@ async fn kills_at_any_moment_of_a_row_data_lose_nothing_that_was_promised() {
                 table.keys().map(|key| (key, RowOp::Insert)).collect()
             }
         };
-        let before = rows(&tenant).expect("there is a table");
+        let before = rows(&tenant).await.expect("there is a table");
         let batches: Vec<_> = Batcher::new(table, work.into_iter(), 4_000, source.version()).collect();
         assert!(batches.len() > 20, "{} batches: {kill}", batches.len());
         let call = tokio::spawn(async move { client.row_data(&batches).await.map(|_| ()) });
         // From none to all of the rows that come or go.
         let moved = dice.below(table.len().abs_diff(before) * 9 / 10);
         let seen = wait::until("rows of the call that is at work", async || {
-            rows(&tenant).filter(|now| now.abs_diff(before) >= moved)
+            rows(&tenant).await.filter(|now| now.abs_diff(before) >= moved)
         })
         .await;
         speil.kill();
@@ -183,11 +179,11 @@ async fn kills_at_any_moment_of_a_row_data_lose_nothing_that_was_promised() {
         if answered.is_err() {
             unfinished += 1;
         }
-        assert_eq!(tenant.is_nowhere_ahead().await > 0, tenant.lsn("story") >= 0);
-        let left = rows(&tenant).expect("there is a table");
+        assert_eq!(tenant.is_nowhere_ahead().await > 0, tenant.lsn("story").await >= 0);
+        let left = rows(&tenant).await.expect("there is a table");
         assert!(left.abs_diff(before) >= seen.abs_diff(before), "kill {kill}: rows that were seen are gone again");
         if answered.is_ok() {
-            assert_eq!(tenant.lsn("story"), source.version(), "kill {kill}: an answered success was lost");
+            assert_eq!(tenant.lsn("story").await, source.version(), "kill {kill}: an answered success was lost");
         }
         speil.start();
         tenant.call_again(&speil);
@@ -197,10 +193,9 @@ async fn kills_at_any_moment_of_a_row_data_lose_nothing_that_was_promised() {
 }
 
 /// A host that is killed again and again in the middle of a large tenant's first fill still gets there.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_fill_that_is_killed_again_and_again_goes_on_where_it_can() {
+pub async fn a_fill_that_is_killed_again_and_again_goes_on_where_it_can(at: At) {
     let mut dice = Dice::named(&[0xfeed, 1]);
-    let mut speil = speil!();
+    let mut speil = at.speil();
     speil.start();
     let mut tenant = Tenant::new(&speil, "Cust10195", small(3));
     let options =

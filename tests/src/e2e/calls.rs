@@ -4,14 +4,14 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use speil_tests::kit::host::{TENANT, token};
-use speil_tests::kit::tenant::small;
-use speil_tests::kit::{Connection, Speil, Tenant, client, soap, wait};
-use speil_tests::speil;
-
 use speil::protocol::messages::RowOp;
 use speil::task::batching::Batcher;
 use speil::task::spelling::Batch;
+
+use super::At;
+use crate::kit::host::{TENANT, token};
+use crate::kit::tenant::small;
+use crate::kit::{Connection, Speil, Tenant, client, soap, wait};
 
 /// What the process may use at its most. A host that kept the whole of the test's large batch needs 20 MiB more.
 const MEMORY: u64 = 100 << 20;
@@ -51,23 +51,22 @@ async fn made(speil: &Speil) {
 }
 
 /// Rows, and whether every text is as it was sent.
-fn held(speil: &Speil) -> (usize, usize, i64) {
-    let db = rusqlite::Connection::open(speil.mirror(TENANT)).expect("a SQLite file");
-    let expected = "langt & ".repeat(TEXT / 8);
-    let sql = "SELECT count(*), sum(name = big_id || ' ' || ?1) FROM big";
-    let (rows, good): (i64, Option<i64>) =
-        db.query_row(sql, [expected], |row| Ok((row.get(0)?, row.get(1)?))).expect("the table is there");
-    let lsn = format!("SELECT LSN FROM \"{TENANT}_mirroring\"");
-    let lsn = db.query_row(&lsn, [], |row| row.get(0)).expect("the table is known");
-    (usize::try_from(rows).expect("positive"), usize::try_from(good.unwrap_or(0)).expect("positive"), lsn)
+async fn held(speil: &Speil) -> (usize, usize, i64) {
+    let place = speil.mirror(TENANT);
+    let count = async |query: &str| -> usize {
+        let rows = place.rows(query).await.unwrap_or_else(|error| panic!("{error}"));
+        rows[0][0].as_deref().expect("a number").parse().expect("a number")
+    };
+    let good = speil.engine().count_of_texts("big", "name", "big_id", &"langt & ".repeat(TEXT / 8));
+    let lsn = place.lsn("big").await.expect("readable").expect("the table is known");
+    (count("SELECT count(*) FROM big").await, count(&good).await, lsn)
 }
 
 /// 100 MB in one call: a batch of 90 MB, and ten of 1 MB.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_call_of_a_hundred_megabytes_is_taken_in_bounded_memory() {
+pub async fn a_call_of_a_hundred_megabytes_is_taken_in_bounded_memory(at: At) {
     const PER_MEGABYTE: usize = 1_000_000 / TEXT;
     const ROWS: usize = 100 * PER_MEGABYTE;
-    let mut speil = speil!();
+    let mut speil = at.speil();
     speil.configure("", "spill_bytes = \"4MiB\"");
     speil.start();
     made(&speil).await;
@@ -80,10 +79,12 @@ async fn a_call_of_a_hundred_megabytes_is_taken_in_bounded_memory() {
     let message = soap::envelope(&token(TENANT), "RowData", &soap::row_data(&batches));
     assert!(message.len() > 100_000_000, "{}", message.len());
     client::call(speil.address(), "RowData", &message).await.succeeded();
-    assert_eq!(held(&speil), (ROWS, ROWS, 7));
+    assert_eq!(held(&speil).await, (ROWS, ROWS, 7));
     if let (Some(before), Some(peak)) = (before, speil.peak_memory()) {
         eprintln!("peak memory: {} MiB, of which {} MiB before the first row", peak >> 20, before >> 20);
-        assert!(peak < MEMORY, "the host used {} MiB for a call of 100 MB", peak >> 20);
+        // Rows on their way to a server are kept until it has taken them, to be sent again if the connection breaks.
+        let most = if at.engine.is_sqlite() { MEMORY } else { MEMORY + (80 << 20) };
+        assert!(peak < most, "the host used {} MiB for a call of 100 MB", peak >> 20);
     }
 }
 
@@ -96,9 +97,8 @@ fn fill_of_largest(tenant: &Tenant, size: usize) -> (String, Vec<Batch>) {
 }
 
 /// A sender on a bad line: a few bytes at a time, for longer than the body's time-out in all, never silent for so long.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_slow_sender_that_goes_on_is_heard_to_its_end() {
-    let mut speil = speil!();
+pub async fn a_slow_sender_that_goes_on_is_heard_to_its_end(at: At) {
+    let mut speil = at.speil();
     speil.configure("body_timeout = \"1s\"", "");
     speil.start();
     let mut tenant = Tenant::new(&speil, TENANT, small(6));
@@ -118,14 +118,13 @@ async fn a_slow_sender_that_goes_on_is_heard_to_its_end() {
     assert!(began.elapsed() > Duration::from_secs(2), "slower in all than the body's time-out");
     let answer = connection.receive(wait::PATIENCE).await.expect("answered");
     assert_eq!(answer.status, 200, "{}", answer.excerpt());
-    assert_eq!(tenant.lsn(&table), tenant.source.version());
+    assert_eq!(tenant.lsn(&table).await, tenant.source.version());
     tenant.is_mirrored().await;
 }
 
 /// One that falls silent is told so, keeps nobody waiting, and leaves whole batches or nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_sender_that_falls_silent_is_told_so_and_spoils_nothing() {
-    let mut speil = speil!();
+pub async fn a_sender_that_falls_silent_is_told_so_and_spoils_nothing(at: At) {
+    let mut speil = at.speil();
     speil.configure("body_timeout = \"1s\"", "");
     speil.start();
     let mut tenant = Tenant::new(&speil, TENANT, small(6));
@@ -141,16 +140,14 @@ async fn a_sender_that_falls_silent_is_told_so_and_spoils_nothing() {
     assert_eq!(answer.status, 500);
     let fault = answer.excerpt();
     assert!(fault.contains("1 s") || fault.contains("1s"), "it says how long it waited: {fault}");
-    assert_eq!(tenant.lsn(&table), -1);
+    assert_eq!(tenant.lsn(&table).await, -1);
     tenant.is_nowhere_ahead().await;
     tenant.is_mirrored().await;
 }
 
 /// SIGTERM while a call is at work: the call is finished and answered, the program ends well, and nothing more is let in.
-#[cfg(unix)]
-#[tokio::test(flavor = "multi_thread")]
-async fn a_stop_finishes_the_call_that_is_at_work() {
-    let mut speil = speil!();
+pub async fn a_stop_finishes_the_call_that_is_at_work(at: At) {
+    let mut speil = at.speil();
     speil.start();
     made(&speil).await;
     let rows = long_rows(0..300);
@@ -162,7 +159,9 @@ async fn a_stop_finishes_the_call_that_is_at_work() {
     connection.send(&request[..body]).await;
     connection.is_wanted().await;
     connection.send(&message[..half]).await;
-    speil.terminate();
+    if !speil.terminate() {
+        return;
+    }
     wait::until("the host to say that it stops", async || speil.log().contains("told to stop").then_some(())).await;
     // One that was on its way in when the host was told may still be answered, and so is asked to close; then nobody is.
     wait::until("the door to be shut", async || {
@@ -177,17 +176,16 @@ async fn a_stop_finishes_the_call_that_is_at_work() {
     connection.answer().await.succeeded();
     let (status, log) = speil.stopped().await;
     assert!(status.success(), "{status}: {log}");
-    assert_eq!(held(&speil), (300, 300, 5));
-    for suffix in ["-wal", "-shm"] {
+    assert_eq!(held(&speil).await, (300, 300, 5));
+    for suffix in ["-wal", "-shm"].into_iter().filter(|_| at.engine.is_sqlite()) {
         let beside = speil.folder().join(format!("mirrors/{TENANT}.db{suffix}"));
         assert!(!beside.exists(), "a stop leaves one whole file, and no {suffix}");
     }
 }
 
 /// The caller hangs up right after its last byte: what it sent whole is carried out, answer or no answer.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_caller_that_hangs_up_after_its_last_byte_has_been_heard() {
-    let mut speil = speil!();
+pub async fn a_caller_that_hangs_up_after_its_last_byte_has_been_heard(at: At) {
+    let mut speil = at.speil();
     speil.start();
     made(&speil).await;
     let message = soap::envelope(&token(TENANT), "RowData", &soap::row_data(&[batch(&long_rows(0..50), 3)]));
@@ -198,5 +196,6 @@ async fn a_caller_that_hangs_up_after_its_last_byte_has_been_heard() {
     connection.is_wanted().await;
     connection.send(body).await;
     drop(connection);
-    wait::until("the rows of the caller that is gone", async || (held(&speil) == (50, 50, 3)).then_some(())).await;
+    wait::until("the rows of the caller that is gone", async || (held(&speil).await == (50, 50, 3)).then_some(()))
+        .await;
 }

@@ -1,15 +1,15 @@
 //! The program itself, over HTTP: every story of the simulator, each with a tenant of its own, several at a time against one
 //! host; a tenant as large and wide as a real one; keys of every kind. At the end the mirror is the source, always.
 
-use speil_tests::kit::tenant::small;
-use speil_tests::kit::{Speil, Tenant};
-use speil_tests::speil;
-
 use speil::task::cycle::CycleEnd;
 use speil::task::scenario::{self, Scenario};
 use speil::task::shape::{self, ShapeOptions};
 use speil::task::source::Source;
 use speil::task::spelling::Spelling;
+
+use super::At;
+use crate::kit::tenant::small;
+use crate::kit::{Speil, Tenant};
 
 /// Tenants at work at a time.
 const SIDE_BY_SIDE: usize = 4;
@@ -30,9 +30,8 @@ async fn tell(story: Scenario, mut tenant: Tenant) -> Vec<String> {
 }
 
 /// All tenants' stories happen at once: what one tenant does may not be seen in another's mirror.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_story_ends_with_the_mirror_equal_to_the_source() {
-    let mut speil = speil!();
+pub async fn every_story_ends_with_the_mirror_equal_to_the_source(at: At) {
+    let mut speil = at.speil();
     speil.start();
     let mut running = tokio::task::JoinSet::new();
     let mut wrong = Vec::new();
@@ -55,9 +54,8 @@ async fn every_story_ends_with_the_mirror_equal_to_the_source() {
 }
 
 /// The real tenant's 413 tables and 5,270 columns, its widest table 111 columns wide.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_tenant_as_large_as_a_real_one_is_filled_and_then_answered_at_once() {
-    let mut speil = speil!();
+pub async fn a_tenant_as_large_as_a_real_one_is_filled_and_then_answered_at_once(at: At) {
+    let mut speil = at.speil();
     speil.start();
     // One table in eight is empty; the widest shall not be among them.
     let is_wide =
@@ -81,9 +79,8 @@ async fn a_tenant_as_large_as_a_real_one_is_filled_and_then_answered_at_once() {
     assert!(unchanged < 5_000.0, "an unchanged TableSchema took {unchanged} ms");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_type_and_every_kind_of_key_is_mirrored_in_both_spellings() {
-    let mut speil = speil!();
+pub async fn every_type_and_every_kind_of_key_is_mirrored_in_both_spellings(at: At) {
+    let mut speil = at.speil();
     speil.start();
     for (number, spelling) in Spelling::ALL.into_iter().enumerate() {
         let source = Source::new(ShapeOptions { seed: 7, tables: 3, rows: 90, extras: true });
@@ -97,9 +94,8 @@ async fn every_type_and_every_kind_of_key_is_mirrored_in_both_spellings() {
 }
 
 /// A tenant's name is the caller's: it may hold what no file name may, and differ from another's by case alone.
-#[tokio::test(flavor = "multi_thread")]
-async fn tenants_whose_names_are_no_file_names_have_mirrors_apart() {
-    let mut speil = speil!();
+pub async fn tenants_whose_names_are_no_file_names_have_mirrors_apart(at: At) {
+    let mut speil = at.speil();
     speil.start();
     let names = ["Cust7", "../Cust7", "Cust7:x", "CON", "Kunde Ærlig/7"];
     let mut tenants = Vec::new();
@@ -115,10 +111,17 @@ async fn tenants_whose_names_are_no_file_names_have_mirrors_apart() {
         assert_eq!(tenant.findings(), Vec::<String>::new(), "{:?}", tenant.name);
         let place = mirrors.iter().find(|(name, _)| *name == tenant.name).map(|(_, place)| place.clone());
         let place = place.unwrap_or_else(|| panic!("{:?} has no mirror: {mirrors:?}", tenant.name));
-        tenant.mirror = Some(speil::task::mirror_file::MirrorFile::new(place, tenant.name.clone()));
+        tenant.mirror = Some(if at.engine.is_sqlite() {
+            speil::task::mirror_place::MirrorPlace::file(place, tenant.name.clone())
+        } else {
+            speil.mirror(&tenant.name)
+        });
         tenant.is_mirrored().await;
     }
     assert_eq!(mirrors.len(), tenants.len());
+    if !at.engine.is_sqlite() {
+        return;
+    }
     // On some systems this would be the file of Cust7: refused on all of them.
     let mut other_case = Tenant::new(&speil, "cust7", small(9));
     other_case.mirror = None;
