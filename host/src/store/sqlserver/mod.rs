@@ -7,6 +7,8 @@ mod conn;
 mod connection_string;
 mod errors;
 #[cfg(test)]
+mod fake_server_tests;
+#[cfg(test)]
 mod live_tests;
 mod login;
 mod patient;
