@@ -146,17 +146,16 @@ impl Connector {
             Encrypt::Optional => {}
         }
         let known = self.can_encrypt.lock().unwrap_or_else(PoisonError::into_inner).get(server).copied();
-        let can = match known {
-            Some(can) => can,
-            None => {
-                let asked = async { prelogin::can_encrypt(address::open(server, &self.target).await?).await }.await;
-                let can = asked.map_err(|error| sql_error(DriverError::from(error)))?;
-                if !can {
-                    tracing::warn!(%server, "the server offers no encryption: passwords and rows travel in the clear");
-                }
-                self.can_encrypt.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), can);
-                can
+        let can = if let Some(can) = known {
+            can
+        } else {
+            let asked = async { prelogin::can_encrypt(address::open(server, &self.target).await?).await }.await;
+            let can = asked.map_err(|error| sql_error(DriverError::from(error)))?;
+            if !can {
+                tracing::warn!(%server, "the server offers no encryption: passwords and rows travel in the clear");
             }
+            self.can_encrypt.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), can);
+            can
         };
         Ok(if can { EncryptionLevel::Off } else { EncryptionLevel::NotSupported })
     }

@@ -7,6 +7,8 @@
 mod grammar;
 mod keywords;
 mod login;
+#[cfg(test)]
+mod proptests;
 mod read;
 mod secret;
 mod server;
