@@ -111,7 +111,9 @@ impl Connector {
             let config = self.config(&server, port, level, database, auth.clone()).await?;
             // The limit on the whole of the login is the caller's; from then on it is silence that counts.
             let patience = Patience::new(None);
-            match Driver::connect(config, Patient::new(socket, patience.clone()).compat_write()).await {
+            let stream = Patient::new(socket, patience.clone()).compat_write();
+            // The driver's future is large, and this one is part of every caller's.
+            match Box::pin(Driver::connect(config, stream)).await {
                 Ok(driver) => {
                     patience.set(self.silence);
                     let mut conn = Conn::new(driver, patience);
@@ -144,17 +146,16 @@ impl Connector {
             Encrypt::Optional => {}
         }
         let known = self.can_encrypt.lock().unwrap_or_else(PoisonError::into_inner).get(server).copied();
-        let can = match known {
-            Some(can) => can,
-            None => {
-                let asked = async { prelogin::can_encrypt(address::open(server, &self.target).await?).await }.await;
-                let can = asked.map_err(|error| sql_error(DriverError::from(error)))?;
-                if !can {
-                    tracing::warn!(%server, "the server offers no encryption: passwords and rows travel in the clear");
-                }
-                self.can_encrypt.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), can);
-                can
+        let can = if let Some(can) = known {
+            can
+        } else {
+            let asked = async { prelogin::can_encrypt(address::open(server, &self.target).await?).await }.await;
+            let can = asked.map_err(|error| sql_error(DriverError::from(error)))?;
+            if !can {
+                tracing::warn!(%server, "the server offers no encryption: passwords and rows travel in the clear");
             }
+            self.can_encrypt.lock().unwrap_or_else(PoisonError::into_inner).insert(server.clone(), can);
+            can
         };
         Ok(if can { EncryptionLevel::Off } else { EncryptionLevel::NotSupported })
     }
@@ -175,8 +176,8 @@ impl Connector {
         config.encryption(level);
         config.packet_size(target.packet_size);
         config.application_name(&target.application_name);
-        config.handshake_timeout(target.connect_timeout);
-        // `Patient` watches instead.
+        // The whole of the login has one limit, and afterwards `Patient` watches.
+        config.handshake_timeout(None);
         config.command_timeout(None);
         if let Some(database) = database {
             config.database(database);

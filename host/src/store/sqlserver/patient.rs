@@ -66,7 +66,7 @@ impl Watch {
         if !self.waiting {
             self.waiting = true;
             // Far enough for the clock: `Instant` overflows for a century and more.
-            timer.as_mut().reset(Instant::now() + silence.min(Duration::from_secs(60 * 60 * 24 * 365)));
+            timer.as_mut().reset(Instant::now() + silence.min(Duration::from_hours(24 * 365)));
         }
         match timer.as_mut().poll(cx) {
             Poll::Pending => Poll::Pending,

@@ -39,8 +39,8 @@ impl Default for Limits {
             wait: Duration::from_secs(30),
             command_timeout: Some(Duration::from_secs(30)),
             check: Duration::from_secs(5),
-            idle: Duration::from_secs(4 * 60),
-            age: Duration::from_secs(60 * 60),
+            idle: Duration::from_mins(4),
+            age: Duration::from_hours(1),
         }
     }
 }

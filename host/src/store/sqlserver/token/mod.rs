@@ -19,10 +19,10 @@ use super::errors::Result;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// A token that ends sooner is renewed before it is used, if that can be done.
-const RENEW_BEFORE: Duration = Duration::from_secs(5 * 60);
+const RENEW_BEFORE: Duration = Duration::from_mins(5);
 
 /// A token that ends sooner is not used any more: the login takes its time, and clocks differ.
-const UNUSABLE_BEFORE: Duration = Duration::from_secs(60);
+const UNUSABLE_BEFORE: Duration = Duration::from_mins(1);
 
 /// A token, as it came from where tokens are made.
 struct Token {

@@ -27,10 +27,13 @@ const CLOUDS: &[(&str, &str, &str)] = &[
     ("", "https://login.microsoftonline.com", "https://database.windows.net"),
 ];
 
+/// Looks an environment variable up.
+pub(super) type Variable = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// What surrounds the program. Tests put their own in place.
 #[derive(Clone)]
 pub(super) struct Surroundings {
-    pub variable: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub variable: Variable,
     pub metadata: String,
     pub patience: Duration,
     pub probe: Duration,
