@@ -20,7 +20,6 @@ use crate::store::{IndexDef, StoreErrorKind};
 
 /// A database of a test's own.
 struct Database {
-    master: Conn,
     conn: Conn,
     name: String,
 }
@@ -33,23 +32,15 @@ impl Database {
         };
         let target = Target::parse(&connection).unwrap();
         let name = format!("t_ddl_{test}_{}", std::process::id());
-        let mut master = connect(&target, Some("master")).await.unwrap();
-        master.run(&format!("CREATE DATABASE [{name}]")).await.unwrap();
-        let conn = connect(&target, Some(&name)).await.unwrap();
-        Some(Self { master, conn, name })
+        let mut conn = connect(&target, Some("master")).await.unwrap();
+        conn.run(&format!("CREATE DATABASE [{name}]")).await.unwrap();
+        conn.run(&format!("USE [{name}]")).await.unwrap();
+        Some(Self { conn, name })
     }
 
-    async fn close(self) {
-        let Self { mut master, conn, name } = self;
-        drop(conn);
-        // The server takes a moment to notice that the connection is gone.
-        for _ in 0..50 {
-            if master.run(&format!("DROP DATABASE [{name}]")).await.is_ok() {
-                return;
-            }
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        panic!("the database {name} cannot be dropped");
+    async fn close(mut self) {
+        self.conn.run("USE [master]").await.unwrap();
+        self.conn.run(&format!("DROP DATABASE [{}]", self.name)).await.unwrap();
     }
 
     async fn make(&mut self, def: &TableDef) {
@@ -277,6 +268,13 @@ async fn indexes_are_made_once_listed_and_dropped() {
     assert_eq!(refused.unwrap_err().kind, StoreErrorKind::Schema);
     let twice = indexes::ensure(&mut db.conn, "dbo", "contact", &index("x", &[("Name", false)], true)).await;
     assert_eq!(twice.unwrap_err().kind, StoreErrorKind::Schema);
+    // One that cannot take the place of another leaves it where it was.
+    let there = index("ix", &[("Name", false)], false);
+    assert!(indexes::ensure(&mut db.conn, "dbo", "contact", &there).await.unwrap());
+    let twice = indexes::ensure(&mut db.conn, "dbo", "contact", &index("ix", &[("Name", false)], true)).await;
+    assert_eq!(twice.unwrap_err().kind, StoreErrorKind::Schema);
+    assert_eq!(db.query("SELECT @@TRANCOUNT").await[0].get::<i32, _>(0), Some(0));
+    assert_eq!(indexes::list(&mut db.conn, "dbo", "contact", Some(&def)).await.unwrap(), [there]);
     assert_eq!(columns(&mut db.conn, "dbo", "contact").await.unwrap().len(), def.columns.len());
     db.close().await;
 }
