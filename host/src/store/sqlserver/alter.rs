@@ -39,8 +39,8 @@ JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE t.user_created = 1 AND s.name = @P1 AND o.name = @P2";
 
 /// Changes a column's or a table's spelling. The caution that the server prints with it is about scripts.
-const RENAME_COLUMN: &str = "EXEC sp_rename @P1, @P2, N'COLUMN'";
-const RENAME_TABLE: &str = "EXEC sp_rename @P1, @P2, N'OBJECT'";
+pub(super) const RENAME_COLUMN: &str = "EXEC sp_rename @P1, @P2, N'COLUMN'";
+pub(super) const RENAME_TABLE: &str = "EXEC sp_rename @P1, @P2, N'OBJECT'";
 
 /// Changes `table`, as the catalogue spells it and made to `old`, to `new`. Inside the caller's transaction, which is lost when
 /// this fails.
@@ -72,7 +72,7 @@ pub(super) async fn alter(conn: &mut Conn, schema: &str, table: &str, old: &Tabl
 const RESPELLED: &str = "speil_respelled";
 
 /// Changes a spelling by way of another name: to a database without case the new one is taken, by the very thing that is renamed.
-async fn respell(conn: &mut Conn, rename: &str, place: &str, from: &str, to: &str) -> Result<()> {
+pub(super) async fn respell(conn: &mut Conn, rename: &str, place: &str, from: &str, to: &str) -> Result<()> {
     for (from, to) in [(from, RESPELLED), (RESPELLED, to)] {
         let from = format!("{place}.{}", bracketed(from));
         conn.exec(rename, &[&from.as_str(), &to]).await?;
