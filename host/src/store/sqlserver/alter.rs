@@ -39,8 +39,8 @@ JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE t.user_created = 1 AND s.name = @P1 AND o.name = @P2";
 
 /// Changes a column's or a table's spelling. The caution that the server prints with it is about scripts.
-const RENAME_COLUMN: &str = "EXEC sp_rename @P1, @P2, N'COLUMN'";
-const RENAME_TABLE: &str = "EXEC sp_rename @P1, @P2, N'OBJECT'";
+pub(super) const RENAME_COLUMN: &str = "EXEC sp_rename @P1, @P2, N'COLUMN'";
+pub(super) const RENAME_TABLE: &str = "EXEC sp_rename @P1, @P2, N'OBJECT'";
 
 /// Changes `table`, as the catalogue spells it and made to `old`, to `new`. Inside the caller's transaction, which is lost when
 /// this fails.
@@ -49,23 +49,33 @@ const RENAME_TABLE: &str = "EXEC sp_rename @P1, @P2, N'OBJECT'";
 /// [`crate::store::StoreErrorKind::Schema`] when the rows cannot be kept or the server refuses: the pipeline makes the table anew.
 pub(super) async fn alter(conn: &mut Conn, schema: &str, table: &str, old: &TableDef, new: &TableDef) -> Result<()> {
     let there = there(conn, schema, table).await?;
-    for step in plan(table, &there, old, new)? {
-        tell(table, &step, new);
+    let steps = plan(table, &there, old, new)?;
+    tell(table, &steps);
+    for step in steps {
         let done = match &step {
             Step::RenameColumn { from, to } => {
-                let from = format!("{}.{}.{}", bracketed(schema), bracketed(table), bracketed(from));
-                conn.exec(RENAME_COLUMN, &[&from.as_str(), &to.as_str()]).await.map(drop)
+                let table = format!("{}.{}", bracketed(schema), bracketed(table));
+                respell(conn, RENAME_COLUMN, &table, from, to).await
             }
-            Step::RenameTable { to } => {
-                let from = format!("{}.{}", bracketed(schema), bracketed(table));
-                conn.exec(RENAME_TABLE, &[&from.as_str(), &to.as_str()]).await.map(drop)
-            }
+            Step::RenameTable { to } => respell(conn, RENAME_TABLE, &bracketed(schema), table, to).await,
             step => match render(schema, table, step) {
                 Some(sql) => conn.run(&sql).await,
                 None => Ok(()),
             },
         };
         done.map_err(|error| refused(error, &format!("table {table} cannot be changed with its rows in it")))?;
+    }
+    Ok(())
+}
+
+/// The name that something has for a moment while its spelling changes; tables whose names begin so are never mirrored.
+const RESPELLED: &str = "speil_respelled";
+
+/// Changes a spelling by way of another name: to a database without case the new one is taken, by the very thing that is renamed.
+pub(super) async fn respell(conn: &mut Conn, rename: &str, place: &str, from: &str, to: &str) -> Result<()> {
+    for (from, to) in [(from, RESPELLED), (RESPELLED, to)] {
+        let from = format!("{place}.{}", bracketed(from));
+        conn.exec(rename, &[&from.as_str(), &to]).await?;
     }
     Ok(())
 }
@@ -96,22 +106,18 @@ async fn there(conn: &mut Conn, schema: &str, table: &str) -> Result<There> {
 }
 
 /// What goes and does not come again is said: somebody may have made it for a reason.
-fn tell(table: &str, step: &Step, new: &TableDef) {
-    match step {
-        Step::DropIndex(index) if index.create("", "").is_none() => {
-            tracing::warn!(
-                table,
-                index = index.def.name,
-                "an index of a kind that cannot be made again here was dropped with a changed column"
-            );
+fn tell(table: &str, steps: &[Step]) {
+    for step in steps {
+        match step {
+            Step::DropIndex(index) if !steps.contains(&Step::CreateIndex(index.clone())) || index.kind > 2 => {
+                let name = &index.def.name;
+                tracing::warn!(table, index = name, "an index was dropped, because a column of it changed or went");
+            }
+            Step::DropStatistics(name) => {
+                tracing::info!(table, name, "a statistic was dropped, because a column of it changed or went");
+            }
+            _ => {}
         }
-        Step::DropIndex(index) if index.def.columns.iter().any(|column| new.column_index(&column.name).is_none()) => {
-            tracing::info!(table, index = index.def.name, "an index was dropped together with a column of it");
-        }
-        Step::DropStatistics(name) => {
-            tracing::info!(table, name, "a statistic was dropped because a column of it changed")
-        }
-        _ => {}
     }
 }
 

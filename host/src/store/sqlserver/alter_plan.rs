@@ -9,7 +9,7 @@ use super::ddl::{check, default_clause};
 use super::errors::Result;
 use super::ident::same;
 use super::indexes::Found as FoundIndex;
-use super::types::{KEY_COLLATION, is_stored_as, stored};
+use super::types::{KEY_COLLATION, can_be_indexed, is_stored_as, stored};
 use crate::protocol::sql_type::{Family, Length, SqlType};
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::store::{StoreError, StoreErrorKind};
@@ -78,18 +78,22 @@ pub(super) fn plan(name: &str, there: &There, old: &TableDef, new: &TableDef) ->
     let gone = |column: &str| dropped.iter().any(|dropped| same(dropped, column));
     let touched = |column: &str| gone(column) || altered.iter().any(|step| same(altered_name(step), column));
 
+    // What an index or a statistic does not outlast.
+    let rebuilt = |column: &str| gone(column) || (touched(column) && !work.only_widens(column));
+
     let (mut steps, mut last) = (Vec::new(), Vec::new());
     for index in &there.indexes {
-        if !there.columns.iter().any(|column| index.uses(&column.name) && touched(&column.name)) {
+        let uses = |hit: &dyn Fn(&str) -> bool| there.columns.iter().any(|own| index.uses(&own.name) && hit(&own.name));
+        if !uses(&rebuilt) {
             continue;
         }
         steps.push(Step::DropIndex(index.clone()));
-        if !there.columns.iter().any(|column| index.uses(&column.name) && gone(&column.name)) {
+        if !uses(&gone) && index.def.columns.iter().all(|column| work.can_be_indexed(&column.name)) {
             last.push(Step::CreateIndex(index.clone()));
         }
     }
     for (i, (name, column)) in there.statistics.iter().enumerate() {
-        if touched(column) && !there.statistics[..i].iter().any(|(earlier, of)| earlier == name && touched(of)) {
+        if rebuilt(column) && !there.statistics[..i].iter().any(|(earlier, of)| earlier == name && rebuilt(of)) {
             steps.push(Step::DropStatistics(name.clone()));
         }
     }
@@ -219,6 +223,23 @@ impl Work<'_> {
             }
         }
         Ok(steps)
+    }
+
+    /// Whether a column only gets longer: SQL Server does that under an index, unless it is the key's.
+    fn only_widens(&self, column: &str) -> bool {
+        let Some((column, found)) = self.kept().find(|(own, _)| same(&own.name, column)) else { return false };
+        let longer = match (found.sql_type, stored(column.sql_type)) {
+            (Some(SqlType::NVarChar(Length::Limited(old))), SqlType::NVarChar(Length::Limited(new)))
+            | (Some(SqlType::VarBinary(Length::Limited(old))), SqlType::VarBinary(Length::Limited(new))) => new >= old,
+            _ => false,
+        };
+        let is_key = self.made.column_index(&column.name).is_some_and(|at| self.new.is_key(at));
+        longer && found.not_null != column.nullable && !self.recollates(column, found, is_key)
+    }
+
+    /// Whether an index may be over a column as it will be; one that is not ours is as it was.
+    fn can_be_indexed(&self, column: &str) -> bool {
+        self.made.column_index(column).is_none_or(|at| can_be_indexed(stored(self.made.columns[at].sql_type)))
     }
 
     /// Whether a text comes into the key, where all texts differ, or leaves it.

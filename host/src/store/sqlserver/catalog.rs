@@ -200,6 +200,15 @@ fn actual(mut columns: Vec<Column>, known: Option<&TableDef>) -> ActualTable {
     ActualTable { columns, key: key.into_iter().map(|(_, name)| name).collect() }
 }
 
+/// The columns of `def` as the catalogue spells them, in the order of `def`: what statements must say in a database that tells
+/// names apart by case. `None`: one of them is not there.
+pub(super) fn spelled(there: &[Column], def: &TableDef) -> Option<Vec<String>> {
+    def.columns
+        .iter()
+        .map(|column| there.iter().find(|found| same(&found.name, &column.name)).map(|found| found.name.clone()))
+        .collect()
+}
+
 /// How many rows a table has.
 pub(super) async fn count(conn: &mut Conn, schema: &str, table: &str) -> Result<u64> {
     let rows = conn.query(&count_rows(schema, table), &[]).await?;
@@ -291,6 +300,13 @@ mod tests {
             assert_eq!(described.sql_type, Some(known.sql_type));
         }
         assert_eq!(described.key, ["contact_id"]);
+        let columns = [there("NAME", "int", 0), there("Id", "int", 1)];
+        let two = sample::table(
+            "t",
+            vec![sample::column("id", SqlType::Int, false), sample::column("name", SqlType::Int, true)],
+        );
+        assert_eq!(spelled(&columns, &two).unwrap(), ["Id", "NAME"]);
+        assert_eq!(spelled(&columns, &known), None);
     }
 
     #[test]

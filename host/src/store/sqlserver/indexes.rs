@@ -186,7 +186,7 @@ fn is_plain(found: &Found) -> bool {
 
 /// The server refuses to build it while others write: another edition than it said, a column of an outdated type, or an old
 /// compatibility level.
-const NOT_ONLINE: [u32; 6] = [155, 153, 1712, 2725, 2726, 11_434];
+const NOT_ONLINE: [u32; 5] = [153, 155, 1_712, 2_725, 2_726];
 /// There is an index of that name already.
 const EXISTS: u32 = 1_913;
 

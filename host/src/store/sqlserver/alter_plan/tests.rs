@@ -87,19 +87,35 @@ fn what_uses_a_dropped_column_goes_first() {
 fn a_changed_column_keeps_its_index_its_default_and_its_not_null() {
     let old = sample::contact();
     let mut new = sample::contact();
-    new.columns[1].sql_type = SqlType::NVarChar(Length::Limited(300));
+    new.columns[3].sql_type = SqlType::BigInt;
     let mut there = there(&old, false);
-    there.indexes = vec![index("by_name", &["Name"])];
+    there.indexes = vec![index("by_business", &["business_idx", "Name"]), index("by_name", &["Name"])];
     assert_eq!(
         plan("contact", &there, &old, &new).unwrap(),
         [
             Step::DropIndex(there.indexes[0].clone()),
-            Step::DropConstraint("DF_Name".into()),
-            Step::AlterColumn { column: new.columns[1].clone(), is_key: false, says_null: true },
-            Step::AddDefault { column: "Name".into(), default: "(N'')".into() },
+            Step::DropConstraint("DF_business_idx".into()),
+            Step::AlterColumn { column: new.columns[3].clone(), is_key: false, says_null: true },
+            Step::AddDefault { column: "business_idx".into(), default: "(0)".into() },
             Step::CreateIndex(there.indexes[0].clone()),
         ]
     );
+}
+
+#[test]
+fn a_column_gets_longer_under_its_index_until_no_index_can_hold_it() {
+    let old = sample::contact();
+    let mut new = sample::contact();
+    let mut there = there(&old, false);
+    there.indexes = vec![index("by_name", &["Name"])];
+    there.statistics = vec![("s".into(), "Name".into())];
+    let is_about_index =
+        |step: &Step| matches!(step, Step::DropIndex(_) | Step::CreateIndex(_) | Step::DropStatistics(_));
+    new.columns[1].sql_type = SqlType::NVarChar(Length::Limited(300));
+    assert!(!plan("contact", &there, &old, &new).unwrap().iter().any(is_about_index));
+    new.columns[1].sql_type = SqlType::NVarChar(Length::Max);
+    let steps: Vec<Step> = plan("contact", &there, &old, &new).unwrap().into_iter().filter(is_about_index).collect();
+    assert_eq!(steps, [Step::DropIndex(there.indexes[0].clone()), Step::DropStatistics("s".into())]);
 }
 
 #[test]
