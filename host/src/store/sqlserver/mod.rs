@@ -25,7 +25,6 @@ mod ddl;
 mod empty;
 mod errors;
 mod found;
-mod glue;
 #[cfg(test)]
 mod golden;
 mod history;
@@ -47,8 +46,6 @@ mod read;
 mod refused;
 mod route;
 mod rows;
-#[cfg(test)]
-mod rows_live;
 mod session;
 mod sets;
 mod side_tables;
