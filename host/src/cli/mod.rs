@@ -1,5 +1,6 @@
 //! The command line: one file per verb. A verb answers with an exit code or with a sentence that says what went wrong.
 
+mod bench;
 mod check;
 mod demo;
 mod import_web_config;
@@ -60,6 +61,8 @@ enum Verb {
     ImportWebConfig(import_web_config::ImportArgs),
     /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
     Task(task::TaskArgs),
+    /// Measure this machine's limits and our share of them, in one run.
+    Bench(bench::BenchArgs),
 }
 
 /// Which configuration.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Keygen(args) => keygen::run(&args),
         Verb::ImportWebConfig(args) => import_web_config::run(&args),
         Verb::Task(args) => task::run(&args),
+        Verb::Bench(args) => bench::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }

@@ -41,7 +41,7 @@ pub(super) async fn load<'r>(
         Err(error) => {
             // The server's answer, even a bad one, ends a load; anything else leaves it half-way.
             let answered = error.source.as_ref().and_then(|source| source.downcast_ref::<tiberius::error::Error>());
-            if matches!(answered, Some(tiberius::error::Error::Server(_))) {
+            if matches!(answered, Some(tiberius::error::Error::Server(token)) if token.class() < 20) {
                 conn.done();
             }
             Err(error)

@@ -1,4 +1,5 @@
-//! What is really in the database, whoever made it, in whatever collation.
+//! What is really in the database, whoever made it, in whatever collation. Names are cast to what they are in SQL Server already:
+//! Babelfish would else send them in a code page that has not every letter.
 
 use tiberius::{FromSql, Row};
 
@@ -73,7 +74,7 @@ pub(super) async fn server(conn: &mut Conn) -> Result<Server> {
 /// Whatever in a schema might have a name: how collations compare names differs from how we do, so candidates come wide and
 /// [`find_object`] picks.
 pub(super) const FIND_OBJECT: &str = "\
-SELECT o.object_id, o.name, o.type_desc
+SELECT o.object_id, CAST(o.name AS nvarchar(128)), o.type_desc
 FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE s.name = @P1
   AND (o.name = @P2 OR LOWER(o.name) = @P3 OR o.name COLLATE Latin1_General_BIN2 LIKE N'%[^ -~]%')";
@@ -96,7 +97,7 @@ pub(super) async fn find_object(conn: &mut Conn, schema: &str, name: &str) -> Re
 
 /// All tables of a schema.
 pub(super) const TABLES: &str = "\
-SELECT o.object_id, o.name
+SELECT o.object_id, CAST(o.name AS nvarchar(128))
 FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE s.name = @P1 AND o.type = 'U' ORDER BY o.name";
 
@@ -108,8 +109,8 @@ pub(super) async fn tables(conn: &mut Conn, schema: &str) -> Result<Vec<(i32, St
 
 /// A table's columns. An alias type shows as the type it stands for.
 pub(super) const COLUMNS: &str = "\
-SELECT c.name, CASE WHEN t.is_user_defined = 1 THEN TYPE_NAME(c.system_type_id) ELSE t.name END,
-  CAST(c.max_length AS int), CAST(c.precision AS int), CAST(c.scale AS int), c.collation_name,
+SELECT CAST(c.name AS nvarchar(128)), CASE WHEN t.is_user_defined = 1 THEN TYPE_NAME(c.system_type_id) ELSE t.name END,
+  CAST(c.max_length AS int), CAST(c.[precision] AS int), CAST(c.scale AS int), c.collation_name,
   CAST(c.is_nullable AS int), CAST(CASE WHEN c.default_object_id <> 0 THEN 1 ELSE 0 END AS int),
   CAST(CASE WHEN c.is_computed = 1 OR c.is_identity = 1 THEN 1 ELSE 0 END AS int), CAST(k.key_ordinal AS int)
 FROM sys.objects AS o

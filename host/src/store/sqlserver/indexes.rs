@@ -31,8 +31,8 @@ pub(super) struct Found {
 
 /// All columns of all indexes of a table but its primary key's.
 pub(super) const INDEXES: &str = "\
-SELECT i.index_id, i.name, CAST(i.type AS int), CAST(i.is_unique AS int), CAST(i.is_unique_constraint AS int),
-  i.filter_definition, c.name, CAST(ic.is_descending_key AS int), CAST(ic.is_included_column AS int)
+SELECT i.index_id, CAST(i.name AS nvarchar(128)), CAST(i.type AS int), CAST(i.is_unique AS int), CAST(i.is_unique_constraint AS int),
+  CAST(i.filter_definition AS nvarchar(max)), CAST(c.name AS nvarchar(128)), CAST(ic.is_descending_key AS int), CAST(ic.is_included_column AS int)
 FROM sys.objects AS o
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 JOIN sys.indexes AS i ON i.object_id = o.object_id
@@ -104,20 +104,22 @@ impl Found {
     /// The statement that makes it as it was; `None` for a kind that is not made of columns alone.
     pub fn create(&self, schema: &str, table: &str) -> Option<String> {
         let kind = match self.kind {
-            1 => "CLUSTERED",
-            2 => "NONCLUSTERED",
+            1 => "CLUSTERED ",
+            // What SQL Server makes of it when nothing is said, which both grammars of the golden files read.
+            2 if !self.is_constraint => "",
+            2 => "NONCLUSTERED ",
             _ => return None,
         };
         let (table, name, columns) = (qualified(schema, table), quote(&self.def.name), column_list(&self.def));
         if self.is_constraint {
-            return Some(format!("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE {kind} ({columns})"));
+            return Some(format!("ALTER TABLE {table} ADD CONSTRAINT {name} UNIQUE {kind}({columns})"));
         }
         let unique = if self.def.unique { "UNIQUE " } else { "" };
         let included: Vec<String> = self.included.iter().map(|column| quote(column)).collect();
         let include = if included.is_empty() { String::new() } else { format!(" INCLUDE ({})", included.join(", ")) };
         // The server's own text about the server's own table: nothing that came over the wire.
         let filter = self.filter.as_ref().map(|filter| format!(" WHERE {filter}")).unwrap_or_default();
-        Some(format!("CREATE {unique}{kind} INDEX {name} ON {table} ({columns}){include}{filter}"))
+        Some(format!("CREATE {unique}{kind}INDEX {name} ON {table} ({columns}){include}{filter}"))
     }
 }
 
@@ -142,7 +144,7 @@ fn create_index(schema: &str, table: &str, index: &IndexDef, nullable: &[&str], 
     let filter =
         if index.unique && !tests.is_empty() { format!(" WHERE {}", tests.join(" AND ")) } else { String::new() };
     format!(
-        "CREATE {unique}NONCLUSTERED INDEX {} ON {} ({}){filter}{}",
+        "CREATE {unique}INDEX {} ON {} ({}){filter}{}",
         quote(&index.name),
         qualified(schema, table),
         column_list(index),

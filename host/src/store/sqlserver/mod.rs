@@ -32,6 +32,8 @@ mod ident;
 mod indexes;
 mod known;
 #[cfg(test)]
+mod live;
+#[cfg(test)]
 mod live_tests;
 mod login;
 mod metadata;

@@ -254,6 +254,7 @@ impl RowPlan {
     /// Through the temporary table.
     async fn write_staged(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<Applied> {
         if !self.staged {
+            conn.made_temporary(stage::TABLE);
             conn.run(&self.layout.create_stage()).await?;
         }
         // Until it has been emptied again.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::conn::Conn;
 use super::connection_string::Target;
 use super::ddl;
-use super::login::connect;
+use super::login::Connector;
 use super::read::read;
 use super::rows::RowPlan;
 use crate::protocol::columns::{Column, OwnedValue, TypedBatch};
@@ -27,7 +27,7 @@ type Row = Vec<OwnedValue>;
 struct Place {
     conn: Conn,
     name: String,
-    target: Target,
+    server: Connector,
     /// Babelfish keeps six digits of a second, and no NUL in a text.
     is_babelfish: bool,
 }
@@ -40,18 +40,19 @@ impl Place {
             return None;
         };
         let target = Target::parse(&connection).expect("SPEIL_TEST_SQLSERVER is a connection string");
+        let server = Connector::new(Arc::new(target), None);
         let name = format!("t_rows_{test}_{:08x}", rand::random::<u32>());
-        let mut master = connect(&target, Some("master")).await.expect("the server answers");
+        let mut master = server.open(Some("master")).await.expect("the server answers");
         master.run(&format!("CREATE DATABASE [{name}]")).await.expect("a database is made");
-        let conn = connect(&target, Some(&name)).await.expect("the database is there");
+        let conn = server.open(Some(&name)).await.expect("the database is there");
         let version = master.query("SELECT CAST(SERVERPROPERTY('Babelfish') AS int)", &[]).await.expect("an answer");
         let is_babelfish = version.first().and_then(|row| row.get::<i32, _>(0)) == Some(1);
-        Some(Self { conn, name, target, is_babelfish })
+        Some(Self { conn, name, server, is_babelfish })
     }
 
     async fn done(self) {
         drop(self.conn);
-        let mut master = connect(&self.target, Some("master")).await.expect("the server answers");
+        let mut master = self.server.open(Some("master")).await.expect("the server answers");
         master.run(&format!("DROP DATABASE [{}]", self.name)).await.expect("the database goes");
     }
 
@@ -87,7 +88,7 @@ impl Place {
         if done.is_ok() {
             conn.run("COMMIT TRANSACTION").await?;
         } else if conn.is_busy() {
-            self.conn = connect(&self.target, Some(&self.name)).await?;
+            self.conn = self.server.open(Some(&self.name)).await?;
         } else {
             conn.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await?;
         }

@@ -63,6 +63,8 @@ impl SqlServerHand {
             config.trust_cert();
         }
         config.application_name("speil-by-hand");
+        // The largest that goes through TLS, as the store takes it.
+        config.packet_size(16_383);
         let connected = async {
             let socket = TcpStream::connect(config.get_addr()).await.map_err(|error| failed(&error))?;
             socket.set_nodelay(true).map_err(|error| failed(&error))?;
@@ -145,6 +147,11 @@ impl SqlServerHand {
 }
 
 impl Connected {
+    /// The driver itself, for bulk loads.
+    pub fn driver(&mut self) -> &mut Client<Compat<TcpStream>> {
+        &mut self.0
+    }
+
     /// Runs one batch.
     ///
     /// # Errors

@@ -78,7 +78,7 @@ pub(crate) struct Target {
     pub max_pool_size: Option<usize>,
     /// How old a connection may become, if the string says so.
     pub max_age: Option<Duration>,
-    pub(super) notes: Notes,
+    notes: Notes,
 }
 
 impl Target {

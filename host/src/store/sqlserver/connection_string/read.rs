@@ -142,7 +142,7 @@ fn said<'a>(pairs: &'a [Pair], notes: &mut Vec<String>) -> Result<Said<'a>, Stri
             });
         };
         match key {
-            Key::Refused(why) => return Err(format!("`{name}` {why}")),
+            Key::Refused(why) if !pair.value.is_empty() => return Err(format!("`{name}` {why}")),
             Key::RefusedIfTrue(why) => match truth(&pair.value) {
                 Some(true) => return Err(format!("`{name}` {why}")),
                 Some(false) => {}
@@ -154,7 +154,7 @@ fn said<'a>(pairs: &'a [Pair], notes: &mut Vec<String>) -> Result<Said<'a>, Stri
                     notes.push(format!("`{name}` has no effect: {why}"));
                 }
             }
-            Key::Harmless => {}
+            Key::Harmless | Key::Refused(_) => {}
             key => drop(said.0.insert(key, (name, &pair.value))),
         }
     }

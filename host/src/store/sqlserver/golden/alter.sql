@@ -1,5 +1,5 @@
 -- default_constraints
-SELECT c.name, d.name
+SELECT CAST(c.name AS nvarchar(128)), CAST(d.name AS nvarchar(128))
 FROM sys.default_constraints AS d
 JOIN sys.columns AS c ON c.object_id = d.parent_object_id AND c.column_id = d.parent_column_id
 JOIN sys.objects AS o ON o.object_id = c.object_id
@@ -8,7 +8,7 @@ WHERE s.name = @P1 AND o.name = @P2
 GO
 
 -- primary_key
-SELECT k.name
+SELECT CAST(k.name AS nvarchar(128))
 FROM sys.key_constraints AS k
 JOIN sys.objects AS o ON o.object_id = k.parent_object_id
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
@@ -16,7 +16,7 @@ WHERE k.type = 'PK' AND s.name = @P1 AND o.name = @P2
 GO
 
 -- statistics
-SELECT t.name, c.name
+SELECT CAST(t.name AS nvarchar(128)), CAST(c.name AS nvarchar(128))
 FROM sys.stats AS t
 JOIN sys.stats_columns AS p ON p.object_id = t.object_id AND p.stats_id = t.stats_id
 JOIN sys.columns AS c ON c.object_id = p.object_id AND c.column_id = p.column_id

@@ -3,21 +3,21 @@ SELECT CAST(SERVERPROPERTY('EngineEdition') AS int), CAST(SERVERPROPERTY('Babelf
 GO
 
 -- find_object
-SELECT o.object_id, o.name, o.type_desc
+SELECT o.object_id, CAST(o.name AS nvarchar(128)), o.type_desc
 FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE s.name = @P1
   AND (o.name = @P2 OR LOWER(o.name) = @P3 OR o.name COLLATE Latin1_General_BIN2 LIKE N'%[^ -~]%')
 GO
 
 -- tables
-SELECT o.object_id, o.name
+SELECT o.object_id, CAST(o.name AS nvarchar(128))
 FROM sys.objects AS o JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 WHERE s.name = @P1 AND o.type = 'U' ORDER BY o.name
 GO
 
 -- columns
-SELECT c.name, CASE WHEN t.is_user_defined = 1 THEN TYPE_NAME(c.system_type_id) ELSE t.name END,
-  CAST(c.max_length AS int), CAST(c.precision AS int), CAST(c.scale AS int), c.collation_name,
+SELECT CAST(c.name AS nvarchar(128)), CASE WHEN t.is_user_defined = 1 THEN TYPE_NAME(c.system_type_id) ELSE t.name END,
+  CAST(c.max_length AS int), CAST(c.[precision] AS int), CAST(c.scale AS int), c.collation_name,
   CAST(c.is_nullable AS int), CAST(CASE WHEN c.default_object_id <> 0 THEN 1 ELSE 0 END AS int),
   CAST(CASE WHEN c.is_computed = 1 OR c.is_identity = 1 THEN 1 ELSE 0 END AS int), CAST(k.key_ordinal AS int)
 FROM sys.objects AS o

@@ -1,6 +1,6 @@
 -- indexes
-SELECT i.index_id, i.name, CAST(i.type AS int), CAST(i.is_unique AS int), CAST(i.is_unique_constraint AS int),
-  i.filter_definition, c.name, CAST(ic.is_descending_key AS int), CAST(ic.is_included_column AS int)
+SELECT i.index_id, CAST(i.name AS nvarchar(128)), CAST(i.type AS int), CAST(i.is_unique AS int), CAST(i.is_unique_constraint AS int),
+  CAST(i.filter_definition AS nvarchar(max)), CAST(c.name AS nvarchar(128)), CAST(ic.is_descending_key AS int), CAST(ic.is_included_column AS int)
 FROM sys.objects AS o
 JOIN sys.schemas AS s ON s.schema_id = o.schema_id
 JOIN sys.indexes AS i ON i.object_id = o.object_id
@@ -11,29 +11,29 @@ ORDER BY i.index_id, ic.is_included_column, ic.key_ordinal, ic.index_column_id
 GO
 
 -- create_index
-CREATE NONCLUSTERED INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC)
+CREATE INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC)
 GO
 
 -- create_index_online
-CREATE NONCLUSTERED INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC) WITH (ONLINE = ON)
+CREATE INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC) WITH (ONLINE = ON)
 GO
 
 -- create_index_unique
-CREATE UNIQUE NONCLUSTERED INDEX [ix_one] ON [dbo].[contact] ([amount], [Name]) WHERE [amount] IS NOT NULL AND [Name] IS NOT NULL
+CREATE UNIQUE INDEX [ix_one] ON [dbo].[contact] ([amount], [Name]) WHERE [amount] IS NOT NULL AND [Name] IS NOT NULL
 GO
 
 -- create_index_unique_not_null
-CREATE UNIQUE NONCLUSTERED INDEX [ix_one] ON [dbo].[contact] ([amount], [Name])
+CREATE UNIQUE INDEX [ix_one] ON [dbo].[contact] ([amount], [Name])
 GO
 
 -- create_index_nasty_names
-CREATE UNIQUE NONCLUSTERED INDEX "it's ""a"" [table]; DROP TABLE x; --" ON [dbo]."]" (["] DESC) WHERE ["] IS NOT NULL
+CREATE UNIQUE INDEX "it's ""a"" [table]; DROP TABLE x; --" ON [dbo]."]" (["] DESC) WHERE ["] IS NOT NULL
 GO
 
 -- replace_index
 BEGIN TRANSACTION;
 DROP INDEX [IX_name] ON [dbo].[contact];
-CREATE NONCLUSTERED INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC);
+CREATE INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC);
 COMMIT TRANSACTION
 GO
 
@@ -42,7 +42,7 @@ DROP INDEX "it's ""a"" [table]; DROP TABLE x; --" ON [dbo].[contact]
 GO
 
 -- index_again
-CREATE NONCLUSTERED INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC) INCLUDE ([registered]) WHERE ([amount] IS NOT NULL)
+CREATE INDEX [ix_name] ON [dbo].[contact] ([Name], [amount] DESC) INCLUDE ([registered]) WHERE ([amount] IS NOT NULL)
 GO
 
 -- index_again_clustered
