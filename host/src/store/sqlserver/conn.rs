@@ -1,5 +1,6 @@
 //! One connection to a server: tiberius, wrapped so that what was left half-way is never used again.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use tiberius::{Client, Row, ToSql};
@@ -155,7 +156,7 @@ pub(super) fn reset_statement(temporary: &[String]) -> String {
     for name in temporary {
         let quoted = name.replace(']', "]]");
         let literal = quoted.replace('\'', "''");
-        sql.push_str(&format!("; IF OBJECT_ID(N'tempdb..[{literal}]') IS NOT NULL DROP TABLE [{quoted}]"));
+        let _ = write!(sql, "; IF OBJECT_ID(N'tempdb..[{literal}]') IS NOT NULL DROP TABLE [{quoted}]");
     }
     sql.push_str("; SELECT @@TRANCOUNT, CAST(DB_ID() AS int)");
     sql

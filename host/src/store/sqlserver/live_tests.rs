@@ -1,6 +1,7 @@
 //! What only a real server can show about connections. Run when `SPEIL_TEST_SQLSERVER` holds a connection string of an
 //! administrator; otherwise each says that it was skipped.
 
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,12 +10,11 @@ use super::pool::{Limits, Pool};
 use crate::store::StoreErrorKind;
 
 /// The connection string of the server to test with.
-fn server(test: &str) -> Option<String> {
+fn server(name: &str) -> Option<String> {
     let text = std::env::var("SPEIL_TEST_SQLSERVER").ok().filter(|text| !text.trim().is_empty());
     if text.is_none() {
         // Written past the harness, which hides what a passing test prints.
-        use std::io::Write as _;
-        let line = format!("SKIPPED: sqlserver connection test {test}: SPEIL_TEST_SQLSERVER is not set\n");
+        let line = format!("SKIPPED: sqlserver connection test {name}: SPEIL_TEST_SQLSERVER is not set\n");
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
     text
@@ -161,4 +161,59 @@ async fn wrong_passwords_databases_and_ports_have_their_sentences() {
     let error = refused.lease("master").await.err().expect("nobody there");
     assert_eq!(error.kind, StoreErrorKind::Transient, "{error}");
     assert!(error.message.contains(&format!("127.0.0.1 does not answer at port {closed}")), "{error}");
+}
+
+#[tokio::test]
+async fn many_callers_share_few_connections() {
+    let Some(text) = server("many_callers_share_few_connections") else { return };
+    let pool = pool(&text, Limits { connections: 3, ..Limits::default() });
+    let callers = (0..40).map(|caller: usize| {
+        let pool = Arc::clone(&pool);
+        tokio::spawn(async move {
+            let database = ["master", "tempdb", "msdb"][caller % 3];
+            let mut lease = pool.lease(database).await.expect("in its turn");
+            assert!(pool.counters().open <= 3, "{:?}", pool.counters());
+            let rows = lease.query("SELECT DB_NAME()", &[]).await.expect("its name");
+            assert_eq!(rows[0].get::<&str, _>(0), Some(database));
+            // Every fifth caller breaks off.
+            if caller % 5 > 0 {
+                lease.finish();
+            }
+        })
+    });
+    for caller in callers.collect::<Vec<_>>() {
+        caller.await.expect("no caller failed");
+    }
+    let counters = pool.counters();
+    assert_eq!((counters.waiting, counters.gave_up, counters.discarded), (0, 0, 8), "{counters:?}");
+    assert_eq!(counters.open, counters.idle);
+}
+
+#[tokio::test]
+async fn connections_are_encrypted_and_certificates_looked_at() {
+    const NAME: &str = "connections_are_encrypted_and_certificates_looked_at";
+    let Some(text) = server(NAME) else { return };
+    let open = async |more: &str| {
+        let pool = pool(&format!("{text};{more}"), Limits::default());
+        pool.lease("master").await
+    };
+    match open("Encrypt=true;TrustServerCertificate=true").await {
+        Ok(mut lease) => {
+            spid(&mut lease).await;
+            lease.finish();
+        }
+        Err(error) => {
+            assert!(error.message.contains("offers no encryption"), "{error}");
+            let _ = std::io::stderr().write_all(format!("SKIPPED: {NAME}: the test server has no TLS\n").as_bytes());
+            return;
+        }
+    }
+    // Whether the certificate is good depends on the server; if it is not, that is what people read.
+    if let Err(error) = open("Encrypt=true;TrustServerCertificate=false").await {
+        assert_eq!(error.kind, StoreErrorKind::Environment, "{error}");
+        assert!(error.message.contains("no encrypted connection comes about"), "{error}");
+        assert!(error.message.contains("`Server Certificate=file.pem`"), "{error}");
+    }
+    let error = open("Encrypt=true;HostNameInCertificate=other.example.com").await.err().expect("not its name");
+    assert_eq!(error.kind, StoreErrorKind::Environment, "{error}");
 }

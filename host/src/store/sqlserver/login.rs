@@ -111,7 +111,9 @@ impl Connector {
             let config = self.config(&server, port, level, database, auth.clone()).await?;
             // The limit on the whole of the login is the caller's; from then on it is silence that counts.
             let patience = Patience::new(None);
-            match Driver::connect(config, Patient::new(socket, patience.clone()).compat_write()).await {
+            let stream = Patient::new(socket, patience.clone()).compat_write();
+            // The driver's future is large, and this one is part of every caller's.
+            match Box::pin(Driver::connect(config, stream)).await {
                 Ok(driver) => {
                     patience.set(self.silence);
                     let mut conn = Conn::new(driver, patience);
@@ -175,8 +177,8 @@ impl Connector {
         config.encryption(level);
         config.packet_size(target.packet_size);
         config.application_name(&target.application_name);
-        config.handshake_timeout(target.connect_timeout);
-        // `Patient` watches instead.
+        // The whole of the login has one limit, and afterwards `Patient` watches.
+        config.handshake_timeout(None);
         config.command_timeout(None);
         if let Some(database) = database {
             config.database(database);

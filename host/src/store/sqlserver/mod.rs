@@ -34,6 +34,8 @@ mod known;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod fake_server_tests;
+#[cfg(test)]
 mod live_tests;
 mod login;
 mod metadata;

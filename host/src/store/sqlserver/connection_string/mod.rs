@@ -68,6 +68,7 @@ pub(crate) struct Target {
     /// `None`: no limit.
     pub connect_timeout: Option<Duration>,
     /// How long the server may say nothing; the inner `None`: no limit. The outer: not said.
+    #[allow(clippy::option_option, reason = "not said is another thing than no limit")]
     pub command_timeout: Option<Option<Duration>>,
     pub packet_size: u32,
     pub application_name: String,

@@ -91,7 +91,7 @@ pub(super) fn target(pairs: &[Pair]) -> Result<Target, String> {
     if !said.0.contains_key(&Key::Encrypt) {
         notes.push("`Encrypt` is not given: the connection is encrypted and the server's certificate checked".into());
     }
-    if said.0.get(&Key::Pooling).is_some() && !said.flag(Key::Pooling)? {
+    if said.0.contains_key(&Key::Pooling) && !said.flag(Key::Pooling)? {
         notes
             .push("`Pooling=false` is not followed: connections are kept and used again, for one database each".into());
     }

@@ -75,9 +75,9 @@ fn by_number(said: &Said<'_>) -> (StoreErrorKind, String) {
     };
     let mut message = format!("{what} (SQL Server error {}, state {}: {words})", said.number, said.state);
     match grant::statement(number, said.message) {
-        Some(statement) => message.push_str(&format!("; an administrator must run: {statement}")),
+        Some(statement) => message.extend(["; an administrator must run: ", statement.as_str()]),
         None if advice.is_empty() => {}
-        None => message.push_str(&format!("; {advice}")),
+        None => message.extend(["; ", advice]),
     }
     (kind, message)
 }
@@ -92,10 +92,9 @@ fn by_severity(number: u32, class: u8) -> (StoreErrorKind, &'static str, &'stati
             "a trigger or other code in the database refuses",
             "see what it wants, or disable it for mirrored tables",
         ),
-        0..=13 => (Environment, "the database refuses", "look the number up in SQL Server's documentation"),
         14 => (Environment, "the login lacks a permission", "have an administrator grant what the message names"),
         15 => (Internal, "the database does not understand a statement", "please report this to the makers of speil"),
-        16 => (Environment, "the database refuses", "look the number up in SQL Server's documentation"),
+        0..=13 | 16 => (Environment, "the database refuses", "look the number up in SQL Server's documentation"),
         17..=19 => (
             Environment,
             "the server has run out of something",
