@@ -38,17 +38,18 @@ pub(super) async fn find(opened: &Opened, tenant: &str) -> Result<Arc<dyn Mirror
     find_listed(&*opened.store, tenant).await
 }
 
-/// On SQL Server a folder is a part of the database's name, so `FOLDER/TENANT` is looked for where that application writes.
+/// On SQL Server a folder is a part of the database's name, so `FOLDER/TENANT` is looked for where that application writes; `/TENANT`
+/// is that of the application without a folder.
 async fn find_in_database(opened: &Opened, named: &str) -> Result<Option<Arc<dyn MirrorDb>>, CliError> {
     let config = &opened.config;
     let Some((folder, tenant)) = named.split_once('/') else { return Ok(None) };
-    let folders = config.applications.iter().filter_map(|application| application.folder.as_deref());
-    let known = folders.into_iter().any(|known| known == folder);
-    if !known || matches!(config.mirror.store, StoreConfig::Sqlite { .. }) {
+    let folder = Some(folder).filter(|folder| !folder.is_empty());
+    let is_known = config.applications.iter().any(|application| application.folder.as_deref() == folder);
+    if !is_known || matches!(config.mirror.store, StoreConfig::Sqlite { .. }) {
         return Ok(None);
     }
     let tenant = ContextId::new(tenant).map_err(CliError::usage)?;
-    let store = app::open_store_in(&config.mirror, Some(folder)).map_err(CliError::failed)?;
+    let store = app::open_store_in(&config.mirror, folder).map_err(CliError::failed)?;
     store.open_existing(&tenant, None).await.map_err(CliError::failed)
 }
 

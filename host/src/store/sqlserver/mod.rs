@@ -50,8 +50,6 @@ mod read;
 mod refused;
 mod route;
 mod rows;
-#[cfg(test)]
-mod rows_live;
 mod session;
 mod sets;
 mod side_tables;
