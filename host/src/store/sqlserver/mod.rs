@@ -26,6 +26,7 @@ mod rows;
 mod rows_live;
 mod session;
 mod stage;
+mod targets;
 mod token;
 mod types;
 mod values;

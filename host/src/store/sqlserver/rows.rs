@@ -12,12 +12,12 @@ use tiberius::{ColumnData, SqlBulkCopyOption, SqlBulkCopyOptions, TokenRow};
 
 use super::bulk::{MOST_PARAMETERS, Rows, bound, load};
 use super::carrier::{Target, loads_by_name};
-use super::catalog;
 use super::conn::Conn;
 use super::errors::{Result, sql_error};
-use super::ident::{qualified, same};
+use super::ident::qualified;
 use super::refused;
 use super::stage::{self, Layout, Work};
+use super::targets::targets;
 use super::values::cell;
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::messages::RowOp;
@@ -368,32 +368,6 @@ fn text(column: &Column, row: usize) -> Option<&str> {
         Column::Text(spans) => spans.get_str(row),
         _ => None,
     }
-}
-
-/// The table's columns in the order of the definition, as the database has them.
-pub(super) async fn targets(conn: &mut Conn, schema: &str, table: &str, def: &TableDef) -> Result<Vec<Target>> {
-    let there = catalog::columns(conn, schema, table).await?;
-    let missing = || {
-        StoreError::new(
-            StoreErrorKind::SchemaChanged,
-            format!(
-                "table {table} has not the columns it was made with; somebody changed it by hand. Drop it and its row in the \
-                 metadata table, it is then made anew"
-            ),
-        )
-    };
-    let mut columns = Vec::with_capacity(def.columns.len());
-    for column in &def.columns {
-        let actual = there.iter().find(|actual| same(&actual.name, &column.name)).ok_or_else(missing)?;
-        let kept = actual.sql_type.filter(|kept| kept.family() == column.sql_type.family()).ok_or_else(missing)?;
-        columns.push(Target {
-            name: column.name.clone(),
-            kept,
-            required: actual.not_null,
-            collation: actual.collation.clone(),
-        });
-    }
-    Ok(columns)
 }
 
 /// An error about one row.

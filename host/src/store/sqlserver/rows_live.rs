@@ -8,6 +8,7 @@ mod round_trips;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::catalog::find_object;
 use super::conn::Conn;
 use super::connection_string::Target;
 use super::ddl;
@@ -74,7 +75,8 @@ impl Place {
         let conn = &mut self.conn;
         conn.run("BEGIN TRANSACTION").await?;
         let done = async {
-            let mut plan = RowPlan::new(conn, "dbo", def.name.as_str(), def, filling).await?;
+            let there = find_object(conn, "dbo", def.name.as_str()).await?.expect("the table is there");
+            let mut plan = RowPlan::new(conn, "dbo", &there.name, def, filling).await?;
             let mut all = Applied::default();
             for rows in stretches {
                 let applied = plan.apply(conn, &changes(def, rows)).await?;
@@ -104,7 +106,8 @@ impl Place {
             }
             ControlFlow::Continue(())
         };
-        read(&mut self.conn, "dbo", def.name.as_str(), def, 1_000, &mut sink).await.expect("the rows are read");
+        let there = find_object(&mut self.conn, "dbo", def.name.as_str()).await.expect("looked").expect("it is there");
+        read(&mut self.conn, "dbo", &there.name, def, 1_000, &mut sink).await.expect("the rows are read");
         assert!(!self.conn.is_busy());
         rows
     }

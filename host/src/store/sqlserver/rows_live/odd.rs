@@ -18,7 +18,7 @@ fn inserts(rows: impl IntoIterator<Item = Row>) -> Vec<(RowOp, Row)> {
 #[tokio::test]
 async fn names_of_any_kind_work_by_every_way() {
     let mut place = place!("names");
-    for (number, name) in ["od d", "semi;colon", "quo'te", "dou\"ble", "brack]et", "[both]", "tab\tbed", "æøå 🙂", "a.b", "--"].iter().enumerate() {
+    for (number, name) in ["od d", "semi;colon", "quo'te", "dou\"ble", "brack]et", "[both]", "tab\tbed", "æøå", "a.b", "--"].iter().enumerate() {
         let def = table(
             &format!("{name} {number}"),
             vec![column(name, SqlType::Int, false), column(&format!("{name} too"), TEXT, true)],
