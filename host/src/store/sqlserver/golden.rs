@@ -24,7 +24,12 @@ pub(super) mod sample;
 type Statements = fn() -> Vec<(&'static str, String)>;
 
 /// The files that send statements.
-const FILES: &[(&str, Statements)] = &[("catalog", super::catalog::statements), ("ddl", super::ddl::statements)];
+const FILES: &[(&str, Statements)] = &[
+    ("catalog", super::catalog::statements),
+    ("ddl", super::ddl::statements),
+    ("stage", super::stage::statements),
+    ("read", super::read::statements),
+];
 
 /// Statements that the Rust grammar cannot read though they are T-SQL: file, name, why.
 const GRAMMAR_LACKS: &[(&str, &str, &str)] = &[];

@@ -124,7 +124,9 @@ fn kept(info: &TypeInfo) -> Option<SqlType> {
                 _ => return None,
             }
         }
-        TypeInfo::VarLenSizedPrecision { precision, scale, .. } if (1..=38).contains(precision) && scale <= precision => {
+        TypeInfo::VarLenSizedPrecision { precision, scale, .. }
+            if (1..=38).contains(precision) && scale <= precision =>
+        {
             SqlType::Decimal { precision: *precision, scale: *scale }
         }
         _ => return None,
