@@ -97,6 +97,12 @@ impl<'v> Rows<'v> {
         self.rows.push(row);
     }
 
+    /// Binds a value for what comes after the rows: its name.
+    pub fn bind(&mut self, value: ColumnData<'v>) -> String {
+        self.values.push(value);
+        format!("@P{}", self.values.len())
+    }
+
     /// The statement's text, and what is bound to it.
     pub fn finish(self, after: &str) -> (String, Vec<ColumnData<'v>>) {
         let insert = Layout::insert_rows(&self.into, &self.names, &self.rows);

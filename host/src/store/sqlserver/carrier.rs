@@ -38,6 +38,8 @@ impl Target {
             | SqlType::SqlVariant => text(0),
             SqlType::Decimal { .. } | SqlType::Time(_) | SqlType::DateTimeOffset(_) => return text(60),
             SqlType::SmallDateTime => return "datetime".to_owned(),
+            // Babelfish loads those below zero as huge ones.
+            SqlType::SmallMoney => return "money".to_owned(),
             SqlType::Binary(bytes) | SqlType::VarBinary(Length::Limited(bytes)) => {
                 return format!("varbinary({bytes})");
             }
@@ -67,7 +69,6 @@ impl Target {
                 | SqlType::Float
                 | SqlType::Real
                 | SqlType::Money
-                | SqlType::SmallMoney
                 | SqlType::Date
                 | SqlType::DateTime
                 | SqlType::DateTime2(_)
@@ -88,6 +89,7 @@ impl Target {
             | SqlType::Time(_)
             | SqlType::DateTimeOffset(_)
             | SqlType::SmallDateTime
+            | SqlType::SmallMoney
             | SqlType::Binary(_)
             | SqlType::HierarchyId
             | SqlType::Geometry

@@ -34,6 +34,8 @@ const FILES: &[(&str, Statements)] = &[
     ("indexes", super::indexes::statements),
     ("preview", super::preview::statements),
     ("probe", super::probe::statements),
+    ("read", super::read::statements),
+    ("stage", super::stage::statements),
 ];
 
 /// Statements that the Rust grammar cannot read though they are T-SQL: file, name, why. The other grammar reads them all.

@@ -50,12 +50,15 @@ mod read;
 mod refused;
 mod route;
 mod rows;
+#[cfg(test)]
+mod rows_live;
 mod session;
 mod sets;
 mod side_tables;
 mod stage;
 mod statement;
 mod tables;
+mod targets;
 mod token;
 mod types;
 mod values;

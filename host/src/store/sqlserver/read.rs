@@ -8,7 +8,8 @@ use super::carrier::Target;
 use super::conn::Conn;
 use super::errors::{Result, sql_error};
 use super::ident::{qualified, quote};
-use super::rows::{refused_row, targets};
+use super::rows::refused_row;
+use super::targets::targets;
 use super::values::load;
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::messages::RowOp;
@@ -63,4 +64,33 @@ pub(super) async fn read(
 fn empty(def: &TableDef, first_row: u64) -> TypedBatch {
     let columns = def.columns.iter().map(|column| Column::with_capacity(column.sql_type, 0)).collect();
     TypedBatch { ops: Vec::new(), columns, first_row }
+}
+
+/// Every statement of this file, for the golden files ([`super::golden`]).
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    let types = [
+        "uniqueidentifier",
+        "nvarchar(20)",
+        "datetimeoffset(3)",
+        "money",
+        "xml",
+        "varchar(5)",
+        "ntext",
+        "image",
+        "int",
+    ];
+    let columns: Vec<Target> = types
+        .iter()
+        .map(|name| Target {
+            name: (*name).to_owned(),
+            kept: name.parse().expect("a type"),
+            required: false,
+            collation: name.contains("var").then(|| "Latin1_General_CI_AS".to_owned()),
+        })
+        .collect();
+    vec![
+        ("read", select("dbo", "contact", &columns, &[0, 1, 2])),
+        ("read_keyless", select("dbo", "contact", &columns, &[])),
+    ]
 }

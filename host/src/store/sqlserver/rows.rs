@@ -3,8 +3,10 @@
 //! | stretch | way | round trips |
 //! |---|---|---|
 //! | a few rows | a table variable filled by parameter, and the three statements behind it | 1 |
-//! | new rows only, none of whose keys can be there | bulk load into the table itself | 3, one more to ask |
+//! | new rows, none of whose keys can be there | bulk load into the table itself | 3, one more to ask |
 //! | everything else | bulk load into a temporary table, then delete-join, update-join, insert-where-missing | 4, one more the first time |
+//!
+//! One stretch may go the last two ways, each with its part of the rows.
 //!
 //! A value longer than the driver loads sends its row by parameter, and only that row.
 
@@ -12,12 +14,12 @@ use tiberius::{ColumnData, SqlBulkCopyOption, SqlBulkCopyOptions, TokenRow};
 
 use super::bulk::{MOST_PARAMETERS, Rows, bound, load};
 use super::carrier::{Target, loads_by_name};
-use super::catalog;
 use super::conn::Conn;
 use super::errors::{Result, sql_error};
-use super::ident::{qualified, same};
+use super::ident::qualified;
 use super::refused;
 use super::stage::{self, Layout, Work};
+use super::targets::targets;
 use super::values::cell;
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::messages::RowOp;
@@ -29,6 +31,8 @@ use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind};
 const FEW_ROWS: usize = 48;
 /// Values beyond this in a few rows are a load after all.
 const FEW_BYTES: usize = 256 << 10;
+/// From so many new rows on, a load of their own is faster than the way through the temporary table.
+const WORTH_A_LOAD: usize = 200;
 
 /// How rows of one table are written, in one transaction.
 pub(super) struct RowPlan {
@@ -93,15 +97,33 @@ impl RowPlan {
         if self.is_few(batch, changes) {
             return self.write_few(conn, changes).await;
         }
-        if self.direct && changes.deletes.is_empty() {
-            let new = self.layout.key.is_empty()
-                || (self.filling || changes.upserts.iter().all(|&row| batch.ops[row as usize] == RowOp::Insert))
-                    && self.all_new(conn, changes).await?;
-            if new {
-                return self.write_direct(conn, changes).await;
+        if self.direct {
+            let (new, rest) = self.split(changes);
+            if !new.upserts.is_empty() && (self.layout.key.is_empty() || self.all_new(conn, &new).await?) {
+                let mut applied = Applied::default();
+                if !(rest.deletes.is_empty() && rest.upserts.is_empty()) {
+                    // First, since a new row may have what an index allows only once from one that goes.
+                    applied = self.write_staged(conn, &rest).await?;
+                }
+                applied.inserted += self.write_direct(conn, &new).await?;
+                return Ok(applied);
             }
         }
         self.write_staged(conn, changes).await
+    }
+
+    /// Rows that are probably new, and all others. Few new ones are not worth a load of their own.
+    fn split(&self, changes: &RowChanges) -> (RowChanges, RowChanges) {
+        let mut new = RowChanges { batch: changes.batch.clone(), deletes: Vec::new(), upserts: Vec::new() };
+        let mut rest = RowChanges { deletes: changes.deletes.clone(), ..new.clone() };
+        let all = self.filling || self.layout.key.is_empty();
+        let is_new = |row: &u32| all || changes.batch.ops[*row as usize] == RowOp::Insert;
+        (new.upserts, rest.upserts) = changes.upserts.iter().partition(|row| is_new(row));
+        if new.upserts.len() < WORTH_A_LOAD && !(rest.upserts.is_empty() && rest.deletes.is_empty()) {
+            rest.upserts.clone_from(&changes.upserts);
+            new.upserts.clear();
+        }
+        (new, rest)
     }
 
     /// What can be told before anything is sent.
@@ -139,7 +161,7 @@ impl RowPlan {
 
     fn is_few(&self, batch: &TypedBatch, changes: &RowChanges) -> bool {
         let rows = changes.deletes.len() + changes.upserts.len();
-        if rows > FEW_ROWS || rows * self.layout.columns.len() + 2 > MOST_PARAMETERS {
+        if rows > FEW_ROWS || rows * self.layout.columns.len() + 3 > MOST_PARAMETERS {
             return false;
         }
         let bytes = |column: &Column| match column {
@@ -191,7 +213,8 @@ impl RowPlan {
         for (op, row) in in_order(changes) {
             rows.push(&head(op, row), self.cells(&changes.batch, row as usize)?);
         }
-        let (sql, values) = rows.finish(&self.layout.apply(stage::VARIABLE, self.work(changes)));
+        let upserts = rows.bind(count(&changes.upserts));
+        let (sql, values) = rows.finish(&self.layout.apply(stage::VARIABLE, self.work(changes), &upserts));
         self.carry(conn, &sql, &values, &changes.batch).await
     }
 
@@ -221,7 +244,7 @@ impl RowPlan {
     }
 
     /// Straight into the table.
-    async fn write_direct(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<Applied> {
+    async fn write_direct(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<u64> {
         let heavy = self.heavy(changes);
         let names = self.layout.names();
         let columns: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -248,7 +271,7 @@ impl RowPlan {
             by_parameter.push(&[], self.cells(&changes.batch, row as usize)?);
         }
         by_parameter.flush(conn).await?;
-        Ok(Applied { inserted: changes.upserts.len() as u64, ..Applied::default() })
+        Ok(changes.upserts.len() as u64)
     }
 
     /// Through the temporary table.
@@ -281,8 +304,8 @@ impl RowPlan {
             by_parameter.push(&head(stage::UPSERT, row), self.cells(&changes.batch, row as usize)?);
         }
         by_parameter.flush(conn).await?;
-        let sql = self.layout.apply(stage::TABLE, self.work(changes));
-        let applied = self.carry(conn, &sql, &[], &changes.batch).await?;
+        let sql = self.layout.apply(stage::TABLE, self.work(changes), "@P1");
+        let applied = self.carry(conn, &sql, &[count(&changes.upserts)], &changes.batch).await?;
         self.staged = true;
         Ok(applied)
     }
@@ -351,6 +374,10 @@ fn in_order(changes: &RowChanges) -> impl Iterator<Item = (u8, u32)> {
     deletes.chain(changes.upserts.iter().map(|&row| (stage::UPSERT, row)))
 }
 
+fn count(rows: &[u32]) -> ColumnData<'static> {
+    ColumnData::I64(Some(i64::try_from(rows.len()).unwrap_or(i64::MAX)))
+}
+
 fn head(op: u8, row: u32) -> [String; 2] {
     [op.to_string(), row.to_string()]
 }
@@ -367,32 +394,6 @@ fn text(column: &Column, row: usize) -> Option<&str> {
         Column::Text(spans) => spans.get_str(row),
         _ => None,
     }
-}
-
-/// The table's columns in the order of the definition, as the database has them.
-pub(super) async fn targets(conn: &mut Conn, schema: &str, table: &str, def: &TableDef) -> Result<Vec<Target>> {
-    let there = catalog::columns(conn, schema, table).await?;
-    let missing = || {
-        StoreError::new(
-            StoreErrorKind::SchemaChanged,
-            format!(
-                "table {table} has not the columns it was made with; somebody changed it by hand. Drop it and its row in the \
-                 metadata table, it is then made anew"
-            ),
-        )
-    };
-    let mut columns = Vec::with_capacity(def.columns.len());
-    for column in &def.columns {
-        let actual = there.iter().find(|actual| same(&actual.name, &column.name)).ok_or_else(missing)?;
-        let kept = actual.sql_type.filter(|kept| kept.family() == column.sql_type.family()).ok_or_else(missing)?;
-        columns.push(Target {
-            name: column.name.clone(),
-            kept,
-            required: actual.not_null,
-            collation: actual.collation.clone(),
-        });
-    }
-    Ok(columns)
 }
 
 /// An error about one row.

@@ -8,6 +8,7 @@ mod round_trips;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::catalog::find_object;
 use super::conn::Conn;
 use super::connection_string::Target;
 use super::ddl;
@@ -43,7 +44,12 @@ impl Place {
         let server = Connector::new(Arc::new(target), None);
         let name = format!("t_rows_{test}_{:08x}", rand::random::<u32>());
         let mut master = server.open(Some("master")).await.expect("the server answers");
-        master.run(&format!("CREATE DATABASE [{name}]")).await.expect("a database is made");
+        // Babelfish cannot make two at once, whoever the other is.
+        let mut attempts = 50;
+        while let Err(error) = master.run(&format!("CREATE DATABASE [{name}]")).await {
+            attempts -= 1;
+            assert!(attempts > 0 && error.message.contains("concurrently"), "a database is made: {error}");
+        }
         let conn = server.open(Some(&name)).await.expect("the database is there");
         let version = master.query("SELECT CAST(SERVERPROPERTY('Babelfish') AS int)", &[]).await.expect("an answer");
         let is_babelfish = version.first().and_then(|row| row.get::<i32, _>(0)) == Some(1);
@@ -74,7 +80,8 @@ impl Place {
         let conn = &mut self.conn;
         conn.run("BEGIN TRANSACTION").await?;
         let done = async {
-            let mut plan = RowPlan::new(conn, "dbo", def.name.as_str(), def, filling).await?;
+            let there = find_object(conn, "dbo", def.name.as_str()).await?.expect("the table is there");
+            let mut plan = RowPlan::new(conn, "dbo", &there.name, def, filling).await?;
             let mut all = Applied::default();
             for rows in stretches {
                 let applied = plan.apply(conn, &changes(def, rows)).await?;
@@ -104,7 +111,8 @@ impl Place {
             }
             ControlFlow::Continue(())
         };
-        read(&mut self.conn, "dbo", def.name.as_str(), def, 1_000, &mut sink).await.expect("the rows are read");
+        let there = find_object(&mut self.conn, "dbo", def.name.as_str()).await.expect("looked").expect("it is there");
+        read(&mut self.conn, "dbo", &there.name, def, 1_000, &mut sink).await.expect("the rows are read");
         assert!(!self.conn.is_busy());
         rows
     }

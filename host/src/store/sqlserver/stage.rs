@@ -88,8 +88,9 @@ impl Layout {
     }
 
     /// Carries a stage's rows into the table and empties the temporary one. Answers one row: deleted, updated, inserted, and the
-    /// number and column place of a row whose text a code page has not; then nothing was done.
-    pub fn apply(&self, stage: &str, work: Work) -> String {
+    /// number and column place of a row whose text a code page has not; then nothing was done. `upserts` is how many rows there are
+    /// to be written: when all were there already, nobody looks for missing ones.
+    pub fn apply(&self, stage: &str, work: Work, upserts: &str) -> String {
         let mut sql = "SET NOCOUNT ON;\nDECLARE @d bigint, @u bigint, @i bigint, @twice bigint, @n int, @c int;\n\
              SET @d = 0; SET @u = 0; SET @i = 0; SET @twice = 0;\n"
             .to_owned();
@@ -108,7 +109,7 @@ impl Layout {
             self.delete(stage, &mut sql);
         }
         if work.upserts {
-            self.upsert(stage, &mut sql);
+            self.upsert(stage, upserts, &mut sql);
         }
         if work.check {
             sql.push_str("END;\n");
@@ -130,7 +131,7 @@ impl Layout {
         .expect("writing to a string cannot fail");
     }
 
-    fn upsert(&self, stage: &str, sql: &mut String) {
+    fn upsert(&self, stage: &str, upserts: &str, sql: &mut String) {
         let names = self.names();
         let values: Vec<String> = (0..names.len()).map(|i| self.columns[i].from_stage(&format!("s.c{i}"))).collect();
         let insert = format!(
@@ -184,7 +185,7 @@ impl Layout {
         .expect("writing to a string cannot fail");
         writeln!(
             sql,
-            "IF @u < (SELECT COUNT(*) FROM {stage} AS s WHERE s.op = {UPSERT})\nBEGIN\n{insert} AND NOT EXISTS (SELECT 1 FROM {} \
+            "IF @u + @twice < {upserts}\nBEGIN\n{insert} AND NOT EXISTS (SELECT 1 FROM {} \
              AS t WHERE {same});\nSET @i = @@ROWCOUNT;\nEND;",
             self.table
         )
@@ -210,4 +211,81 @@ impl Layout {
             _ => format!("SELECT {any}, {any}"),
         }
     }
+}
+
+/// Every statement of this file, for the golden files ([`super::golden`]).
+#[cfg(test)]
+pub(super) fn statements() -> Vec<(&'static str, String)> {
+    let column = |name: &str, declared: &str, collation: Option<&str>| Target {
+        name: name.to_owned(),
+        kept: declared.parse().expect("a type"),
+        required: false,
+        collation: collation.map(str::to_owned),
+    };
+    let layout = |columns: Vec<Target>, key: &[usize]| Layout {
+        table: super::ident::qualified("dbo", "od]d \"name"),
+        columns,
+        key: key.to_vec(),
+    };
+    let all = Work { deletes: true, upserts: true, check: false };
+    let plain = layout(vec![column("id", "int", None), column("na me", "nvarchar(220)", None)], &[0]);
+    let keyless = layout(plain.columns.clone(), &[]);
+    let only_key = layout(vec![column("id", "bigint", None)], &[0]);
+    let taken = Some("Latin1_General_CI_AS");
+    let taken_over = layout(
+        vec![column("code", "varchar(20)", taken), column("n", "decimal(9,2)", None), column("note", "text", taken)],
+        &[0, 1],
+    );
+    let types = [
+        "bit",
+        "tinyint",
+        "smallint",
+        "int",
+        "bigint",
+        "decimal(38,38)",
+        "money",
+        "smallmoney",
+        "float",
+        "real",
+        "date",
+        "time(3)",
+        "smalldatetime",
+        "datetime",
+        "datetime2(7)",
+        "datetimeoffset(0)",
+        "char(10)",
+        "varchar(max)",
+        "nchar(10)",
+        "nvarchar(2000)",
+        "nvarchar(2001)",
+        "nvarchar(max)",
+        "text",
+        "ntext",
+        "xml",
+        "binary(8)",
+        "varbinary(8000)",
+        "varbinary(max)",
+        "image",
+        "uniqueidentifier",
+    ];
+    let every = layout(types.iter().map(|name| column(name, name, None)).collect(), &[3]);
+    let rows = [
+        "(0, 7, CONVERT(int, @P1), NULL)".to_owned(),
+        "(1, 8, CONVERT(int, @P2), CONVERT(nvarchar(220), @P3))".to_owned(),
+    ];
+    vec![
+        ("create_stage", plain.create_stage()),
+        ("create_stage_every_type", every.create_stage()),
+        ("declare_stage", taken_over.declare_stage()),
+        ("insert_rows", Layout::insert_rows(TABLE, &plain.stage_names(), &rows)),
+        ("probe", plain.probe()),
+        ("probe_text_key", taken_over.probe()),
+        ("apply", plain.apply(TABLE, all, "@P1")),
+        ("apply_deletes", plain.apply(TABLE, Work { upserts: false, ..all }, "@P1")),
+        ("apply_upserts", plain.apply(TABLE, Work { deletes: false, ..all }, "@P1")),
+        ("apply_keyless", keyless.apply(TABLE, Work { deletes: false, ..all }, "@P1")),
+        ("apply_only_key", only_key.apply(TABLE, all, "@P1")),
+        ("apply_every_type", every.apply(TABLE, all, "@P1")),
+        ("apply_taken_over", taken_over.apply(TABLE, Work { check: true, ..all }, "@P1")),
+    ]
 }

@@ -83,15 +83,26 @@ async fn bare(place: &mut Place, def: &TableDef, stretches: &[RowChanges]) -> Du
 async fn ours(place: &mut Place, def: &TableDef, filling: bool, stretches: &[RowChanges]) -> (Duration, Applied) {
     let began = Instant::now();
     let mut all = Applied::default();
+    let mut parts = [Duration::ZERO; 4];
     for stretch in stretches {
+        let mut last = Instant::now();
+        let mut part = |at: usize| {
+            parts[at] += last.elapsed();
+            last = Instant::now();
+        };
         place.conn.run("BEGIN TRANSACTION").await.unwrap();
+        part(0);
         let mut plan = RowPlan::new(&mut place.conn, "dbo", def.name.as_str(), def, filling).await.unwrap();
+        part(1);
         let applied = plan.apply(&mut place.conn, stretch).await.unwrap();
+        part(2);
         all.inserted += applied.inserted;
         all.updated += applied.updated;
         all.deleted += applied.deleted;
         place.conn.run("COMMIT TRANSACTION").await.unwrap();
+        part(3);
     }
+    println!("  begin, plan, apply, commit: {parts:.0?}");
     (began.elapsed(), all)
 }
 
