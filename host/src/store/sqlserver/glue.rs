@@ -1,6 +1,5 @@
 //! Temporary: until `store` and `conn` agree on names.
 use super::connection_string::Target;
-use super::pool::Pool;
 
 impl Target {
     pub(super) fn has_login(&self) -> bool {
@@ -12,8 +11,4 @@ impl Target {
     pub(super) fn is_less_safe_than(&self, _base: &Self) -> Option<&'static str> {
         None
     }
-}
-
-impl Pool {
-    pub(super) async fn close_idle(&self) {}
 }

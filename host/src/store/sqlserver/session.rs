@@ -39,12 +39,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(
-        tenant: ContextId,
-        pool: Arc<Pool>,
-        database: String,
-        configured_schema: Option<String>,
-    ) -> Arc<Self> {
+    pub fn new(tenant: ContextId, pool: Arc<Pool>, database: String, configured_schema: Option<String>) -> Arc<Self> {
         let metadata = metadata_table(&tenant);
         Arc::new(Self {
             tenant,
@@ -161,7 +156,10 @@ impl Session {
             Ok::<_, StoreError>(rows.first().and_then(|row| row.text(0)).is_some_and(|last| last == write))
         })?;
         if kept {
-            tracing::info!(table = table.as_str(), "the connection was lost while a transaction was committed; it was kept");
+            tracing::info!(
+                table = table.as_str(),
+                "the connection was lost while a transaction was committed; it was kept"
+            );
             return Ok(());
         }
         Err(error)
