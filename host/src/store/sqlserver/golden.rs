@@ -30,12 +30,17 @@ const FILES: &[(&str, Statements)] = &[
     ("catalog", super::catalog::statements),
     ("create", super::create::statements),
     ("ddl", super::ddl::statements),
+    ("empty", super::empty::statements),
     ("found", super::found::statements),
+    ("history", super::history::statements),
     ("indexes", super::indexes::statements),
     ("preview", super::preview::statements),
     ("probe", super::probe::statements),
     ("read", super::read::statements),
+    ("sets", super::sets::statements),
+    ("side_tables", super::side_tables::statements),
     ("stage", super::stage::statements),
+    ("tables", super::tables::statements),
 ];
 
 /// Statements that the Rust grammar cannot read though they are T-SQL: file, name, why. The other grammar reads them all.
