@@ -176,7 +176,7 @@ async fn many_callers_share_few_connections() {
             let rows = lease.query("SELECT DB_NAME()", &[]).await.expect("its name");
             assert_eq!(rows[0].get::<&str, _>(0), Some(database));
             // Every fifth caller breaks off.
-            if caller % 5 > 0 {
+            if !caller.is_multiple_of(5) {
                 lease.finish();
             }
         })

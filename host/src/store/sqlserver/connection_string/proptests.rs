@@ -124,10 +124,11 @@ proptest! {
     fn no_string_is_too_odd(
         pairs in proptest::collection::vec((0..keywords::all().count(), "[ -~\u{a0}\0]{0,12}"), 0..6),
     ) {
-        let text: String = pairs.iter().map(|(which, value)| {
+        let mut text = String::new();
+        for (which, value) in &pairs {
             let name = keywords::all().nth(*which).map_or("", |(_, name)| name);
-            format!("{name}={value};")
-        }).collect();
+            let _ = write!(text, "{name}={value};");
+        }
         if let Ok(target) = Target::parse(&text) {
             let _ = (target.shown(), target.normalised());
         }

@@ -35,7 +35,7 @@ impl Fake {
         let mut line = format!("{} {}", head.method, head.uri);
         for name in ["metadata", "x-identity-header"] {
             if let Some(value) = head.headers.get(name) {
-                line.push_str(&format!(" {name}={}", value.to_str().unwrap_or("?")));
+                line.extend([" ", name, "=", value.to_str().unwrap_or("?")]);
             }
         }
         self.asked.lock().expect("sound").push(format!("{line} {body}").trim_end().to_owned());
