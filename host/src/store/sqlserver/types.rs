@@ -66,7 +66,12 @@ pub(super) fn key_bytes(actual: SqlType) -> u32 {
         SqlType::Bit | SqlType::TinyInt => 1,
         SqlType::SmallInt => 2,
         SqlType::Int | SqlType::Real | SqlType::SmallMoney | SqlType::SmallDateTime => 4,
-        SqlType::BigInt | SqlType::Float | SqlType::Money | SqlType::DateTime | SqlType::RowVersion => 8,
+        SqlType::BigInt
+        | SqlType::Float
+        | SqlType::Money
+        | SqlType::DateTime
+        | SqlType::DateTime2(_)
+        | SqlType::RowVersion => 8,
         SqlType::Decimal { precision, .. } => match precision {
             0..=9 => 5,
             10..=19 => 9,
@@ -75,13 +80,14 @@ pub(super) fn key_bytes(actual: SqlType) -> u32 {
         },
         SqlType::Date => 3,
         SqlType::Time(_) => 5,
-        SqlType::DateTime2(_) => 8,
         SqlType::DateTimeOffset(_) => 10,
         SqlType::UniqueIdentifier => 16,
         SqlType::HierarchyId => 892,
-        SqlType::Char(n) | SqlType::VarChar(Length::Limited(n)) => u32::from(n),
         SqlType::NChar(n) | SqlType::NVarChar(Length::Limited(n)) => u32::from(n) * 2,
-        SqlType::Binary(n) | SqlType::VarBinary(Length::Limited(n)) => u32::from(n),
+        SqlType::Char(n)
+        | SqlType::VarChar(Length::Limited(n))
+        | SqlType::Binary(n)
+        | SqlType::VarBinary(Length::Limited(n)) => u32::from(n),
         _ => u32::MAX,
     }
 }
@@ -116,11 +122,10 @@ fn now(sql_type: SqlType, utc: bool) -> Option<&'static str> {
 /// A value as a literal that means it whatever the session's language and date format.
 fn literal(value: Value<'_>, sql_type: SqlType) -> Option<String> {
     Some(match value {
-        Value::Null => return None,
         Value::Integer(value) => value.to_string(),
         // The shortest digits that are the same double again.
         Value::Real(value) if value.is_finite() => format!("{value:e}"),
-        Value::Real(_) => return None,
+        Value::Real(_) | Value::Null => return None,
         Value::Decimal { unscaled, scale } => decimal(unscaled, scale),
         // With a T between date and time no language reads day and month the other way round.
         Value::Timestamp(ticks) | Value::Time(ticks) => {
