@@ -13,11 +13,13 @@ use crate::config::web_config::{self, ImportOptions, Imported};
 
 /// Write a speil.toml that does what a web.config did.
 #[derive(Debug, Args)]
-#[command(after_help = "Reads appSettings and connectionStrings of the vendor's package, with the files they name (file, \
+#[command(
+    after_help = "Reads appSettings and connectionStrings of the vendor's package, with the files they name (file, \
                         configSource). What has no counterpart becomes a comment. The connection string, password and all, goes \
                         into speil.toml, which is made readable for its owner alone; --secrets-in-env keeps it out.\n\n\
                         Examples:\n  speil import-web-config C:/inetpub/mirror/Web.config\n  \
-                        speil import-web-config Web.config --out /etc/speil/speil.toml --secrets-in-env")]
+                        speil import-web-config Web.config --out /etc/speil/speil.toml --secrets-in-env"
+)]
 pub(super) struct ImportArgs {
     /// The web.config of the vendor's package.
     web_config: PathBuf,

@@ -99,7 +99,8 @@ fn values_that_cannot_be_meant_are_refused_with_what_could() {
     for (table, line, expected) in cases {
         assert_eq!(mistake(table, line), expected);
     }
-    let lost = "[mirror]\nstore = \"sqlserver\"\nconnection = \"Server=x;User ID=u;Password=geheim\"\ndatabase = \"Mirror\"\n";
+    let lost =
+        "[mirror]\nstore = \"sqlserver\"\nconnection = \"Server=x;User ID=u;Password=geheim\"\ndatabase = \"Mirror\"\n";
     let found = mistakes(&format!("{}{lost}", application()));
     assert_eq!(
         found,
@@ -205,9 +206,11 @@ fn words_and_paths_as_windows_and_superoffice_write_them_get_a_hint() {
 /// `[mirror]` of SQL Server with further lines.
 fn sql_server(lines: &str) -> Result<SqlServerConfig, Vec<String>> {
     let text = format!("{}[mirror]\nstore = \"sqlserver\"\n{lines}\n", application());
-    load_with(&text, &[("SPEIL_SQL", "Server=sql1;User ID=u;Password=geheim")]).map(|config| match config.mirror.store {
-        StoreConfig::SqlServer(config) => config,
-        StoreConfig::Sqlite { .. } => panic!("SQL Server"),
+    load_with(&text, &[("SPEIL_SQL", "Server=sql1;User ID=u;Password=geheim")]).map(|config| {
+        match config.mirror.store {
+            StoreConfig::SqlServer(config) => config,
+            StoreConfig::Sqlite { .. } => panic!("SQL Server"),
+        }
     })
 }
 
@@ -243,7 +246,10 @@ fn what_belongs_to_sql_server_is_looked_at() {
         let found = sql_server(&format!("connection = {{ env = \"SPEIL_SQL\" }}\n{line}")).expect_err("refused");
         found[0].split_once(": ").map(|(_, what)| what.to_owned()).expect("a place")
     };
-    assert!(refused("allowed_connections = [\"sql1\"]").starts_with("`mirror.allowed_connections` should be a server and a database"));
+    assert!(
+        refused("allowed_connections = [\"sql1\"]")
+            .starts_with("`mirror.allowed_connections` should be a server and a database")
+    );
     assert!(refused("max_connections = 1").contains("should be a number from 2 to 10000"));
     assert!(refused("schema = \" dbo\"").contains("should be a name of at most 128 characters"));
     assert!(refused("directory = \"m\"").contains("belongs to store = \"sqlite\""));

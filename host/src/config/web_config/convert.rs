@@ -17,11 +17,8 @@ const SIGNERS: [(&str, &str); 3] = [
 ];
 
 /// The hosts of `SoFederationGateway`.
-const GATEWAYS: [(&str, &str); 3] = [
-    ("sod", "sod.superoffice.com"),
-    ("stage", "qaonline.superoffice.com"),
-    ("production", "online.superoffice.com"),
-];
+const GATEWAYS: [(&str, &str); 3] =
+    [("sod", "sod.superoffice.com"), ("stage", "qaonline.superoffice.com"), ("production", "online.superoffice.com")];
 
 const USUAL_PATH: &str = "/MirroringClientService.svc";
 
@@ -45,12 +42,7 @@ struct Conversion<'a> {
     next: Vec<String>,
 }
 
-pub(super) fn convert(
-    file: &Path,
-    folder: &Path,
-    found: &Found,
-    options: ImportOptions,
-) -> Result<Imported, String> {
+pub(super) fn convert(file: &Path, folder: &Path, found: &Found, options: ImportOptions) -> Result<Imported, String> {
     let mut work = Conversion { file, found, became: Vec::new(), next: Vec::new() };
     let id = work.application_id()?;
     let environment = work.environment()?;
@@ -67,7 +59,10 @@ pub(super) fn convert(
         writeln!(toml, "# Made from {source} by `speil import-web-config`. Paths are relative to this file.")?;
         writeln!(toml)?;
         writeln!(toml, "[server]")?;
-        writeln!(toml, "# IIS had the address and the certificate; here they are Speil's, or those of a proxy in front.")?;
+        writeln!(
+            toml,
+            "# IIS had the address and the certificate; here they are Speil's, or those of a proxy in front."
+        )?;
         writeln!(toml, "listen = \"127.0.0.1:8080\"")?;
         writeln!(toml, "# public_url = \"https://mirror.example.com\"   # what is registered with SuperOffice")?;
         writeln!(toml)?;
@@ -76,7 +71,10 @@ pub(super) fn convert(
         writeln!(toml, "environment = {}", quoted(environment))?;
         writeln!(toml, "path = {}", quoted(&path))?;
         writeln!(toml, "private_key = {}", quoted(&key))?;
-        writeln!(toml, "# The vendor's sample takes tokens meant for any application; Speil takes those for this one only.")?;
+        writeln!(
+            toml,
+            "# The vendor's sample takes tokens meant for any application; Speil takes those for this one only."
+        )?;
         writeln!(toml, "# check_audience = false   # would have it as it was")?;
         writeln!(toml)?;
         writeln!(toml, "[mirror]")?;
@@ -103,7 +101,9 @@ pub(super) fn convert(
         Ok::<(), std::fmt::Error>(())
     })();
     written.expect("writing to a string cannot fail");
-    work.next.push("run `speil check`: it looks at key, server and databases, and says what taking them over would do".into());
+    work.next.push(
+        "run `speil check`: it looks at key, server and databases, and says what taking them over would do".into(),
+    );
     Ok(Imported { toml, settings: work.became, next: work.next })
 }
 
@@ -129,7 +129,9 @@ impl Conversion<'_> {
     }
 
     fn application_id(&mut self) -> Result<String, String> {
-        let missing = || format!("{} has no SoAppId in appSettings: it is no web.config of a mirroring client", self.file.display());
+        let missing = || {
+            format!("{} has no SoAppId in appSettings: it is no web.config of a mirroring client", self.file.display())
+        };
         let setting = self.get("SoAppId").ok_or_else(missing)?;
         let id = setting.value.trim().trim_matches(['{', '}']).replace('-', "").to_ascii_lowercase();
         if id.len() != 32 || !id.bytes().all(|byte| byte.is_ascii_hexdigit()) {
@@ -145,8 +147,10 @@ impl Conversion<'_> {
 
     /// From `Environment`; older samples have only the gateway and the certificate.
     fn environment(&mut self) -> Result<&'static str, String> {
-        let given = self.get("Environment").map(|setting| (setting.value.trim().to_ascii_lowercase(), setting.at.clone()));
-        let gateway = self.get("SoFederationGateway").map(|setting| (setting.value.to_ascii_lowercase(), setting.at.clone()));
+        let given =
+            self.get("Environment").map(|setting| (setting.value.trim().to_ascii_lowercase(), setting.at.clone()));
+        let gateway =
+            self.get("SoFederationGateway").map(|setting| (setting.value.to_ascii_lowercase(), setting.at.clone()));
         let signer = self.get("SuperIdCertificate").map(|setting| {
             let digits = setting.value.chars().filter(char::is_ascii_hexdigit).collect::<String>();
             (digits.to_ascii_lowercase(), setting.at.clone())
@@ -156,9 +160,9 @@ impl Conversion<'_> {
             let host = host.split(['/', ':']).next().unwrap_or_default();
             GATEWAYS.iter().find(|(_, known)| *known == host).map(|(environment, _)| *environment)
         });
-        let of_signer = signer
-            .as_ref()
-            .and_then(|(digits, _)| SIGNERS.iter().find(|(_, known)| known == digits).map(|(environment, _)| *environment));
+        let of_signer = signer.as_ref().and_then(|(digits, _)| {
+            SIGNERS.iter().find(|(_, known)| known == digits).map(|(environment, _)| *environment)
+        });
         let environment = match &given {
             Some((word, at)) => match word.as_str() {
                 "development" | "sod" => "sod",
@@ -183,7 +187,9 @@ impl Conversion<'_> {
         if let Some((_, at)) = &gateway {
             let note = match of_gateway {
                 Some(of) if of != environment => {
-                    format!("not needed, the issuer's name is fixed; but it is that of {of}, and {environment} is what counts")
+                    format!(
+                        "not needed, the issuer's name is fixed; but it is that of {of}, and {environment} is what counts"
+                    )
                 }
                 _ => "not needed: the issuer's name is fixed".to_owned(),
             };
@@ -214,7 +220,12 @@ impl Conversion<'_> {
         let is_windows = given.as_bytes().get(1) == Some(&b':') || given.starts_with("\\\\");
         if is_windows && !cfg!(windows) {
             self.next.push(format!("bring the key file {given} over, and write its place as private_key"));
-            self.became("PrivateKeyFile", &at, Some("application.private_key"), "a path on a Windows machine: see below");
+            self.became(
+                "PrivateKeyFile",
+                &at,
+                Some("application.private_key"),
+                "a path on a Windows machine: see below",
+            );
             return Ok(given);
         }
         let given = if cfg!(windows) { given } else { given.replace('\\', "/") };
@@ -264,7 +275,12 @@ impl Conversion<'_> {
     fn database(&mut self) -> Line {
         const USUAL: &str = "Mirroring_[@contextId]";
         let Some(setting) = self.get("MirrorDatabaseName") else {
-            self.became("MirrorDatabaseName", "", Some("mirror.database"), format!("not there: {USUAL} as in the vendor's sample"));
+            self.became(
+                "MirrorDatabaseName",
+                "",
+                Some("mirror.database"),
+                format!("not there: {USUAL} as in the vendor's sample"),
+            );
             return Line { comments: Vec::new(), line: Zeroizing::new(format!("database = {}", quoted(USUAL))) };
         };
         let (name, at) = (setting.value.trim().to_owned(), setting.at.clone());
@@ -272,7 +288,8 @@ impl Conversion<'_> {
             self.became("MirrorDatabaseName", &at, Some("mirror.database"), "");
             return Line { comments: Vec::new(), line: Zeroizing::new(format!("database = {}", quoted(&name))) };
         }
-        let template = format!("{}_[contextId]", name.trim().chars().filter(|c| !c.is_control()).take(80).collect::<String>());
+        let template =
+            format!("{}_[contextId]", name.trim().chars().filter(|c| !c.is_control()).take(80).collect::<String>());
         self.next.push(format!(
             "MirrorDatabaseName has no [@contextId], so all tenants shared one database; here each has its own, {template}. With one \
              tenant only, rename its database so (ALTER DATABASE ... MODIFY NAME = ...), and it is taken over"
@@ -293,7 +310,9 @@ impl Conversion<'_> {
             [only] => Some(only),
             _ => None,
         });
-        let missing = || format!("{} has no ConnectionBase in appSettings: where the mirrors are is not told", self.file.display());
+        let missing = || {
+            format!("{} has no ConnectionBase in appSettings: where the mirrors are is not told", self.file.display())
+        };
         let setting = self.get("ConnectionBase").or(in_section).ok_or_else(missing)?;
         let (name, at) = (setting.name.clone(), setting.at.clone());
         let value = setting.value.clone();
@@ -310,7 +329,9 @@ impl Conversion<'_> {
                     comments.push(comment(said));
                 }
                 if understood.database.is_some() {
-                    comments.push("Its Database is not used, as it was not there: `database` below says each tenant's.".into());
+                    comments.push(
+                        "Its Database is not used, as it was not there: `database` below says each tenant's.".into(),
+                    );
                 }
             }
         }
@@ -354,12 +375,19 @@ impl Conversion<'_> {
             .filter(|setting| !KNOWN.iter().any(|known| known.eq_ignore_ascii_case(&setting.name)))
             .map(|setting| {
                 let is_asp = setting.name.to_ascii_lowercase().starts_with("aspnet:");
-                let note = if is_asp { "ASP.NET's own" } else { "not known; if code of yours reads it, give it to a plug-in's [config]" };
+                let note = if is_asp {
+                    "ASP.NET's own"
+                } else {
+                    "not known; if code of yours reads it, give it to a plug-in's [config]"
+                };
                 (setting.name.clone(), setting.at.clone(), note)
             })
-            .chain(self.found.connections.iter().map(|setting| {
-                (setting.name.clone(), setting.at.clone(), "a connection string of other code")
-            }))
+            .chain(
+                self.found
+                    .connections
+                    .iter()
+                    .map(|setting| (setting.name.clone(), setting.at.clone(), "a connection string of other code")),
+            )
             .collect();
         for (name, at, note) in unknown {
             if self.became.iter().any(|one| one.setting == name) {

@@ -92,12 +92,7 @@ fn text_of(file: &Path) -> Result<Zeroizing<String>, String> {
 }
 
 /// One file: a whole configuration, or (`only`) a section that stands alone.
-fn document(
-    file: &Path,
-    only: Option<Section>,
-    found: &mut Found,
-    overlay: &mut Option<String>,
-) -> Result<(), String> {
+fn document(file: &Path, only: Option<Section>, found: &mut Found, overlay: &mut Option<String>) -> Result<(), String> {
     let text = text_of(file)?;
     let line = |position: u64| {
         let before = usize::try_from(position).unwrap_or(usize::MAX).min(text.len());

@@ -133,8 +133,10 @@ fn sections_may_be_in_files_of_their_own() {
     assert!(missing.starts_with("Web.config, line 1: configSource: settings.config cannot be read: "), "{missing}");
     let laid_over = SAMPLE.replace("<appSettings>", "<appSettings file=\"secret.config\">");
     Site::new(&laid_over).loaded();
-    let site = Site::new(&laid_over)
-        .with("secret.config", "<appSettings><add key=\"ConnectionBase\" value=\"Server=other;User ID=a;Password=b\"/></appSettings>");
+    let site = Site::new(&laid_over).with(
+        "secret.config",
+        "<appSettings><add key=\"ConnectionBase\" value=\"Server=other;User ID=a;Password=b\"/></appSettings>",
+    );
     assert!(connection(&site.loaded()).0.starts_with("Server=other"));
 }
 
@@ -166,7 +168,11 @@ fn an_older_file_without_an_environment_is_understood_by_its_gateway() {
 #[test]
 fn what_is_broken_is_told_with_its_line() {
     let refused = |text: &str| Site::new(text).refused();
-    assert!(refused("<configuration>\n<appSettings>\n<add key=\"a\"\n").starts_with("Web.config, line "), "{}", refused("<a"));
+    assert!(
+        refused("<configuration>\n<appSettings>\n<add key=\"a\"\n").starts_with("Web.config, line "),
+        "{}",
+        refused("<a")
+    );
     assert!(refused("<configuration>\n <appSettings>\n </configuration>").contains("line 3: this is not XML"));
     assert_eq!(refused("<other/>"), "Web.config, line 1: the file should hold <configuration>, and holds <other>");
     assert_eq!(refused(""), "Web.config, line 1: the file holds no XML");

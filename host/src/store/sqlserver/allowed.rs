@@ -49,8 +49,7 @@ impl Allowed {
 
     /// Whether the pattern names any database on this server.
     pub(super) fn reaches(&self, server: &Server) -> bool {
-        wild(&self.server.host, &server.host)
-            && (self.server.door == Door::Any || self.server.door == server.door)
+        wild(&self.server.host, &server.host) && (self.server.door == Door::Any || self.server.door == server.door)
     }
 }
 

@@ -123,9 +123,7 @@ impl Target {
             _ => self.from_stage(value),
         };
         // A stage's (max) column compares by all of its text; blanks at the end, with which char is filled up, do not count.
-        format!(
-            "CONVERT(nvarchar(max), {own}) COLLATE {BINARY} <> CONVERT(nvarchar(max), {value}) COLLATE {BINARY}"
-        )
+        format!("CONVERT(nvarchar(max), {own}) COLLATE {BINARY} <> CONVERT(nvarchar(max), {value}) COLLATE {BINARY}")
     }
 
     /// Whether values that differ may be the same to the column, when it is a key.

@@ -41,7 +41,9 @@ fn begin(names: &Names, ticket: Ticket, at: Millis) -> Statement {
 }
 
 fn keep_newest(table: &str, count: usize) -> String {
-    format!("DELETE FROM {table} WHERE id < (SELECT MIN(id) FROM (SELECT TOP ({count}) id FROM {table} ORDER BY id DESC) AS kept)")
+    format!(
+        "DELETE FROM {table} WHERE id < (SELECT MIN(id) FROM (SELECT TOP ({count}) id FROM {table} ORDER BY id DESC) AS kept)"
+    )
 }
 
 pub(super) async fn begin_cycle(session: &Session, ticket: Ticket, at: Millis) -> Result<()> {
@@ -129,10 +131,8 @@ fn add_events(statement: &mut Statement, names: &Names, events: &[EventRecord]) 
 fn before_completion(names: &Names) -> Statement {
     let mut statement = Statement::new();
     statement.then(format!("SELECT TOP (1) id, started_at FROM {} ORDER BY id DESC", names.cycles));
-    statement.then(format!(
-        "SELECT folded, tablename, cycle_inserts, cycle_updates, cycle_deletes FROM {}",
-        names.tables
-    ));
+    statement
+        .then(format!("SELECT folded, tablename, cycle_inserts, cycle_updates, cycle_deletes FROM {}", names.tables));
     metadata::select_all(&mut statement, names, false);
     statement
 }
@@ -154,7 +154,14 @@ fn confirmed(names: &Names, tables: &[&TableName], new: &[&TableName], at: Milli
 }
 
 /// The end of a cycle: what was reported, and what is over.
-fn completed(names: &Names, id: i64, started_at: Millis, at: Millis, reported: Counts, mismatches: &[String]) -> Statement {
+fn completed(
+    names: &Names,
+    id: i64,
+    started_at: Millis,
+    at: Millis,
+    reported: Counts,
+    mismatches: &[String],
+) -> Statement {
     let mut statement = Statement::new();
     let started_at = statement.integer(started_at);
     statement.then(format!(

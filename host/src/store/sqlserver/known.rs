@@ -86,10 +86,7 @@ const SHAPES: &str = "SELECT c.object_id, c.name, t.name, c.max_length, c.precis
 pub(super) fn select_shapes(ids: &[i64]) -> Statement {
     let mut statement = Statement::new();
     let ids: Vec<String> = ids.iter().map(|id| statement.integer(*id)).collect();
-    statement.then(format!(
-        "{SHAPES} WHERE c.object_id IN ({}) ORDER BY c.object_id, c.column_id",
-        ids.join(", ")
-    ));
+    statement.then(format!("{SHAPES} WHERE c.object_id IN ({}) ORDER BY c.object_id, c.column_id", ids.join(", ")));
     statement
 }
 
@@ -362,13 +359,7 @@ pub(super) struct Committed {
 
 /// Counts what came, for the table and for the newest cycle, and clears the table's error. The cycle comes last: all writers
 /// meet there.
-pub(super) fn committed(
-    statement: &mut Statement,
-    names: &Names,
-    table: &TableName,
-    mark: Mark<'_>,
-    done: &Committed,
-) {
+pub(super) fn committed(statement: &mut Statement, names: &Names, table: &TableName, mark: Mark<'_>, done: &Committed) {
     let (folded, name, marks) = marked_row(statement, names, table, mark);
     let OpCounts { inserts, updates, deletes, at } = done.received;
     let (owned, rows, at) =

@@ -351,8 +351,7 @@ pub(super) fn write(
 /// Moves LSN, fill and ticket of a row that is there.
 pub(super) fn update(statement: &mut Statement, names: &Names, row: &Row, lsn: Lsn, fill: Fill, ticket: Ticket) {
     remove_duplicates(statement, names, row);
-    let (lsn, fill, ticket) =
-        (statement.integer(lsn.0), statement.integer(fill.code()), statement.integer(ticket.0));
+    let (lsn, fill, ticket) = (statement.integer(lsn.0), statement.integer(fill.code()), statement.integer(ticket.0));
     let name = statement.text(row.tablename.as_str());
     statement.then(format!(
         "UPDATE {} SET {} = {lsn}, speil_fill = {fill}, speil_ticket = {ticket} WHERE {}",

@@ -41,7 +41,8 @@ pub(super) struct Facts {
 async fn facts(pool: &Arc<Pool>) -> Result<Facts> {
     let mut lease = pool.lease("master").await?;
     let rows = lease.query(SERVER, &[]).await?;
-    let row = rows.first().ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the server told nothing of itself"))?;
+    let row =
+        rows.first().ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "the server told nothing of itself"))?;
     let mut may_create = false;
     for column in 4..=7 {
         may_create |= value::<i32>(row, column)? == Some(1);
@@ -88,7 +89,8 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         ));
     }
     if !facts.may_create && ours.is_empty() {
-        let example = crate::protocol::context_id::ContextId::new("Cust10195").map(|tenant| routes.template.database(&tenant));
+        let example =
+            crate::protocol::context_id::ContextId::new("Cust10195").map(|tenant| routes.template.database(&tenant));
         return lacking(format!(
             "the login {} may not make databases on {server}, and there is none that {} names. An administrator must make each \
              tenant's, such as: {}",
@@ -103,8 +105,13 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         _ => format!("SQL Server {}, {}", facts.version, facts.edition),
     };
     let untested = !is_azure && major.is_some_and(|major| major < OLDEST);
-    let can = if facts.may_create { "may make databases" } else { "may not make databases, so each must be made beforehand" };
-    let mut sentence = format!("{kind} at {server}; login {} {can}; {}", facts.login, counted(ours.len(), &routes.template.to_string()));
+    let can =
+        if facts.may_create { "may make databases" } else { "may not make databases, so each must be made beforehand" };
+    let mut sentence = format!(
+        "{kind} at {server}; login {} {can}; {}",
+        facts.login,
+        counted(ours.len(), &routes.template.to_string())
+    );
     if untested {
         sentence.push_str("; speil is made for SQL Server 2016 (13.0) and later");
     }
@@ -199,11 +206,18 @@ mod tests {
         let blocking = Database { has_snapshot: false, ..database("Mirror_A") };
         let closed = Database { closed: Some("OFFLINE".into()), ..database("Mirror_B") };
         let told = judge("sql1", &facts(true), &[blocking, closed], &routes()).unwrap();
-        assert!(told.contains("1 without READ_COMMITTED_SNAPSHOT, so readers there wait for writers: Mirror_A"), "{told}");
+        assert!(
+            told.contains("1 without READ_COMMITTED_SNAPSHOT, so readers there wait for writers: Mirror_A"),
+            "{told}"
+        );
         assert!(told.contains("1 closed (offline, or to this login): Mirror_B"), "{told}");
         let old = Database { compatibility: 90, ..database("Mirror_C") };
         let error = judge("sql1", &facts(true), &[old], &routes()).unwrap_err();
-        assert!(error.message.ends_with("ALTER DATABASE [Mirror_C] SET COMPATIBILITY_LEVEL = 130;"), "{}", error.message);
+        assert!(
+            error.message.ends_with("ALTER DATABASE [Mirror_C] SET COMPATIBILITY_LEVEL = 130;"),
+            "{}",
+            error.message
+        );
         let ancient = Facts { version: "12.0.2000.8".into(), ..facts(true) };
         assert!(judge("sql1", &ancient, &[], &routes()).unwrap().contains("made for SQL Server 2016"));
         let azure = Facts { version: "12.0.2000.8".into(), engine: 5, ..facts(true) };

@@ -97,9 +97,9 @@ async fn attempt(plan: &mut RowPlan, conn: &mut Conn, changes: &RowChanges, rows
 /// The one column that the server's sentence quotes.
 fn column_named(plan: &RowPlan, error: &StoreError) -> Option<usize> {
     let mut named = plan.columns().iter().enumerate().filter(|(_, column)| {
-        [('\'', '\''), ('"', '"')].iter().any(|(open, close)| {
-            error.message.contains(&format!("column {open}{}{close}", column.name))
-        })
+        [('\'', '\''), ('"', '"')]
+            .iter()
+            .any(|(open, close)| error.message.contains(&format!("column {open}{}{close}", column.name)))
     });
     let first = named.next()?;
     named.next().is_none().then_some(first.0)
@@ -109,7 +109,8 @@ fn column_named(plan: &RowPlan, error: &StoreError) -> Option<usize> {
 async fn column_tried(plan: &RowPlan, conn: &mut Conn, changes: &RowChanges, row: usize) -> Option<usize> {
     let cells = plan.cells(&changes.batch, row).ok()?;
     for (place, ((data, convert), column)) in cells.into_iter().zip(plan.columns()).enumerate() {
-        if column.is_direct() || matches!(&data, tiberius::ColumnData::String(None) | tiberius::ColumnData::Binary(None))
+        if column.is_direct()
+            || matches!(&data, tiberius::ColumnData::String(None) | tiberius::ColumnData::Binary(None))
         {
             continue;
         }

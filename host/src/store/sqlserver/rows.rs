@@ -178,8 +178,7 @@ impl RowPlan {
             }
             _ => false,
         };
-        let check =
-            (0..self.layout.columns.len()).any(|i| self.layout.columns[i].has_code_page() && beyond_ascii(i));
+        let check = (0..self.layout.columns.len()).any(|i| self.layout.columns[i].has_code_page() && beyond_ascii(i));
         Work { deletes: !changes.deletes.is_empty(), upserts: !changes.upserts.is_empty(), check }
     }
 

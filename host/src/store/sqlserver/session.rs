@@ -39,12 +39,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(
-        tenant: ContextId,
-        pool: Arc<Pool>,
-        database: String,
-        configured_schema: Option<String>,
-    ) -> Arc<Self> {
+    pub fn new(tenant: ContextId, pool: Arc<Pool>, database: String, configured_schema: Option<String>) -> Arc<Self> {
         let metadata = metadata_table(&tenant);
         Arc::new(Self {
             tenant,
@@ -161,7 +156,10 @@ impl Session {
             Ok::<_, StoreError>(rows.first().and_then(|row| row.text(0)).is_some_and(|last| last == write))
         })?;
         if kept {
-            tracing::info!(table = table.as_str(), "the connection was lost while a transaction was committed; it was kept");
+            tracing::info!(
+                table = table.as_str(),
+                "the connection was lost while a transaction was committed; it was kept"
+            );
             return Ok(());
         }
         Err(error)
@@ -298,11 +296,9 @@ impl Attempts {
     /// The same, or something of ours was dropped by hand and is there again now. Only the server's own errors ask for the look: the
     /// usual way costs no round trip.
     pub async fn again_or_mended(&mut self, session: &Session, error: &StoreError) -> bool {
-        let looks = matches!(
-            error.kind,
-            StoreErrorKind::Environment | StoreErrorKind::Schema | StoreErrorKind::Internal | StoreErrorKind::Corrupt
-        );
-        if !looks || self.mended || error.source.is_none() {
+        // A missing table or column of ours is told as one of the mirrored tables is.
+        let passes = matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Row);
+        if passes || self.mended || error.source.is_none() {
             return self.again(error).await;
         }
         self.mended = true;

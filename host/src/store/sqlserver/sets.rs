@@ -92,8 +92,7 @@ fn note_seen(
     fill_expected: bool,
 ) {
     let tables: Vec<&TableName> = tables.iter().map(|(table, _)| *table).collect();
-    let new: Vec<&TableName> =
-        tables.iter().copied().filter(|table| !all.known.contains_key(table.folded())).collect();
+    let new: Vec<&TableName> = tables.iter().copied().filter(|table| !all.known.contains_key(table.folded())).collect();
     known::seen(statement, names, &tables, &new, ticket, fill_expected);
 }
 
@@ -212,8 +211,5 @@ pub(super) fn folded_names(answer: &[Cells]) -> HashSet<String> {
 #[cfg(test)]
 pub(super) fn statements() -> Vec<(&'static str, String)> {
     let names = Names::sample();
-    vec![
-        ("everything", select_everything(&names).sql().to_owned()),
-        ("ticket", take_ticket(&names).sql().to_owned()),
-    ]
+    vec![("everything", select_everything(&names).sql().to_owned()), ("ticket", take_ticket(&names).sql().to_owned())]
 }

@@ -342,12 +342,7 @@ fn missing(session: &Session, found: &Found) -> Result<Vec<Statement>> {
     Ok(statements)
 }
 
-fn missing_of(
-    schema: &str,
-    wanted: &Wanted<'_>,
-    there: &[TheirColumn],
-    statements: &mut Vec<Statement>,
-) -> Result<()> {
+fn missing_of(schema: &str, wanted: &Wanted<'_>, there: &[TheirColumn], statements: &mut Vec<Statement>) -> Result<()> {
     let table = qualified(schema, wanted.name);
     if there.is_empty() {
         let columns: Vec<String> = wanted.columns.iter().map(|(name, decl)| format!("{name} {decl}")).collect();

@@ -75,7 +75,9 @@ impl Layout {
         let parts: Vec<String> = self
             .key
             .iter()
-            .map(|&i| format!("t.{} = {}", quote(&self.columns[i].name), self.columns[i].from_stage(&format!("s.c{i}"))))
+            .map(|&i| {
+                format!("t.{} = {}", quote(&self.columns[i].name), self.columns[i].from_stage(&format!("s.c{i}")))
+            })
             .collect();
         parts.join(" AND ")
     }
@@ -130,8 +132,7 @@ impl Layout {
 
     fn upsert(&self, stage: &str, sql: &mut String) {
         let names = self.names();
-        let values: Vec<String> =
-            (0..names.len()).map(|i| self.columns[i].from_stage(&format!("s.c{i}"))).collect();
+        let values: Vec<String> = (0..names.len()).map(|i| self.columns[i].from_stage(&format!("s.c{i}"))).collect();
         let insert = format!(
             "INSERT INTO {} ({}) SELECT {} FROM {stage} AS s WHERE s.op = {UPSERT}",
             self.table,

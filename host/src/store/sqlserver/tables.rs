@@ -126,9 +126,7 @@ impl Work {
         };
         let owned = match &object {
             // A metadata row of ours says enough.
-            Some(object)
-                if known.owned && row.as_ref().is_none_or(|row| row.kind() != TableKind::Mirrored) =>
-            {
+            Some(object) if known.owned && row.as_ref().is_none_or(|row| row.kind() != TableKind::Mirrored) => {
                 known.owns(self.made_as(&object.name).await?.as_ref())
             }
             Some(_) | None => false,

@@ -22,8 +22,8 @@ use tiberius::{ColumnData, Uuid};
 
 use crate::protocol::columns::{Column, Value};
 use crate::protocol::datetime::{
-    MAX_TICKS, SQL_EPOCH_TICKS, TICKS_PER_DAY, TICKS_PER_MINUTE, cut, format_iso_offset,
-    fraction_digits, range, write_iso,
+    MAX_TICKS, SQL_EPOCH_TICKS, TICKS_PER_DAY, TICKS_PER_MINUTE, cut, format_iso_offset, fraction_digits, range,
+    write_iso,
 };
 use crate::protocol::sql_type::SqlType;
 
@@ -125,9 +125,7 @@ fn value(value: Value<'_>, kept: SqlType) -> Result<ColumnData<'_>, Misfit> {
         (SqlType::Date, Value::Null) => ColumnData::Date(None),
         (SqlType::Date, Value::Timestamp(ticks)) => ColumnData::Date(Some(date(in_time(ticks, kept)?))),
         (SqlType::DateTime | SqlType::SmallDateTime, Value::Null) => ColumnData::DateTime(None),
-        (SqlType::DateTime, Value::Timestamp(ticks)) => {
-            ColumnData::DateTime(Some(to_datetime(in_time(ticks, kept)?)))
-        }
+        (SqlType::DateTime, Value::Timestamp(ticks)) => ColumnData::DateTime(Some(to_datetime(in_time(ticks, kept)?))),
         // The driver declares every nullable one a datetime.
         (SqlType::SmallDateTime, Value::Timestamp(ticks)) => {
             ColumnData::DateTime(Some(to_datetime(cut(in_time(ticks, kept)?, kept))))
@@ -332,10 +330,7 @@ mod tests {
         assert_eq!(cell(&number, 0, SqlType::TinyInt), Err(Misfit::OutOfRange));
         let text = Column::Text(crate::protocol::columns::Spans::from_values([Some("æøå".as_bytes())]));
         assert!(cell(&text, 0, SqlType::NChar(3)).is_ok());
-        assert_eq!(
-            cell(&text, 0, SqlType::NChar(2)),
-            Err(Misfit::TooLong { is: 3, most: 2, unit: "UTF-16 units" })
-        );
+        assert_eq!(cell(&text, 0, SqlType::NChar(2)), Err(Misfit::TooLong { is: 3, most: 2, unit: "UTF-16 units" }));
     }
 
     proptest! {

@@ -41,7 +41,11 @@ async fn random_changes_leave_what_the_model_says() {
                         RowOp::Delete => vec![Integer(id), Null, Null, Null],
                         _ => vec![
                             Integer(id),
-                            if dice.gen_bool(0.2) { Null } else { Text(format!("name {} æ", dice.gen_range(0..1_000))) },
+                            if dice.gen_bool(0.2) {
+                                Null
+                            } else {
+                                Text(format!("name {} æ", dice.gen_range(0..1_000)))
+                            },
                             if heavy { Text("long ".repeat(600)) } else { Null },
                             Integer(dice.gen_range(0..1_000)),
                         ],

@@ -18,7 +18,11 @@ fn inserts(rows: impl IntoIterator<Item = Row>) -> Vec<(RowOp, Row)> {
 #[tokio::test]
 async fn names_of_any_kind_work_by_every_way() {
     let mut place = place!("names");
-    for (number, name) in ["od d", "semi;colon", "quo'te", "dou\"ble", "brack]et", "[both]", "tab\tbed", "æøå 🙂", "a.b", "--"].iter().enumerate() {
+    for (number, name) in
+        ["od d", "semi;colon", "quo'te", "dou\"ble", "brack]et", "[both]", "tab\tbed", "æøå 🙂", "a.b", "--"]
+            .iter()
+            .enumerate()
+    {
         let def = table(
             &format!("{name} {number}"),
             vec![column(name, SqlType::Int, false), column(&format!("{name} too"), TEXT, true)],
@@ -118,8 +122,13 @@ async fn text_keys_are_told_apart_by_the_tables_own_collation() {
 #[tokio::test]
 async fn a_code_page_never_swallows_a_letter() {
     let mut place = place!("pages");
-    place.conn.run("CREATE TABLE [p] ([id] int NOT NULL PRIMARY KEY, [v] varchar(10) COLLATE Latin1_General_CI_AS NULL)").await.unwrap();
-    let def = table("p", vec![column("id", SqlType::Int, false), column("v", SqlType::VarChar(Length::Limited(10)), true)]);
+    place
+        .conn
+        .run("CREATE TABLE [p] ([id] int NOT NULL PRIMARY KEY, [v] varchar(10) COLLATE Latin1_General_CI_AS NULL)")
+        .await
+        .unwrap();
+    let def =
+        table("p", vec![column("id", SqlType::Int, false), column("v", SqlType::VarChar(Length::Limited(10)), true)]);
     for many in [0, 80] {
         place.conn.run(&ddl::delete_all("dbo", "p")).await.unwrap();
         let mut rows = vec![vec![Integer(-1), text("æøå é")], vec![Integer(-2), text("")], vec![Integer(-3), Null]];
@@ -145,7 +154,12 @@ async fn the_row_that_is_refused_is_named() {
     let mut place = place!("refused");
     let def = table(
         "r",
-        vec![column("id", SqlType::Int, false), column("name", TEXT, false), column("f", SqlType::Float, true), column("n", SqlType::Int, true)],
+        vec![
+            column("id", SqlType::Int, false),
+            column("name", TEXT, false),
+            column("f", SqlType::Float, true),
+            column("n", SqlType::Int, true),
+        ],
     );
     place.create(&def).await;
     place.conn.run("ALTER TABLE [r] ADD CHECK ([n] < 1000)").await.unwrap();
@@ -182,7 +196,9 @@ async fn a_stretch_after_another_uses_the_stage_again() {
     let def = table("s", vec![column("id", SqlType::Int, false), column("b", SqlType::VarBinary(Length::Max), true)]);
     place.create(&def).await;
     let rows = |n: u8| -> Vec<_> {
-        (0..100).map(|id| (RowOp::Update, vec![Integer(id), Binary(vec![n; if id == 7 { 70_000 } else { 3 }])])).collect()
+        (0..100)
+            .map(|id| (RowOp::Update, vec![Integer(id), Binary(vec![n; if id == 7 { 70_000 } else { 3 }])]))
+            .collect()
     };
     let (first, second) = (rows(1), rows(2));
     let applied = place.stretches(&def, false, &[&first, &second, &second]).await.unwrap();

@@ -1,7 +1,9 @@
 //! Every type with its extremes, by every way rows go.
 
 use super::*;
-use crate::protocol::columns::OwnedValue::{Binary, Decimal, Guid, Integer, Null, Real, Text, Time, Timestamp, TimestampOffset};
+use crate::protocol::columns::OwnedValue::{
+    Binary, Decimal, Guid, Integer, Null, Real, Text, Time, Timestamp, TimestampOffset,
+};
 use crate::protocol::datetime::{self, MAX_TICKS};
 use crate::protocol::sql_type::Length;
 use crate::store::sqlserver::values::held;
@@ -11,12 +13,23 @@ fn nvarchar(units: u16) -> SqlType {
 }
 
 fn texts(most: usize) -> Vec<OwnedValue> {
-    ["", " ", "  both ends  ", "\t\r\n", "\u{1}\u{b}\u{fffe}\u{ffff}", "🙂 日本語 æøå", "[I:5] no", "it's \"q\"", "e\u{301}", "NULL"]
-        .iter()
-        .filter(|text| text.encode_utf16().count() <= most)
-        .map(|text| Text((*text).to_owned()))
-        .chain([Text("x".repeat(most.min(50_000)))])
-        .collect()
+    [
+        "",
+        " ",
+        "  both ends  ",
+        "\t\r\n",
+        "\u{1}\u{b}\u{fffe}\u{ffff}",
+        "🙂 日本語 æøå",
+        "[I:5] no",
+        "it's \"q\"",
+        "e\u{301}",
+        "NULL",
+    ]
+    .iter()
+    .filter(|text| text.encode_utf16().count() <= most)
+    .map(|text| Text((*text).to_owned()))
+    .chain([Text("x".repeat(most.min(50_000)))])
+    .collect()
 }
 
 fn cases(is_babelfish: bool) -> Vec<(SqlType, Vec<OwnedValue>)> {
@@ -27,15 +40,24 @@ fn cases(is_babelfish: bool) -> Vec<(SqlType, Vec<OwnedValue>)> {
     }
     let doubles = [0.0, 0.1, -1.5, 1e-307, -1.79e308, f64::MAX, f64::MIN_POSITIVE, 1.0 / 3.0];
     cases.push((SqlType::Float, doubles.map(Real).to_vec()));
-    cases.push((SqlType::Real, [0.0f32, 0.1, f32::MAX, f32::MIN, f32::MIN_POSITIVE].map(|v| Real(f64::from(v))).to_vec()));
+    cases.push((
+        SqlType::Real,
+        [0.0f32, 0.1, f32::MAX, f32::MIN, f32::MIN_POSITIVE].map(|v| Real(f64::from(v))).to_vec(),
+    ));
     for (precision, scale) in [(1, 0), (9, 2), (15, 15), (18, 0), (18, 2), (19, 4), (38, 0), (38, 10), (38, 38)] {
         let sql_type = SqlType::Decimal { precision, scale };
         let (first, last) = sql_type.decimal_range().unwrap();
-        cases.push((sql_type, [first, first + 1, -1, 0, 1, last / 3, last].map(|unscaled| Decimal { unscaled, scale }).to_vec()));
+        cases.push((
+            sql_type,
+            [first, first + 1, -1, 0, 1, last / 3, last].map(|unscaled| Decimal { unscaled, scale }).to_vec(),
+        ));
     }
     for sql_type in [SqlType::Money, SqlType::SmallMoney] {
         let (first, last) = sql_type.decimal_range().unwrap();
-        cases.push((sql_type, [first, first + 1, -1, 0, 1, last - 1, last].map(|unscaled| Decimal { unscaled, scale: 4 }).to_vec()));
+        cases.push((
+            sql_type,
+            [first, first + 1, -1, 0, 1, last - 1, last].map(|unscaled| Decimal { unscaled, scale: 4 }).to_vec(),
+        ));
     }
     let most = if is_babelfish { 6 } else { 7 };
     let no_date = datetime::parse_iso("1760-01-01 00:00:00", SqlType::DateTime).unwrap();
@@ -53,11 +75,17 @@ fn cases(is_babelfish: bool) -> Vec<(SqlType, Vec<OwnedValue>)> {
     for digits in 0..=most {
         let sql_type = SqlType::Time(digits);
         let (first, last) = datetime::range(sql_type);
-        cases.push((sql_type, [first, last, 522_001_234_567].map(|ticks| Time(datetime::cut(ticks, sql_type))).to_vec()));
+        cases.push((
+            sql_type,
+            [first, last, 522_001_234_567].map(|ticks| Time(datetime::cut(ticks, sql_type))).to_vec(),
+        ));
         let sql_type = SqlType::DateTimeOffset(digits);
         let noon = datetime::ticks_from_civil(2020, 5, 18, 12, 0, 0, 1_234_567).unwrap();
         let values = [(0, 0), (MAX_TICKS, 0), (noon, 840), (noon, -840), (noon, 330), (noon, -1)];
-        cases.push((sql_type, values.map(|(ticks, offset)| TimestampOffset(datetime::cut(ticks, sql_type), offset)).to_vec()));
+        cases.push((
+            sql_type,
+            values.map(|(ticks, offset)| TimestampOffset(datetime::cut(ticks, sql_type), offset)).to_vec(),
+        ));
     }
     for (sql_type, most) in [
         (SqlType::VarChar(Length::Limited(40)), 40),
@@ -83,7 +111,15 @@ fn cases(is_babelfish: bool) -> Vec<(SqlType, Vec<OwnedValue>)> {
         cases.push((sql_type, values));
     }
     let bytes = |most: usize| {
-        let values = [vec![], vec![0], (0..=255).collect(), vec![0xff; 8_000], vec![7; 65_535], vec![8; 65_536], vec![9; 300_000]];
+        let values = [
+            vec![],
+            vec![0],
+            (0..=255).collect(),
+            vec![0xff; 8_000],
+            vec![7; 65_535],
+            vec![8; 65_536],
+            vec![9; 300_000],
+        ];
         values.into_iter().filter(|value| value.len() <= most).map(Binary).collect::<Vec<_>>()
     };
     cases.push((SqlType::Binary(4), vec![Binary(vec![0; 4]), Binary(vec![1, 2, 3, 255])]));
@@ -105,11 +141,17 @@ async fn every_type_comes_back_by_every_way() {
     let mut wrong = Vec::new();
     for (number, (sql_type, values)) in cases(place.is_babelfish).into_iter().enumerate() {
         for nullable in [true, false] {
-            let def = table(&format!("t{number}{nullable}"), vec![column("id", SqlType::Int, false), column("v", sql_type, nullable)]);
+            let def = table(
+                &format!("t{number}{nullable}"),
+                vec![column("id", SqlType::Int, false), column("v", sql_type, nullable)],
+            );
             place.create(&def).await;
             let all: Vec<OwnedValue> = values.iter().cloned().chain(nullable.then_some(Null)).collect();
             let few: Vec<Row> = (0..).zip(&all).map(|(id, value)| vec![Integer(id), value.clone()]).collect();
-            let many: Vec<Row> = (0..).zip(all.iter().cycle().take(all.len() + 60)).map(|(id, value)| vec![Integer(id), value.clone()]).collect();
+            let many: Vec<Row> = (0..)
+                .zip(all.iter().cycle().take(all.len() + 60))
+                .map(|(id, value)| vec![Integer(id), value.clone()])
+                .collect();
             for (way, rows, op, filling, clear) in [
                 ("parameters", &few, RowOp::Insert, true, true),
                 ("parameters, updates", &few, RowOp::Update, false, false),
@@ -128,7 +170,11 @@ async fn every_type_comes_back_by_every_way() {
                         if back != *rows {
                             let at = back.iter().zip(rows).find(|(a, b)| a != b);
                             let shown = format!("{at:?}");
-                            wrong.push(format!("{sql_type}, nullable {nullable}, by {way}: {} rows, {}", back.len(), &shown[..shown.floor_char_boundary(300)]));
+                            wrong.push(format!(
+                                "{sql_type}, nullable {nullable}, by {way}: {} rows, {}",
+                                back.len(),
+                                &shown[..shown.floor_char_boundary(300)]
+                            ));
                         }
                         if applied.inserted + applied.updated != rows.len() as u64 {
                             wrong.push(format!("{sql_type}, by {way}: {applied:?} for {} rows", rows.len()));
