@@ -296,11 +296,9 @@ impl Attempts {
     /// The same, or something of ours was dropped by hand and is there again now. Only the server's own errors ask for the look: the
     /// usual way costs no round trip.
     pub async fn again_or_mended(&mut self, session: &Session, error: &StoreError) -> bool {
-        let looks = matches!(
-            error.kind,
-            StoreErrorKind::Environment | StoreErrorKind::Schema | StoreErrorKind::Internal | StoreErrorKind::Corrupt
-        );
-        if !looks || self.mended || error.source.is_none() {
+        // A missing table or column of ours is told as one of the mirrored tables is.
+        let passes = matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Row);
+        if passes || self.mended || error.source.is_none() {
             return self.again(error).await;
         }
         self.mended = true;
