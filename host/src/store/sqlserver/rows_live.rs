@@ -44,12 +44,7 @@ impl Place {
         let server = Connector::new(Arc::new(target), None);
         let name = format!("t_rows_{test}_{:08x}", rand::random::<u32>());
         let mut master = server.open(Some("master")).await.expect("the server answers");
-        // Babelfish cannot make two at once, whoever the other is.
-        let mut attempts = 50;
-        while let Err(error) = master.run(&format!("CREATE DATABASE [{name}]")).await {
-            attempts -= 1;
-            assert!(attempts > 0 && error.message.contains("concurrently"), "a database is made: {error}");
-        }
+        alone(&mut master, &format!("CREATE DATABASE [{name}]")).await;
         let conn = server.open(Some(&name)).await.expect("the database is there");
         let version = master.query("SELECT CAST(SERVERPROPERTY('Babelfish') AS int)", &[]).await.expect("an answer");
         let is_babelfish = version.first().and_then(|row| row.get::<i32, _>(0)) == Some(1);
@@ -59,7 +54,7 @@ impl Place {
     async fn done(self) {
         drop(self.conn);
         let mut master = self.server.open(Some("master")).await.expect("the server answers");
-        master.run(&format!("DROP DATABASE [{}]", self.name)).await.expect("the database goes");
+        alone(&mut master, &format!("DROP DATABASE [{}]", self.name)).await;
     }
 
     async fn create(&mut self, def: &TableDef) {
@@ -115,6 +110,15 @@ impl Place {
         read(&mut self.conn, "dbo", &there.name, def, 1_000, &mut sink).await.expect("the rows are read");
         assert!(!self.conn.is_busy());
         rows
+    }
+}
+
+/// Babelfish cannot make or drop two databases at once, whoever does the other.
+async fn alone(master: &mut Conn, sql: &str) {
+    let mut attempts = 100;
+    while let Err(error) = master.run(sql).await {
+        attempts -= 1;
+        assert!(attempts > 0 && error.message.contains("concurrently"), "{sql}: {error}");
     }
 }
 

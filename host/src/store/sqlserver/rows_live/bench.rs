@@ -56,14 +56,14 @@ fn row(id: i64, version: i64) -> Row {
     ]
 }
 
-/// The same rows with nothing around the driver's load but a transaction.
+/// The same rows with nothing around the driver's load but a transaction for each stretch.
 async fn bare(place: &mut Place, def: &TableDef, stretches: &[RowChanges]) -> Duration {
     let names: Vec<String> = def.columns.iter().map(|column| format!("[{}]", column.name)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let began = Instant::now();
-    place.conn.run("BEGIN TRANSACTION").await.unwrap();
     let into = format!("[dbo].[{}]", def.name);
     for stretch in stretches {
+        place.conn.run("BEGIN TRANSACTION").await.unwrap();
         let driver = place.conn.begin_raw();
         let mut load = driver.bulk_insert_columns(&into, &names).await.unwrap();
         for row in 0..stretch.batch.len() {
@@ -75,8 +75,8 @@ async fn bare(place: &mut Place, def: &TableDef, stretches: &[RowChanges]) -> Du
         }
         load.finalize().await.unwrap();
         place.conn.done();
+        place.conn.run("COMMIT TRANSACTION").await.unwrap();
     }
-    place.conn.run("COMMIT TRANSACTION").await.unwrap();
     began.elapsed()
 }
 

@@ -237,3 +237,30 @@ async fn reading_stops_when_nobody_listens() {
     assert!(place.conn.is_busy());
     place.done().await;
 }
+
+#[tokio::test]
+async fn new_rows_take_another_way_than_the_others_of_their_stretch() {
+    let mut place = place!("split");
+    let def = table("s", vec![column("id", SqlType::Int, false), column("v", TEXT, true)]);
+    place.create(&def).await;
+    let row = |id: i64, v: &str| vec![Integer(id), text(v)];
+    place.apply(&def, true, &inserts((0..500).map(|id| row(id, "old")))).await.unwrap();
+    for filling in [false, true] {
+        for (from, new) in [(1_000, 300), (400, 200)] {
+            let mut rows = inserts((from..from + 300).map(|id| row(id, "new")));
+            rows.extend((0..100).map(|id| (RowOp::Update, row(id, "changed"))));
+            rows.extend((100..150).map(|id| (RowOp::Delete, vec![Integer(id), Null])));
+            rows.push((RowOp::Update, row(-1, "missing")));
+            let applied = place.apply(&def, filling, &rows).await.unwrap();
+            assert_eq!(applied, Applied { inserted: new + 1, updated: 400 - new, deleted: 50 }, "{filling} {from}");
+            let mut expected: Vec<Row> = vec![row(-1, "missing")];
+            expected.extend((0..100).map(|id| row(id, "changed")));
+            expected.extend((150..500.min(from)).map(|id| row(id, "old")));
+            expected.extend((from..from + 300).map(|id| row(id, "new")));
+            assert!(place.rows(&def).await == expected, "{filling} {from}");
+            place.conn.run(&ddl::delete_all("dbo", "s")).await.unwrap();
+            place.apply(&def, true, &inserts((0..500).map(|id| row(id, "old")))).await.unwrap();
+        }
+    }
+    place.done().await;
+}
