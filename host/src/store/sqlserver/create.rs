@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::errors::Result;
+use super::errors::{Result, number};
 use super::ident::quote;
 use super::pool::Pool;
 use crate::store::{StoreError, StoreErrorKind};
@@ -63,14 +63,6 @@ pub(super) fn for_administrator_to_let_in(login: &str) -> String {
 
 /// Where a login's name is not known.
 const SOME_LOGIN: &str = "the login of speil.toml";
-
-/// The server's own number of an error.
-pub(super) fn number(error: &StoreError) -> Option<u32> {
-    match error.source.as_deref()?.downcast_ref::<tiberius::error::Error>()? {
-        tiberius::error::Error::Server(token) => Some(token.code()),
-        _ => None,
-    }
-}
 
 /// A database as `master` shows it.
 struct Seen {

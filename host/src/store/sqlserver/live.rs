@@ -10,7 +10,7 @@ use super::ddl::{check, create_table, delete_all, drop_table, truncate};
 use super::golden::sample::{self, NASTY, column};
 use super::ident::qualified;
 use super::indexes;
-use super::login::connect;
+use super::pool::{Lease, Pool};
 use crate::protocol::default_value::DefaultValue;
 use crate::protocol::sql_type::{Length, SqlType};
 use crate::protocol::table_def::{ColumnDef, TableDef};
@@ -20,7 +20,8 @@ use crate::store::{IndexDef, StoreErrorKind};
 
 /// A database of a test's own.
 struct Database {
-    conn: Conn,
+    master: Lease,
+    conn: Lease,
     name: String,
 }
 
@@ -42,17 +43,17 @@ impl Database {
             eprintln!("SKIPPED: no SQL Server: set SPEIL_TEST_SQLSERVER to a connection string");
             return None;
         };
-        let target = Target::parse(&connection).unwrap();
+        let pool = Pool::new(std::sync::Arc::new(Target::parse(&connection).unwrap()), 2);
         let name = format!("t_ddl_{test}_{}", std::process::id());
-        let mut conn = connect(&target, Some("master")).await.unwrap();
-        server_wide(&mut conn, &format!("CREATE DATABASE [{name}]")).await;
-        conn.run(&format!("USE [{name}]")).await.unwrap();
-        Some(Self { conn, name })
+        let mut master = pool.lease("master").await.unwrap();
+        server_wide(&mut master, &format!("CREATE DATABASE [{name}]")).await;
+        let conn = pool.lease(&name).await.unwrap();
+        Some(Self { master, conn, name })
     }
 
     async fn close(mut self) {
-        self.conn.run("USE [master]").await.unwrap();
-        server_wide(&mut self.conn, &format!("DROP DATABASE [{}]", self.name)).await;
+        drop(self.conn);
+        server_wide(&mut self.master, &format!("DROP DATABASE [{}]", self.name)).await;
     }
 
     async fn make(&mut self, def: &TableDef) {

@@ -126,15 +126,17 @@ impl SqlServerMirror {
         Ok((row, object.filter(Object::is_table)))
     }
 
-    /// The table of ours that an index may be made on, behind its lock. Nothing of ours is written down, so whatever the
-    /// transaction is left with is taken back by whoever drops it.
-    async fn own_table(&self, table: &TableName) -> Result<(Work, String)> {
+    /// The table of ours that an index may be made on, by its name in the catalogue. Looked up behind its lock, which is given
+    /// back: an index is made outside any transaction, since it may take long and is tried in more than one way. Should the table be
+    /// made anew meanwhile, it goes without the index, and `before-replicate-table` says so to the plug-in.
+    async fn own_table(&self, table: &TableName) -> Result<String> {
         let mut work = Work::begin(&self.session, table).await?;
         let turn = Turn { table: table.clone(), ticket: Ticket(i64::MAX) };
         let place = work.place(&turn).await?;
+        work.tx.rollback().await?;
         let is_ours = place.is_ours();
         match place.object.filter(Object::is_table) {
-            Some(object) if is_ours => Ok((work, object.name)),
+            Some(object) if is_ours => Ok(object.name),
             Some(_) => Err(StoreError::new(
                 StoreErrorKind::Foreign,
                 format!("table {table} was not made by speil, which will not touch it"),
@@ -290,17 +292,22 @@ impl MirrorDb for SqlServerMirror {
 
     async fn ensure_index(&self, table: &TableName, index: &IndexDef) -> Result<bool> {
         attempt!(&self.session, {
-            let (mut work, name) = self.own_table(table).await?;
-            let changed = indexes::ensure(&mut work.tx, self.session.schema(), &name, index).await?;
-            work.tx.commit().await.map(|()| changed)
+            let name = self.own_table(table).await?;
+            let mut lease = self.session.reader().await?;
+            lease.set_patience(None);
+            let changed = indexes::ensure(&mut lease, self.session.schema(), &name, index).await?;
+            lease.finish();
+            Ok(changed)
         })
     }
 
     async fn drop_index(&self, table: &TableName, name: &str) -> Result<bool> {
         attempt!(&self.session, {
-            let (mut work, own) = self.own_table(table).await?;
-            let changed = indexes::drop(&mut work.tx, self.session.schema(), &own, name).await?;
-            work.tx.commit().await.map(|()| changed)
+            let own = self.own_table(table).await?;
+            let mut lease = self.session.reader().await?;
+            let changed = indexes::drop(&mut lease, self.session.schema(), &own, name).await?;
+            lease.finish();
+            Ok(changed)
         })
     }
 

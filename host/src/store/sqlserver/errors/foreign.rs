@@ -16,7 +16,8 @@ pub(super) fn number(message: &str) -> Option<u32> {
         (&["value too long for type"], 8152),
         (&["out of range", "numeric field overflow"], 8115),
         (&["invalid input syntax", "invalid byte sequence", "unsupported Unicode"], 8114),
-        (&["deadlock detected"], 1205),
+        // Two who change its catalogue at once: it chooses a victim, as with a deadlock.
+        (&["deadlock detected", "tuple concurrently updated", "tuple concurrently deleted"], 1205),
         (&["lock timeout"], 1222),
         (&["could not serialize access"], 3960),
         (&["statement timeout"], 1222),
