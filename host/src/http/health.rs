@@ -67,7 +67,9 @@ pub async fn store_line(folder: Option<&str>, store: &dyn Store) -> CheckLine {
             error.to_string(),
             match store.engine() {
                 "sqlserver" => "see [mirror] in the configuration, and docs/sql-server.md for what the login needs",
-                _ => "see [mirror] in the configuration: the place must exist and be writable for the account speil runs as",
+                _ => {
+                    "see [mirror] in the configuration: the place must exist and be writable for the account speil runs as"
+                }
             },
         ),
     }

@@ -212,7 +212,7 @@ fn no_file_makes_it_panic() {
     use proptest::prelude::*;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("web.config");
-    proptest!(|(cut in 0..SAMPLE.len(), noise in "[<>/&;\"a-z= \n]{0,40}")| {
+    proptest!(|(cut in 0..SAMPLE.trim_end().len(), noise in "[<>/&;\"a-z= \n]{0,40}")| {
         let mut text = SAMPLE.to_owned();
         text.insert_str(SAMPLE.floor_char_boundary(cut), &noise);
         fs::write(&file, &text).unwrap();

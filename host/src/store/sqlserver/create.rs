@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn names_stay_names_in_every_statement() {
         let evil = "a]; DROP DATABASE b; --";
-        assert_eq!(create_database(evil, None), "CREATE DATABASE [a]]; DROP DATABASE b; --]");
+        assert_eq!(create_database(evil, None), format!("CREATE DATABASE {}", quote(evil)));
+        assert_eq!(create_database("a; b'--", None), "CREATE DATABASE [a; b'--]");
         assert_eq!(
             create_database("Mirror_Cust1", Some("mirrors")),
             "CREATE DATABASE [Mirror_Cust1] (SERVICE_OBJECTIVE = ELASTIC_POOL (name = [mirrors]))"

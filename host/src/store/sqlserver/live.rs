@@ -10,13 +10,21 @@ use super::ddl::{check, create_table, delete_all, drop_table, truncate};
 use super::golden::sample::{self, NASTY, column};
 use super::ident::qualified;
 use super::indexes;
+<<<<<<< HEAD
 use super::pool::{Lease, Pool};
+=======
+use super::login::Connector;
+>>>>>>> store
 use crate::protocol::default_value::DefaultValue;
 use crate::protocol::sql_type::{Length, SqlType};
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::protocol::table_name::TableName;
 use crate::store::records::IndexColumn;
 use crate::store::{IndexDef, StoreErrorKind};
+
+async fn connect(target: &Target, database: Option<&str>) -> super::errors::Result<Conn> {
+    Connector::new(std::sync::Arc::new(target.clone()), None).open(database).await
+}
 
 /// A database of a test's own.
 struct Database {

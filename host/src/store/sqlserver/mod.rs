@@ -24,6 +24,8 @@ mod create;
 mod ddl;
 mod empty;
 mod errors;
+#[cfg(test)]
+mod fake_server_tests;
 mod found;
 #[cfg(test)]
 mod golden;
@@ -33,8 +35,6 @@ mod indexes;
 mod known;
 #[cfg(test)]
 mod live;
-#[cfg(test)]
-mod fake_server_tests;
 #[cfg(test)]
 mod live_tests;
 mod login;

@@ -3,8 +3,8 @@
 //! The rule, from tenants to databases:
 //! 1. The template decides: `Mirror_[contextId]` makes `Mirror_Cust10195`. An application's `folder` stands where the
 //!    template says `[folder]`, else in front: `archive_Mirror_Cust10195`.
-//! 2. What a database name cannot hold everywhere (Azure SQL, and files on Windows, refuse `< > * % & : \ / ? " |`; names may
-//!    not end with a dot or a space) is written `~XX`, byte by byte; so is `~` itself, so that two tenants never give one name.
+//! 2. What a database name cannot hold everywhere (Azure SQL, and files on Windows, refuse `< > * % & : \ / ? " |`; brackets end
+//!    names in hand-written scripts, and some servers take no login to them; names may not end with a dot or a space) is written `~XX`, byte by byte; so is `~` itself, so that two tenants never give one name.
 //! 3. A name longer than 123 UTF-16 units, the most that CREATE DATABASE takes, is cut and ends with `~` and a digest.
 //! 4. Names that differ by case only, or in another way that the server's collation does not see, give one database: the first
 //!    tenant owns it, the other is refused. Whose database it is stands in it and is checked when it is opened.
@@ -172,7 +172,9 @@ fn units(text: &str) -> usize {
 /// Writes a tenant so that any server takes it (rule 2).
 fn encode(tenant: &str, name: &mut String) {
     for c in tenant.chars() {
-        if c.is_control() || matches!(c, '<' | '>' | '*' | '%' | '&' | ':' | '\\' | '/' | '?' | '"' | '|' | '~') {
+        if c.is_control()
+            || matches!(c, '<' | '>' | '*' | '%' | '&' | ':' | '\\' | '/' | '?' | '"' | '|' | '[' | ']' | '~')
+        {
             escape(c, name);
         } else {
             name.push(c);
@@ -291,7 +293,7 @@ mod tests {
         assert_eq!(plain("~"), "~7E");
         assert_eq!(plain("日本"), "日本");
         assert_eq!(plain("Master"), "~4Daster");
-        assert_eq!(plain("a]b'c"), "a]b'c");
+        assert_eq!(plain("a]b'c"), "a~5Db'c");
     }
 
     #[test]

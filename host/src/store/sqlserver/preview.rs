@@ -237,8 +237,8 @@ mod tests {
     #[test]
     fn names_stay_names() {
         assert_eq!(
-            listed("d]bo", "x_mirroring", true),
-            "SELECT CAST(tablename AS nvarchar(4000)), CAST(LSN AS bigint) FROM [d]]bo].[x_mirroring] WHERE speil_hash IS NULL"
+            listed("d;bo", "x'_mirroring", true),
+            "SELECT CAST(tablename AS nvarchar(4000)), CAST(LSN AS bigint) FROM [d;bo].[x'_mirroring] WHERE speil_hash IS NULL"
         );
     }
 }
