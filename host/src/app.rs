@@ -11,7 +11,10 @@ use crate::mirror::{Mirror, MirrorSettings, Mirrors};
 use crate::plugins::{PluginHost, PluginsError};
 use crate::protocol::raw_batch::SpillSettings;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
+use crate::store::sqlserver::{SqlServerSettings, SqlServerStore};
 use crate::store::{Store, StoreError};
+use crate::task::hand::{Hand, SqlServerHand};
+use crate::task::mirror_place::MirrorPlace;
 
 /// A host, ready to serve.
 pub struct App {
@@ -40,7 +43,7 @@ impl App {
     /// The first phase that fails.
     pub fn compose(config: Config) -> Result<Self, StartError> {
         let applications = Arc::new(Applications::load(&config.applications)?);
-        let store = open_store(&config.mirror)?;
+        let store = Opened::of(&config.mirror)?;
         let plugins = Arc::new(PluginHost::load(&config.plugins)?);
         let pipeline = |store: Arc<dyn Store>| {
             let settings = MirrorSettings { keys: config.mirror.keys.clone() };
@@ -48,9 +51,10 @@ impl App {
         };
         let mut folders = BTreeMap::new();
         for folder in config.applications.iter().filter_map(|application| application.folder.clone()) {
-            let store = open_store_in(&config.mirror, Some(&folder))?;
+            let store = store.in_folder(&config.mirror, &folder)?;
             folders.insert(folder, pipeline(store));
         }
+        let store = store.root();
         let mirrors = Arc::new(Mirrors::new(pipeline(store.clone()), folders));
         Ok(Self { config, applications, store, plugins, mirrors })
     }
@@ -73,33 +77,91 @@ impl App {
     }
 }
 
+/// The store of a configuration, from which those of applications' folders are made.
+enum Opened {
+    Sqlite(Arc<SqliteStore>),
+    SqlServer(Arc<SqlServerStore>),
+}
+
+impl Opened {
+    fn of(config: &MirrorConfig) -> Result<Self, StoreError> {
+        match &config.store {
+            StoreConfig::Sqlite { directory, max_open } => {
+                let settings = SqliteSettings { max_open: *max_open, ..SqliteSettings::new(directory) };
+                Ok(Self::Sqlite(Arc::new(SqliteStore::open(settings)?)))
+            }
+            StoreConfig::SqlServer(config) => {
+                let settings = SqlServerSettings {
+                    connection: config.connection.expose().to_owned(),
+                    database: config.database.clone(),
+                    schema: config.schema.clone(),
+                    allowed_connections: config.allowed_connections.clone(),
+                    max_connections: config.max_connections,
+                    command_timeout: config.command_timeout,
+                    elastic_pool: config.elastic_pool.clone(),
+                    folder: None,
+                };
+                Ok(Self::SqlServer(Arc::new(SqlServerStore::open(settings)?)))
+            }
+        }
+    }
+
+    fn root(&self) -> Arc<dyn Store> {
+        match self {
+            Self::Sqlite(store) => store.clone(),
+            Self::SqlServer(store) => store.clone(),
+        }
+    }
+
+    /// SQLite has a folder of its own for it; on SQL Server its databases have other names, and the connections are shared.
+    fn in_folder(&self, config: &MirrorConfig, folder: &str) -> Result<Arc<dyn Store>, StoreError> {
+        match self {
+            Self::Sqlite(_) => {
+                let mut config = config.clone();
+                if let StoreConfig::Sqlite { directory, .. } = &mut config.store {
+                    directory.push(folder);
+                }
+                open_store(&config)
+            }
+            Self::SqlServer(store) => Ok(Arc::new(store.in_folder(folder))),
+        }
+    }
+}
+
 /// The store of a configuration, without anything else: for commands that work on mirrors alone.
 ///
 /// # Errors
 /// Its place cannot be used.
 pub fn open_store(config: &MirrorConfig) -> Result<Arc<dyn Store>, StoreError> {
-    match &config.store {
-        StoreConfig::Sqlite { directory, max_open } => {
-            let settings = SqliteSettings { max_open: *max_open, ..SqliteSettings::new(directory) };
-            Ok(Arc::new(SqliteStore::open(settings)?))
-        }
-        StoreConfig::SqlServer { .. } => Err(StoreError::new(
-            crate::store::StoreErrorKind::Environment,
-            "this build has no SQL Server store; set [mirror] store = \"sqlite\"",
-        )),
-    }
+    Ok(Opened::of(config)?.root())
 }
 
-/// The store of one application's folder below the mirror directory; without a folder that of the directory itself.
+/// Where the configured store keeps a tenant's mirror, to read it and to handle it beside a host: for the simulator.
+///
+/// # Errors
+/// The store's place cannot be used.
+pub fn mirror_place(config: &MirrorConfig, tenant: &str) -> Result<MirrorPlace, StoreError> {
+    let hand = match &config.store {
+        StoreConfig::Sqlite { directory, .. } => {
+            return Ok(MirrorPlace::file(directory.join(format!("{tenant}.db")), tenant));
+        }
+        StoreConfig::SqlServer(server) => {
+            Hand::SqlServer(SqlServerHand::of_tenant(server.connection.expose(), &server.database, tenant))
+        }
+    };
+    Ok(MirrorPlace::in_store(open_store(config)?, hand, tenant))
+}
+
+/// The store of one application's folder; without a folder that of applications that have none.
 ///
 /// # Errors
 /// Its place cannot be used.
 pub fn open_store_in(config: &MirrorConfig, folder: Option<&str>) -> Result<Arc<dyn Store>, StoreError> {
-    let mut config = config.clone();
-    if let (StoreConfig::Sqlite { directory, .. }, Some(folder)) = (&mut config.store, folder) {
-        directory.push(folder);
+    let opened = Opened::of(config)?;
+    match folder {
+        None => Ok(opened.root()),
+        Some(folder) => opened.in_folder(config, folder),
     }
-    open_store(&config)
 }
 
 /// A runtime with room for every call: each may hold three threads that block (decoder, database, plug-in), and a call

@@ -9,7 +9,7 @@ use speil_tests::kit::proxy::{Proxy, Saboteur};
 use speil_tests::saboteurs::{self, named};
 
 use speil::task::conformance::{self, ConformanceOptions, Verdict};
-use speil::task::mirror_file::MirrorFile;
+use speil::task::mirror_place::MirrorPlace;
 use speil::task::progress::Unwatched;
 
 /// Saboteurs at work at a time.
@@ -42,7 +42,7 @@ async fn failures(host: &Host, saboteur: Saboteur) -> Vec<(&'static str, String)
     let options = ConformanceOptions {
         endpoint: proxy.endpoint(),
         identity: identity(TENANT),
-        mirror: Some(MirrorFile::new(host.folder.path().join("mirrors").join(format!("{TENANT}.db")), TENANT)),
+        mirror: Some(MirrorPlace::file(host.folder.path().join("mirrors").join(format!("{TENANT}.db")), TENANT)),
         only: only.clone(),
     };
     let report = conformance::run(options, &Unwatched).await.expect("the proxy can be reached");

@@ -5,14 +5,14 @@ use speil_tests::kit::host::{TENANT, identity};
 use speil_tests::kit::task::endpoint;
 
 use speil::task::conformance::{self, CheckReport, ConformanceOptions, Report, Verdict};
-use speil::task::mirror_file::MirrorFile;
+use speil::task::mirror_place::MirrorPlace;
 use speil::task::progress::Unwatched;
 
 async fn check(host: &Host, only: &[&str]) -> Report {
     let options = ConformanceOptions {
         endpoint: endpoint(host),
         identity: identity(TENANT),
-        mirror: Some(MirrorFile::new(host.folder.path().join("mirrors").join(format!("{TENANT}.db")), TENANT)),
+        mirror: Some(MirrorPlace::file(host.folder.path().join("mirrors").join(format!("{TENANT}.db")), TENANT)),
         only: only.iter().map(|name| (*name).to_owned()).collect(),
     };
     conformance::run(options, &Unwatched).await.expect("the host can be reached")

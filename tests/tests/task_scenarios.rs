@@ -49,7 +49,7 @@ async fn a_spoiled_mirror_is_found_out() {
     let report = speil::task::run(options, &Unwatched).await.expect("a run");
     assert!(report.good(), "{:#?}", report.problems);
 
-    file.delete_a_row(&busiest).expect("writable");
+    file.delete_a_row(&busiest).await.expect("writable");
     let mirror = file.open().await.expect("a mirror");
     let mut options = speil_tests::kit::task::options(&host);
     options.cycles = 0;

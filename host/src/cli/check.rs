@@ -14,14 +14,18 @@ use crate::config::{ApplicationConfig, Config, LogConfig, LogFormat, ServerConfi
 use crate::http::health::{self, CheckLine};
 use crate::http::tls;
 use crate::plugins::PluginHost;
+use crate::store::Store;
 
 /// Look at everything a host needs.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit code 1 if anything would fail.\n\nExamples:\n  speil check\n  \
+#[command(after_help = "Exit code 1 if anything would fail.\n\nExamples:\n  speil check\n  speil check --takeover\n  \
                         speil check --json | jq '.[] | select(.ok | not)'")]
 pub(super) struct CheckArgs {
     #[command(flatten)]
     config: ConfigArgs,
+    /// Tell table by table what taking over the mirrors of the vendor's package would do.
+    #[arg(long)]
+    takeover: bool,
     /// Print a JSON array of {what, ok, found, mend}.
     #[arg(long)]
     json: bool,
@@ -31,7 +35,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let quiet = LogConfig { format: LogFormat::Text, filter: "error".into() };
     crate::logging::init(&quiet).map_err(CliError::failed)?;
     let lines = match Config::load(&args.config.config) {
-        Ok(config) => look(&config)?,
+        Ok(config) => look(&config, args.takeover)?,
         Err(error) => vec![CheckLine::failed(
             "configuration",
             error.to_string(),
@@ -46,7 +50,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     Ok(if lines.iter().all(|line| line.ok) { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn look(config: &Config) -> Result<Vec<CheckLine>, CliError> {
+fn look(config: &Config, every_table: bool) -> Result<Vec<CheckLine>, CliError> {
     let runtime = app::runtime(1).map_err(|error| CliError::Failed(format!("no threads can be started: {error}")))?;
     let _inside = runtime.enter();
     let mut lines = vec![CheckLine::ok("configuration", "understood")];
@@ -56,16 +60,23 @@ fn look(config: &Config) -> Result<Vec<CheckLine>, CliError> {
     lines.extend(certificate(&config.server));
     let folders = config.applications.iter().filter_map(|application| application.folder.as_deref()).map(Some);
     for folder in std::iter::once(None).chain(folders) {
-        lines.push(match app::open_store_in(&config.mirror, folder) {
-            Ok(store) => {
-                let line = runtime.block_on(health::store_line(folder, &*store));
-                runtime.block_on(store.close());
-                line
-            }
-            Err(error) => {
-                CheckLine::failed(health::store_name(folder), error.to_string(), "see [mirror] in the configuration")
-            }
-        });
+        match app::open_store_in(&config.mirror, folder) {
+            Ok(store) => runtime.block_on(async {
+                let line = health::store_line(folder, &*store).await;
+                let works = line.ok;
+                lines.push(line);
+                // What cannot be reached has been told.
+                if works {
+                    lines.extend(takeovers(folder, &*store, every_table).await);
+                }
+                store.close().await;
+            }),
+            Err(error) => lines.push(CheckLine::failed(
+                health::store_name(folder),
+                error.to_string(),
+                "see [mirror] in the configuration",
+            )),
+        }
     }
     match PluginHost::load(&config.plugins) {
         Ok(plugins) => lines.extend(health::plugin_lines(&plugins)),
@@ -74,6 +85,41 @@ fn look(config: &Config) -> Result<Vec<CheckLine>, CliError> {
         }
     }
     Ok(lines)
+}
+
+/// What would become of the mirrors that the vendor's package made: a line for each, and one for each table if asked.
+async fn takeovers(folder: Option<&str>, store: &dyn Store, every_table: bool) -> Vec<CheckLine> {
+    let found = match store.takeovers().await {
+        Ok(found) => found,
+        Err(error) => {
+            let what = format!("takeover, {}", health::store_name(folder));
+            return vec![CheckLine::failed(
+                what,
+                error.to_string(),
+                "the login must be able to see the server's databases",
+            )];
+        }
+    };
+    let mut lines = Vec::new();
+    for takeover in found {
+        let what = format!("takeover of {}", takeover.place);
+        lines.push(match &takeover.trouble {
+            None => CheckLine::ok(what, takeover.summary()),
+            Some(trouble) => CheckLine::failed(what, takeover.summary(), trouble.clone()),
+        });
+        for table in takeover.tables.iter().filter(|_| every_table) {
+            let found = match (&table.refill, table.lsn) {
+                (None, lsn) => format!(
+                    "kept with LSN {} and {} rows, if the source's columns are the same",
+                    lsn.unwrap_or_default(),
+                    table.rows.unwrap_or_default()
+                ),
+                (Some(why), _) => format!("filled anew: {why}"),
+            };
+            lines.push(CheckLine::ok(format!("takeover of {}: {}", takeover.place, table.table), found));
+        }
+    }
+    lines
 }
 
 /// One application by itself, so that one bad key does not hide the next.

@@ -1,7 +1,9 @@
 //! The command line: one file per verb. A verb answers with an exit code or with a sentence that says what went wrong.
 
+mod bench;
 mod check;
 mod demo;
+mod import_web_config;
 mod keygen;
 pub mod output;
 pub mod reference;
@@ -55,8 +57,12 @@ enum Verb {
     Wipe(wipe::WipeArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
+    /// Write a speil.toml that does what the vendor's web.config did.
+    ImportWebConfig(import_web_config::ImportArgs),
     /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
     Task(task::TaskArgs),
+    /// Measure this machine's limits and our share of them, in one run.
+    Bench(bench::BenchArgs),
 }
 
 /// Which configuration.
@@ -86,7 +92,9 @@ pub fn main() -> ExitCode {
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
+        Verb::ImportWebConfig(args) => import_web_config::run(&args),
         Verb::Task(args) => task::run(&args),
+        Verb::Bench(args) => bench::run(&args),
     };
     done.unwrap_or_else(|error| error.report())
 }

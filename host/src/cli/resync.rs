@@ -30,7 +30,7 @@ pub(super) fn run(args: &ResyncArgs) -> Result<ExitCode, CliError> {
     let wanted = target::table_names(&args.tables)?;
     let opened = target::open(&args.config)?;
     let changed = opened.runtime.block_on(async {
-        let db = target::find(&*opened.store, &args.tenant).await?;
+        let db = target::find(&opened, &args.tenant).await?;
         let there = db.tables().await.map_err(CliError::failed)?;
         let missing: Vec<_> = wanted
             .iter()

@@ -62,7 +62,7 @@ pub(super) fn run(args: &StatusArgs) -> Result<ExitCode, CliError> {
         }
         Some(tenant) => {
             let report = opened.runtime.block_on(async {
-                let db = target::find(&*opened.store, tenant).await?;
+                let db = target::find(&opened, tenant).await?;
                 let report = crate::mirror::report(&*db, now, &opened.config.status, &[]).await;
                 opened.store.close().await;
                 report.map_err(CliError::failed)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{CliError, ConfigArgs};
 use crate::app;
-use crate::config::Config;
+use crate::config::{Config, StoreConfig};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::TableName;
 use crate::store::{MirrorDb, Store};
@@ -30,8 +30,31 @@ pub(super) fn open(args: &ConfigArgs) -> Result<Opened, CliError> {
     Ok(Opened { config, store, runtime })
 }
 
-/// The mirror of a tenant.
-pub(super) async fn find(store: &dyn Store, tenant: &str) -> Result<Arc<dyn MirrorDb>, CliError> {
+/// The mirror of a tenant, which may be named `FOLDER/TENANT`.
+pub(super) async fn find(opened: &Opened, tenant: &str) -> Result<Arc<dyn MirrorDb>, CliError> {
+    if let Some(db) = find_in_database(opened, tenant).await? {
+        return Ok(db);
+    }
+    find_listed(&*opened.store, tenant).await
+}
+
+/// On SQL Server a folder is a part of the database's name, so `FOLDER/TENANT` is looked for where that application writes; `/TENANT`
+/// is that of the application without a folder.
+async fn find_in_database(opened: &Opened, named: &str) -> Result<Option<Arc<dyn MirrorDb>>, CliError> {
+    let config = &opened.config;
+    let Some((folder, tenant)) = named.split_once('/') else { return Ok(None) };
+    let folder = Some(folder).filter(|folder| !folder.is_empty());
+    let is_known = config.applications.iter().any(|application| application.folder.as_deref() == folder);
+    if !is_known || matches!(config.mirror.store, StoreConfig::Sqlite { .. }) {
+        return Ok(None);
+    }
+    let tenant = ContextId::new(tenant).map_err(CliError::usage)?;
+    let store = app::open_store_in(&config.mirror, folder).map_err(CliError::failed)?;
+    store.open_existing(&tenant, None).await.map_err(CliError::failed)
+}
+
+/// The mirror of a tenant, among all that can be listed.
+pub(super) async fn find_listed(store: &dyn Store, tenant: &str) -> Result<Arc<dyn MirrorDb>, CliError> {
     let tenant = ContextId::new(tenant).map_err(CliError::usage)?;
     // By list and not by place, since an application or a plug-in may have put it in a folder of its own.
     let (mut matching, mut known) = (Vec::new(), Vec::new());

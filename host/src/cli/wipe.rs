@@ -37,7 +37,7 @@ pub(super) fn run(args: &WipeArgs) -> Result<ExitCode, CliError> {
     let tables = target::table_names(&args.tables)?;
     let opened = target::open(&args.config)?;
     let wiped = opened.runtime.block_on(async {
-        let db = target::find(&*opened.store, &args.tenant).await?;
+        let db = target::find(&opened, &args.tenant).await?;
         // All must be there before any is emptied.
         for table in &tables {
             if db.table(table).await.map_err(CliError::failed)?.is_none() {

@@ -27,7 +27,7 @@ impl Key {
             }
         }
         match self.path {
-            "application.certificates" => name.push_str("__0"),
+            "application.certificates" | "mirror.allowed_connections" => name.push_str("__0"),
             "mirror.keys" => name.push_str("__TABLE__0"),
             _ => {}
         }
@@ -108,7 +108,7 @@ pub const KEYS: &[Key] = &[
         "application.folder",
         "name of a folder",
         "the mirror directory itself",
-        "Folder of its own below `mirror.directory`. With several applications all but one need it: tenants of one name must not meet in one mirror.",
+        "Folder of its own below `mirror.directory`; on SQL Server a part of the database's name. With several applications all but one need it: tenants of one name must not meet in one mirror.",
     ),
     key(
         "application.clock_skew",
@@ -124,7 +124,32 @@ pub const KEYS: &[Key] = &[
         "mirror.database",
         "text with `[contextId]`",
         "`Mirror_[contextId]`",
-        "SQL Server: the database of a tenant. `[@contextId]` and `<contextId>` mean the same.",
+        "SQL Server: the database of a tenant. `[@contextId]` and `<contextId>` mean the same; `[folder]` is the application's folder, which else stands in front with `_`. It wins over `Database` in the connection string.",
+    ),
+    key(
+        "mirror.schema",
+        "name of a schema",
+        "the login's default schema",
+        "SQL Server: the schema of all tables, in every tenant's database.",
+    ),
+    key(
+        "mirror.allowed_connections",
+        "list of `server/database`",
+        "none",
+        "SQL Server: where plug-ins may send a tenant (`resolve-connection`). `*` stands for anything, case does not count.",
+    ),
+    key(
+        "mirror.max_connections",
+        "number",
+        "`32`",
+        "SQL Server: connections at once to one server under one login, all tenants together.",
+    ),
+    key("mirror.command_timeout", "time", "`10m`", "SQL Server: how long one statement may take."),
+    key(
+        "mirror.elastic_pool",
+        "name of an elastic pool",
+        "none",
+        "Azure SQL: the elastic pool that a database made here goes to. Without it Azure makes a database with its own price.",
     ),
     key(
         "mirror.spill_bytes",

@@ -9,6 +9,7 @@
 //! | what a value may look like | `values`, `secret` |
 //! | the tree becomes a [`Config`]; defaults | `read` |
 //! | everything that can be wrong | [`ConfigError`] |
+//! | the vendor's `web.config` | [`web_config`] |
 //!
 //! Reading is by hand and not by serde, so that all mistakes of a file are reported at once, each with line and column.
 
@@ -19,6 +20,7 @@ mod secret;
 mod section;
 mod tree;
 mod values;
+pub mod web_config;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -192,11 +194,27 @@ pub enum StoreConfig {
         /// Mirror files open at once. Default 64.
         max_open: usize,
     },
-    SqlServer {
-        connection: Secret,
-        /// Template with `[contextId]`; default `Mirror_[contextId]`.
-        database: String,
-    },
+    SqlServer(SqlServerConfig),
+}
+
+/// `store = "sqlserver"`
+#[derive(Debug, Clone)]
+pub struct SqlServerConfig {
+    /// ADO.NET syntax; read once when the configuration is loaded, so that a misspelled keyword is told then.
+    pub connection: Secret,
+    /// Template with `[contextId]`, and `[folder]` if the folders of applications should stand elsewhere than in front.
+    /// Default: the connection string's `Database`, if it holds `[contextId]`; else `Mirror_[contextId]`.
+    pub database: String,
+    /// The schema of all tables of ours; default the login's own.
+    pub schema: Option<String>,
+    /// Where plug-ins may send a tenant, `server/database` with `*`. Default: nowhere.
+    pub allowed_connections: Vec<String>,
+    /// Connections to one server under one login. Default 32.
+    pub max_connections: usize,
+    /// How long one statement may take. Default 10 min: a table that is rewritten takes a while.
+    pub command_timeout: Duration,
+    /// Azure SQL: the elastic pool that databases made here go to.
+    pub elastic_pool: Option<String>,
 }
 
 /// `[plugins]`

@@ -10,8 +10,9 @@ use super::section::Section;
 use super::tree::{Node, Table, Value};
 use super::{
     ApplicationConfig, Config, Environment, LogConfig, LogFormat, MirrorConfig, PluginsConfig, Secret, ServerConfig,
-    StatusConfig, StoreConfig, TlsConfig, values,
+    SqlServerConfig, StatusConfig, StoreConfig, TlsConfig, values,
 };
+use crate::store::sqlserver::{Template, understand};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -250,44 +251,72 @@ enum Engine {
     SqlServer,
 }
 
+/// What belongs to one engine only.
+const OF_SQLITE: [&str; 2] = ["directory", "max_open"];
+const OF_SQL_SERVER: [&str; 7] =
+    ["connection", "database", "schema", "allowed_connections", "max_connections", "command_timeout", "elastic_pool"];
+
 fn mirror(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<MirrorConfig> {
-    let place_of_store = section.place_of("store");
     let engine = section.or(
         "store",
         Engine::Sqlite,
         values::choice(&[("sqlite", Engine::Sqlite), ("sqlserver", Engine::SqlServer)]),
     );
-    let foreign = match engine {
-        Engine::Sqlite => [("connection", "sqlserver"), ("database", "sqlserver")],
-        Engine::SqlServer => [("directory", "sqlite"), ("max_open", "sqlite")],
+    let (foreign, other): (&[&str], _) = match engine {
+        Engine::Sqlite => (&OF_SQL_SERVER, "sqlserver"),
+        Engine::SqlServer => (&OF_SQLITE, "sqlite"),
     };
-    for (key, other) in foreign {
+    for &key in foreign {
         if let Some(place) = section.place_of(key) {
             section.bad(key, place, format!("belongs to store = \"{other}\", which is not the one chosen"));
         }
     }
     let directory = section.or("directory", around.base.join("mirrors"), values::path(around.base));
     let max_open = section.or("max_open", 64, values::count(1..=100_000));
-    let has_connection = section.place_of("connection").is_some();
-    let connection = around.secret(section, "connection", Plain::TheSecret);
-    let database = section.or("database", "Mirror_[contextId]".to_owned(), values::database_template);
+    let sql_server = sql_server(section, around, engine == Engine::SqlServer);
     let spill_bytes = section.or("spill_bytes", 32 << 20, values::memory_size(64 << 10..=1 << 40));
     let spill_directory = section.get("spill_directory", values::path(around.base));
     let keys = keys(section);
     let store = match engine {
         Engine::Sqlite => StoreConfig::Sqlite { directory, max_open },
-        Engine::SqlServer => {
-            if !has_connection {
-                // Before anyone looks for a connection string in vain.
-                let place = place_of_store.unwrap_or(Place::Absent);
-                let instead = "this build has no SQL Server store; set store = \"sqlite\"";
-                let key = format!("{} = \"sqlserver\"", section.name("store"));
-                section.problems().push(Problem::NotSupportedYet { place, key, instead });
-            }
-            StoreConfig::SqlServer { connection: connection?, database }
-        }
+        Engine::SqlServer => StoreConfig::SqlServer(sql_server?),
     };
     Some(MirrorConfig { store, keys: keys?, spill_bytes, spill_directory })
+}
+
+/// Reads what belongs to SQL Server, also when another engine is `chosen`, so that no key of it is unknown.
+fn sql_server(section: &mut Section<'_>, around: &Surroundings<'_>, chosen: bool) -> Option<SqlServerConfig> {
+    let place = section.place_of("connection");
+    if chosen && place.is_none() {
+        section.missing("connection", "SQL Server's connection string: \"Server=...;User ID=...;Password=...\"");
+    }
+    let connection = around.secret(section, "connection", Plain::TheSecret);
+    let database = section.get("database", values::database_template);
+    let schema = section.get("schema", values::sql_name);
+    let allowed_connections = section.or("allowed_connections", Vec::new(), values::list(values::allowed_connection));
+    let max_connections = section.or("max_connections", 32, values::count(2..=10_000));
+    let command_timeout = section.or("command_timeout", 10 * MINUTE, values::duration(SECOND..=DAY));
+    let elastic_pool = section.get("elastic_pool", values::sql_name);
+    let (true, Some(connection), Some(place)) = (chosen, connection, place) else { return None };
+    let understood = match understand(connection.expose()) {
+        Ok(understood) => understood,
+        Err(why) => {
+            section.bad("connection", place, format!("is no connection string: {why}"));
+            return None;
+        }
+    };
+    // As in the vendor's package, where the tenant's name came behind whatever the string said: the template wins.
+    let in_string = || understood.database.filter(|database| Template::parse(database).is_ok());
+    let database = database.or_else(in_string).unwrap_or_else(|| "Mirror_[contextId]".to_owned());
+    Some(SqlServerConfig {
+        connection,
+        database,
+        schema,
+        allowed_connections,
+        max_connections,
+        command_timeout,
+        elastic_pool,
+    })
 }
 
 /// `[mirror.keys]`: names are the tenant's own, so none is unknown.

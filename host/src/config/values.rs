@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::error::Place;
 use super::tree::{Node, Value};
+use crate::store::sqlserver::{Allowed, Template};
 
 fn wrong(wanted: &str, node: &Node) -> String {
     format!("should be {wanted}, and is {}", node.value.kind())
@@ -257,15 +258,21 @@ pub(super) fn url(node: &Node) -> Result<String, String> {
 
 /// A database name for every tenant. Without the tenant in it all would meet in one database.
 pub(super) fn database_template(node: &Node) -> Result<String, String> {
-    let mut template = text(node)?;
-    for spelling in ["[@contextId]", "<contextId>"] {
-        template = template.replace(spelling, "[contextId]");
-    }
-    if template.contains("[contextId]") {
-        Ok(template)
-    } else {
-        Err(format!("should hold [contextId], so that every tenant has a database of its own, and is {template:?}"))
-    }
+    let template = text(node)?;
+    Template::parse(&template).map(|_| template)
+}
+
+/// Where a plug-in may send a tenant.
+pub(super) fn allowed_connection(node: &Node) -> Result<String, String> {
+    let pattern = text(node)?;
+    Allowed::parse(&pattern).map(|_| pattern)
+}
+
+/// A name inside SQL Server: a schema, an elastic pool.
+pub(super) fn sql_name(node: &Node) -> Result<String, String> {
+    let name = text(node)?;
+    let fits = name.encode_utf16().count() <= 128 && name.trim() == name && !name.chars().any(char::is_control);
+    if fits { Ok(name) } else { Err(format!("should be a name of at most 128 characters, and is {name:?}")) }
 }
 
 /// A `tracing` filter.

@@ -65,7 +65,12 @@ pub async fn store_line(folder: Option<&str>, store: &dyn Store) -> CheckLine {
         Err(error) => CheckLine::failed(
             what,
             error.to_string(),
-            "see [mirror] in the configuration: the place must exist and be writable for the account speil runs as",
+            match store.engine() {
+                "sqlserver" => "see [mirror] in the configuration, and docs/sql-server.md for what the login needs",
+                _ => {
+                    "see [mirror] in the configuration: the place must exist and be writable for the account speil runs as"
+                }
+            },
         ),
     }
 }

@@ -107,6 +107,14 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
     // The first segment before the transaction: a batch that cannot be read need not begin one.
     let mut next = segments.recv().await;
     let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
+    // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
+    if target.key.is_empty() {
+        let now = opened.db.table(table).await.map_err(of_table)?;
+        if is_repeated(&target, batch.lsn, now.as_ref()) {
+            tracing::info!(tenant = %call.caller.tenant, %table, lsn = %batch.lsn, "a batch that another host has applied came here too");
+            return Ok(());
+        }
+    }
     while let Some(segment) = next {
         let segment = segment.map_err(|error| error.into_call_error(&fit.wire))?;
         segment.ops.iter().for_each(|&op| count(&mut received, op));

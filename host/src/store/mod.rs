@@ -18,6 +18,7 @@ pub mod history;
 pub mod records;
 pub mod sqlite;
 pub mod sqlserver;
+pub mod takeover;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use guest::{GuestDatabase, GuestPowers, GuestValues};
 pub use history::History;
 pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableRecord};
+pub use takeover::{Takeover, TakeoverTable};
 
 /// The order of a call among all calls of its tenant: greater is later. Handed out when the call arrives, by the
 /// mirror itself, so that it holds across hosts and restarts.
@@ -85,6 +87,15 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// With a sentence saying what is missing.
     async fn check(&self) -> Result<String, StoreError>;
+
+    /// What taking over the mirrors of the vendor's package that are in the configuration's place would do, for `speil check`.
+    /// Changes nothing. Engines for which that package made no mirrors have none.
+    ///
+    /// # Errors
+    /// The place itself cannot be read.
+    async fn takeovers(&self) -> Result<Vec<Takeover>, StoreError> {
+        Ok(Vec::new())
+    }
 
     /// Finishes and closes everything. Called once, when no call is in flight.
     async fn close(&self);

@@ -12,7 +12,8 @@
 //! | the calling side of the five operations | [`client`] |
 //! | rows into batches | [`batching`] |
 //! | one cycle | [`cycle`] |
-//! | is the mirror equal to the source | [`compare`], [`mirror_file`] |
+//! | is the mirror equal to the source | [`compare`] |
+//! | an administrator's hand in the mirror | [`mirror_place`], [`hand`] |
 //! | named stories | [`scenario`] |
 //! | a run from options to report | [`run`](mod@run) |
 //! | a named list of checks | [`conformance`] |
@@ -32,8 +33,9 @@ pub mod dice;
 pub mod endpoint;
 pub mod error;
 pub mod extras;
+pub mod hand;
 pub mod keys;
-pub mod mirror_file;
+pub mod mirror_place;
 mod mirror_store;
 pub mod progress;
 pub mod run;

@@ -7,7 +7,7 @@ use super::compare::{Comparison, Expectation, Unchanged, compare};
 use super::cycle::{self, CycleEnd, CycleOptions, CycleReport};
 use super::endpoint::Endpoint;
 use super::error::TaskError;
-use super::mirror_file::MirrorFile;
+use super::mirror_place::MirrorPlace;
 use super::progress::Progress;
 use super::scenario::{self, World};
 use super::shape::ShapeOptions;
@@ -28,7 +28,7 @@ pub struct RunOptions {
     pub spelling: Spelling,
     pub timeout: std::time::Duration,
     /// The mirror's file, for comparing.
-    pub mirror: Option<MirrorFile>,
+    pub mirror: Option<MirrorPlace>,
     /// What the mirror should hold.
     pub expectation: Arc<dyn Expectation>,
     /// A story of [`scenario::all`] in the place of plain cycles.
@@ -140,7 +140,7 @@ pub async fn run_with(options: RunOptions, source: Source, progress: &dyn Progre
             Some(file) if cycles.iter().all(|cycle| cycle.end != CycleEnd::LeftAlone) => {
                 let mirror = file.open().await?;
                 let failed = |error: crate::store::StoreError| TaskError::Mirror {
-                    place: file.path().display().to_string(),
+                    place: file.place(),
                     message: error.to_string(),
                 };
                 let compared = compare(&source, mirror.as_ref(), options.expectation.as_ref(), options.show).await;

@@ -5,7 +5,7 @@ use super::client::{CallError, Client};
 use super::compare::{self, Comparison, Unchanged};
 use super::cycle::{self, CycleEnd, CycleOptions, CycleReport};
 use super::error::TaskError;
-use super::mirror_file::MirrorFile;
+use super::mirror_place::MirrorPlace;
 use super::progress::Progress;
 use super::source::Source;
 
@@ -20,7 +20,7 @@ pub struct Scenario {
     pub name: &'static str,
     /// What happens, in a line.
     pub about: &'static str,
-    /// Whether it handles the mirror's file, which `--mirror` names.
+    /// Whether it handles the mirror by hand, which `--mirror` names.
     pub needs_mirror: bool,
     run: for<'a> fn(&'a mut World<'_>) -> Telling<'a>,
 }
@@ -60,12 +60,12 @@ pub fn named(name: &str) -> Option<Scenario> {
     all().into_iter().find(|scenario| scenario.name == name)
 }
 
-/// What a story is about: a source, a way to call the endpoint, and the mirror's file if it is known.
+/// What a story is about: a source, a way to call the endpoint, and where the mirror is if that is known.
 pub struct World<'w> {
     pub source: Source,
     pub client: Client,
     pub options: CycleOptions,
-    pub mirror: Option<MirrorFile>,
+    pub mirror: Option<MirrorPlace>,
     pub progress: &'w dyn Progress,
     /// Cycles made so far.
     pub cycles: Vec<CycleReport>,
@@ -83,7 +83,7 @@ impl Scenario {
     pub async fn tell(&self, world: &mut World<'_>) -> Result<(), TaskError> {
         if self.needs_mirror && world.mirror.is_none() {
             return Err(TaskError::usage(format!(
-                "scenario {} needs the mirror's file: give --mirror FILE.db",
+                "scenario {} needs the mirror: give --mirror FILE.db or --mirror speil.toml",
                 self.name
             )));
         }
@@ -110,7 +110,7 @@ impl World<'_> {
         &self.cycles[self.cycles.len() - 1]
     }
 
-    /// One cycle after which nothing may be left to do, then a comparison if the mirror's file is known.
+    /// One cycle after which nothing may be left to do, then a comparison if the mirror's place is known.
     ///
     /// # Errors
     /// The mirror cannot be read.
@@ -126,15 +126,15 @@ impl World<'_> {
         self.compare().await
     }
 
-    /// Compares mirror and source, if the mirror's file is known.
+    /// Compares mirror and source, if the mirror's place is known.
     ///
     /// # Errors
     /// The mirror cannot be read.
     pub async fn compare(&mut self) -> Result<(), TaskError> {
-        let Some(file) = &self.mirror else { return Ok(()) };
-        let mirror = file.open().await?;
+        let Some(at) = &self.mirror else { return Ok(()) };
+        let mirror = at.open().await?;
         let comparison = compare::compare(&self.source, mirror.as_ref(), &Unchanged, 20).await;
-        let place = file.path().display().to_string();
+        let place = at.place();
         self.comparison = Some(comparison.map_err(|error| TaskError::Mirror { place, message: error.to_string() })?);
         Ok(())
     }
@@ -170,9 +170,9 @@ impl World<'_> {
         Ok(self.source.tables()[self.busiest()?].name().to_owned())
     }
 
-    /// The mirror's file; scenarios that need it are not told without.
-    pub(super) fn file(&self) -> Result<MirrorFile, TaskError> {
-        self.mirror.clone().ok_or_else(|| TaskError::usage("this scenario needs --mirror FILE.db"))
+    /// Where the mirror is; scenarios that need it are not told without.
+    pub(super) fn place(&self) -> Result<MirrorPlace, TaskError> {
+        self.mirror.clone().ok_or_else(|| TaskError::usage("this scenario needs --mirror"))
     }
 
     /// All that is not as it should be.

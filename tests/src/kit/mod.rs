@@ -2,6 +2,8 @@
 //! answer, and messages as the vendor writes them.
 
 pub mod client;
+pub mod engine;
+pub mod fault_proxy;
 pub mod host;
 pub mod process;
 pub mod proxy;
@@ -11,6 +13,8 @@ pub mod tenant;
 pub mod wait;
 
 pub use client::{Answer, Connection};
+pub use engine::{At, Engine};
+pub use fault_proxy::FaultProxy;
 pub use host::Host;
 pub use process::Speil;
 pub use tenant::Tenant;

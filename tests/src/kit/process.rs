@@ -6,14 +6,23 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use speil::store::Store;
+use speil::task::hand::Hand;
+use speil::task::mirror_place::MirrorPlace;
+
+use super::engine::Engine;
 use super::host::{APPLICATION, PATH, issuer, private_key};
 use super::wait::{self, PATIENCE};
+use crate::sqlserver::factory::store_of;
 
 /// A folder with a configuration, and the host that runs over it, if one does.
 pub struct Speil {
     binary: &'static str,
+    engine: Engine,
+    /// What reads mirrors in a server beside the host; made when it is first asked for.
+    store: OnceLock<Arc<dyn Store>>,
     folder: tempfile::TempDir,
     serving: Option<Serving>,
 }
@@ -38,15 +47,15 @@ pub struct Ended {
 #[macro_export]
 macro_rules! speil {
     () => {
-        $crate::kit::Speil::new(env!("CARGO_BIN_EXE_speil-under-test"))
+        $crate::kit::Speil::new(env!("CARGO_BIN_EXE_speil-under-test"), $crate::kit::Engine::Sqlite)
     };
 }
 
 impl Speil {
     /// A folder with a configuration; see the macro [`speil!`](crate::speil).
-    pub fn new(binary: &'static str) -> Self {
+    pub fn new(binary: &'static str, engine: Engine) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let speil = Self { binary, folder, serving: None };
+        let speil = Self { binary, engine, store: OnceLock::new(), folder, serving: None };
         let file = |name: &str, text: &str| std::fs::write(speil.folder.path().join(name), text).expect("writable");
         file("signer.pem", &issuer().public_key_pem().expect("a text"));
         file("private.pem", private_key());
@@ -56,10 +65,19 @@ impl Speil {
 
     /// Writes the configuration, with further lines under `[server]` and `[mirror]`.
     pub fn configure(&self, server: &str, mirror: &str) {
+        let place = match &self.engine {
+            Engine::Sqlite => "directory = \"mirrors\"".to_owned(),
+            Engine::SqlServer(place) => place.lines(),
+        };
+        self.configure_with(server, &format!("{place}\n{mirror}"));
+    }
+
+    /// Writes the configuration with all its lines under `[mirror]`: another way to the same place, say.
+    pub fn configure_with(&self, server: &str, mirror: &str) {
         let text = format!(
             "[[application]]\nid = \"{APPLICATION}\"\nenvironment = \"custom\"\nprivate_key = \"private.pem\"\n\
              certificates = [\"signer.pem\"]\n[server]\nlisten = \"127.0.0.1:0\"\n{server}\n\
-             [mirror]\ndirectory = \"mirrors\"\n{mirror}\n"
+             [mirror]\n{mirror}\n"
         );
         std::fs::write(self.folder.path().join("speil.toml"), text).expect("writable");
     }
@@ -69,8 +87,24 @@ impl Speil {
         self.folder.path()
     }
 
-    /// A tenant's mirror.
-    pub fn mirror(&self, tenant: &str) -> PathBuf {
+    /// What the mirrors are in.
+    pub const fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// A tenant's mirror, for a tenant whose name can be a database's.
+    pub fn mirror(&self, tenant: &str) -> MirrorPlace {
+        match &self.engine {
+            Engine::Sqlite => MirrorPlace::file(self.file(tenant), tenant),
+            Engine::SqlServer(place) => {
+                let store = self.store.get_or_init(|| store_of(&place.lines()));
+                MirrorPlace::in_store(store.clone(), Hand::SqlServer(place.hand(tenant)), tenant)
+            }
+        }
+    }
+
+    /// The file of a tenant's mirror, where mirrors are files.
+    pub fn file(&self, tenant: &str) -> PathBuf {
         self.folder.path().join("mirrors").join(format!("{tenant}.db"))
     }
 
@@ -131,12 +165,17 @@ impl Speil {
         self.start();
     }
 
-    /// SIGTERM: it finishes what it has begun. See [`Speil::stopped`].
-    #[cfg(unix)]
-    pub fn terminate(&self) {
+    /// SIGTERM: it finishes what it has begun. See [`Speil::stopped`]. Whether it could be sent: not every system has it.
+    #[must_use]
+    pub fn terminate(&self) -> bool {
+        if !cfg!(unix) {
+            eprintln!("SKIPPED: SIGTERM, which this system has not");
+            return false;
+        }
         let id = self.serving().child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().expect("kill is there");
         assert!(sent.success(), "SIGTERM was sent");
+        true
     }
 
     /// Waits for the end that [`Speil::terminate`] asked for; the log with it.

@@ -6,6 +6,8 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use speil::task::connection::{Connection, Framing, Request, Response};
@@ -14,6 +16,41 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::host::PATH;
+
+/// Hosts that calls are passed on to, each in its turn; one that cannot be reached is passed over, as load balancers do.
+pub struct Hosts {
+    addresses: Mutex<Vec<SocketAddr>>,
+    next: AtomicUsize,
+}
+
+impl Hosts {
+    pub fn new(addresses: &[SocketAddr]) -> Arc<Self> {
+        Arc::new(Self { addresses: Mutex::new(addresses.to_vec()), next: AtomicUsize::new(0) })
+    }
+
+    /// A host was started anew and listens elsewhere.
+    pub fn moved(&self, from: SocketAddr, to: SocketAddr) {
+        let mut addresses = self.addresses.lock().expect("nobody panics in it");
+        addresses.iter_mut().filter(|address| **address == from).for_each(|address| *address = to);
+    }
+
+    /// How many calls were passed on.
+    pub fn calls(&self) -> usize {
+        self.next.load(Ordering::Relaxed)
+    }
+
+    /// All of them, beginning with the one whose turn it is.
+    fn in_turn(&self) -> Vec<SocketAddr> {
+        let mut addresses = self.addresses.lock().expect("nobody panics in it").clone();
+        let turn = self.next.fetch_add(1, Ordering::Relaxed) % addresses.len();
+        addresses.rotate_left(turn);
+        addresses
+    }
+
+    fn any(&self) -> SocketAddr {
+        self.in_turn()[0]
+    }
+}
 
 /// What becomes of a request.
 pub enum Way {
@@ -59,14 +96,20 @@ pub struct Proxy {
 impl Proxy {
     /// Starts on a free port, in front of this host.
     pub async fn start(host: SocketAddr, saboteur: Saboteur) -> Self {
+        Self::in_front_of(Hosts::new(&[host]), saboteur).await
+    }
+
+    /// Starts on a free port, in front of several hosts.
+    pub async fn in_front_of(hosts: Arc<Hosts>, saboteur: Saboteur) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
         let accepting = tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.expect("the listener is open");
+                let hosts = hosts.clone();
                 tokio::spawn(async move {
                     // A caller that hangs up half-way is no matter of the proxy's.
-                    let _ = serve(stream, host, saboteur).await;
+                    let _ = serve(stream, &hosts, saboteur).await;
                 });
             }
         });
@@ -113,7 +156,7 @@ impl Head {
     }
 }
 
-async fn serve(mut stream: TcpStream, host: SocketAddr, saboteur: Saboteur) -> std::io::Result<()> {
+async fn serve(mut stream: TcpStream, hosts: &Hosts, saboteur: Saboteur) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut unread = Vec::new();
     loop {
@@ -122,7 +165,7 @@ async fn serve(mut stream: TcpStream, host: SocketAddr, saboteur: Saboteur) -> s
         let length = head.header("content-length").map(|length| length.parse::<u64>().unwrap_or(u64::MAX));
         let chunked = head.header("transfer-encoding").is_some();
         if length.is_some_and(|length| chunked || length > MAX_BODY) {
-            return tunnel(stream, host, &unread).await;
+            return tunnel(stream, hosts.any(), &unread).await;
         }
         unread.drain(..end + 4);
         let body = match length {
@@ -147,11 +190,11 @@ async fn serve(mut stream: TcpStream, host: SocketAddr, saboteur: Saboteur) -> s
         let way = (saboteur.request)(&mut request);
         let (mut answer, close) = match way {
             Way::Answer(answer) => (answer, false),
-            Way::On => (pass_on(host, &request).await?, false),
-            Way::OnAndClose => (pass_on(host, &request).await?, true),
+            Way::On => (pass_on(hosts, &request).await?, false),
+            Way::OnAndClose => (pass_on(hosts, &request).await?, true),
             Way::Twice => {
-                let answer = pass_on(host, &request).await?;
-                pass_on(host, &request).await?;
+                let answer = pass_on(hosts, &request).await?;
+                pass_on(hosts, &request).await?;
                 (answer, false)
             }
         };
@@ -163,9 +206,16 @@ async fn serve(mut stream: TcpStream, host: SocketAddr, saboteur: Saboteur) -> s
     }
 }
 
-async fn pass_on(host: SocketAddr, request: &Request) -> std::io::Result<Response> {
-    let endpoint = endpoint(host);
-    let mut connection = Connection::open(&endpoint).await.map_err(std::io::Error::other)?;
+async fn pass_on(hosts: &Hosts, request: &Request) -> std::io::Result<Response> {
+    let mut reached = Err(std::io::Error::other("no host"));
+    for host in hosts.in_turn() {
+        let endpoint = endpoint(host);
+        reached = Connection::open(&endpoint).await.map(|open| (endpoint, open)).map_err(std::io::Error::other);
+        if reached.is_ok() {
+            break;
+        }
+    }
+    let (endpoint, mut connection) = reached?;
     let mut answer = connection.exchange(&endpoint, request, PATIENCE).await.map_err(std::io::Error::other)?;
     // The body has been unpacked.
     answer.headers.retain(|(name, _)| !["content-length", "content-encoding", "connection"].contains(&name.as_str()));

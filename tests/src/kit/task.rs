@@ -1,7 +1,7 @@
 //! The Mirroring Task simulator against a test host.
 
 use speil::task::endpoint::Endpoint;
-use speil::task::mirror_file::MirrorFile;
+use speil::task::mirror_place::MirrorPlace;
 use speil::task::progress::Unwatched;
 use speil::task::run::{RunOptions, RunReport};
 
@@ -20,7 +20,7 @@ pub fn options(host: &Host) -> RunOptions {
     options.shape.rows = 1_500;
     options.changes = 300;
     let file = host.folder.path().join("mirrors").join(format!("{TENANT}.db"));
-    options.mirror = Some(MirrorFile::new(file, TENANT));
+    options.mirror = Some(MirrorPlace::file(file, TENANT));
     options
 }
 

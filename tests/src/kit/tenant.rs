@@ -8,7 +8,7 @@ use speil::task::client::Client;
 use speil::task::compare::{Unchanged, compare};
 use speil::task::cycle::CycleOptions;
 use speil::task::endpoint::Endpoint;
-use speil::task::mirror_file::MirrorFile;
+use speil::task::mirror_place::MirrorPlace;
 use speil::task::progress::Unwatched;
 use speil::task::scenario::World;
 use speil::task::shape::ShapeOptions;
@@ -55,7 +55,7 @@ impl Tenant {
             source,
             client: client(speil, name),
             options: CycleOptions::default(),
-            mirror: Some(MirrorFile::new(speil.mirror(name), name)),
+            mirror: Some(speil.mirror(name)),
             progress: &Unwatched,
             cycles: Vec::new(),
             comparison: None,
@@ -69,22 +69,19 @@ impl Tenant {
         self.world.client = client(speil, &self.name);
     }
 
-    /// The mirror's file.
-    pub fn file(&self) -> &MirrorFile {
+    /// Where the mirror is: to look into it or to edit it by hand while the host runs.
+    pub fn place(&self) -> &MirrorPlace {
         self.world.mirror.as_ref().expect("every tenant has one here")
     }
 
-    /// The mirror's file, to look into or to edit by hand while the host runs.
-    pub fn sql(&self) -> rusqlite::Connection {
-        let db = rusqlite::Connection::open(self.file().path()).expect("a SQLite file");
-        db.busy_timeout(super::wait::PATIENCE).expect("possible");
-        db
+    /// Runs statements in the mirror, as an administrator may.
+    pub async fn by_hand(&self, script: &str) {
+        self.place().run(script).await.unwrap_or_else(|error| panic!("{error}"));
     }
 
     /// A stored LSN.
-    pub fn lsn(&self, table: &str) -> i64 {
-        let sql = format!("SELECT LSN FROM {} WHERE lower(tablename) = lower(?1)", self.file().metadata());
-        self.sql().query_row(&sql, [table], |row| row.get(0)).expect("the table is known")
+    pub async fn lsn(&self, table: &str) -> i64 {
+        self.place().lsn(table).await.expect("readable").expect("the table is known")
     }
 
     /// Forgets what earlier cycles found, which were meant to fail.
@@ -111,7 +108,7 @@ impl Tenant {
     /// No table's LSN promises what its rows do not hold: all that the source will not send again is there. Rows may be
     /// ahead of the LSN, never the other way round. Answers how many tables were looked at.
     pub async fn is_nowhere_ahead(&self) -> usize {
-        let mirror = self.file().open().await.expect("a mirror");
+        let mirror = self.place().open().await.expect("a mirror");
         let records = mirror.tables().await.expect("readable");
         let mut resent: HashMap<String, BTreeSet<String>> = HashMap::new();
         for record in records {

@@ -40,6 +40,17 @@ pub trait StoreFactory: Send + Sync {
     /// Rows of a query by hand, every value as text, NULL as `None`.
     async fn query(&self, tenant: &ContextId, query: &str) -> Vec<Vec<Option<String>>>;
 
+    /// Whether columns hold what their types can hold in SQL Server and nothing else: texts of fixed length are filled up, `xml` is
+    /// XML, `varchar` has the letters of its code page, no value is longer than its column.
+    fn holds_only_what_types_allow(&self) -> bool {
+        false
+    }
+
+    /// Whether texts may hold the character 0: asked only where [`StoreFactory::holds_only_what_types_allow`].
+    fn takes_nul(&self) -> bool {
+        true
+    }
+
     /// Another program's reading transaction: begun, with the query's first row read, open until the answer is dropped.
     async fn reader(&self, tenant: &ContextId, query: &str) -> Box<dyn Send>;
 }
@@ -64,6 +75,19 @@ macro_rules! store_case_tests {
                 }
             )*
         })*
+    };
+}
+
+/// The cases as values, for engines whose tests are known only when they run.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! store_case_trials {
+    ($factory:path; $($theme:ident { $($case:ident)* })*) => {
+        vec![$($(
+            $crate::sqlserver::Case::new(concat!(stringify!($theme), "::", stringify!($case)), |place| async move {
+                $crate::store_conformance::$theme::$case(&$factory(place)).await;
+            })
+        ),*),*]
     };
 }
 

@@ -146,7 +146,6 @@ pub async fn texts_are_themselves(f: &impl StoreFactory) {
         "e\u{301}",
         "\u{feff}bom",
     ];
-    let values: Vec<OwnedValue> = texts.iter().map(|value| Text((*value).to_owned())).collect();
     let types = [
         SqlType::Char(40),
         SqlType::VarChar(Length::Limited(40)),
@@ -160,7 +159,31 @@ pub async fn texts_are_themselves(f: &impl StoreFactory) {
         SqlType::Json,
         SqlType::SqlVariant,
     ];
-    round_trip(f, &types.map(|sql_type| (sql_type, values.clone()))).await;
+    round_trip(f, &types.map(|sql_type| (sql_type, held_texts(f, sql_type, &texts)))).await;
+}
+
+/// Those of the texts that a column of the type can hold, as it holds them.
+fn held_texts(f: &impl StoreFactory, sql_type: SqlType, texts: &[&str]) -> Vec<OwnedValue> {
+    let all = texts.iter().map(|value| (*value).to_owned());
+    let in_code_page = |text: &String| text.is_ascii() && !text.contains('\0');
+    let held: Vec<String> = match sql_type {
+        _ if !f.holds_only_what_types_allow() => all.collect(),
+        SqlType::Char(length) => {
+            all.filter(in_code_page).map(|text| format!("{text:<0$}", usize::from(length))).collect()
+        }
+        SqlType::VarChar(_) | SqlType::Text => all.filter(in_code_page).collect(),
+        SqlType::NChar(length) => {
+            let filled = |text: String| {
+                let letters = text.encode_utf16().count();
+                text + &" ".repeat(usize::from(length) - letters)
+            };
+            all.filter(|text| f.takes_nul() || !text.contains('\0')).map(filled).collect()
+        }
+        SqlType::Xml => vec!["<a/>".into(), "<a b=\"c\">æøå 日本 🙂</a>".into(), "just text".into(), String::new()],
+        SqlType::Json => vec!["{\"a\":1}".into(), "[]".into()],
+        _ => all.filter(|text| f.takes_nul() || !text.contains('\0')).collect(),
+    };
+    held.into_iter().map(Text).collect()
 }
 
 pub async fn bytes_are_themselves(f: &impl StoreFactory) {
@@ -181,7 +204,19 @@ pub async fn bytes_are_themselves(f: &impl StoreFactory) {
         SqlType::Geometry,
         SqlType::Geography,
     ];
-    round_trip(f, &types.map(|sql_type| (sql_type, values.clone()))).await;
+    let held = |sql_type| -> Vec<OwnedValue> {
+        let of_length = |length: usize| {
+            let values = [vec![0; length], vec![0xff; length], (0..).take(length).collect()];
+            values.map(Binary).to_vec()
+        };
+        match sql_type {
+            _ if !f.holds_only_what_types_allow() => values.clone(),
+            SqlType::Binary(_) | SqlType::RowVersion => of_length(8),
+            SqlType::VarBinary(Length::Limited(_)) => values[..3].to_vec(),
+            _ => values.clone(),
+        }
+    };
+    round_trip(f, &types.map(|sql_type| (sql_type, held(sql_type)))).await;
 }
 
 pub async fn uniqueidentifiers(f: &impl StoreFactory) {

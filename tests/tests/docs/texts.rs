@@ -43,3 +43,33 @@ fn every_text_in_the_troubleshooting_table_is_one_of_the_programs() {
     assert!(wrong.is_empty(), "the program never says:\n{}", wrong.join("\n"));
     assert!(quoted > 25, "only {quoted} texts were found");
 }
+
+#[test]
+fn every_text_that_sql_server_troubles_are_known_by_is_one_of_the_programs() {
+    let mut all = String::new();
+    source(&root().join("host/src"), &mut all);
+    let all = joined(&all);
+    let page = page("docs/sql-server.md");
+    for row in page.table_under("## When it does not work") {
+        let text = row[0].trim_matches('`');
+        assert!(text.len() > 7 && all.contains(text), "the program never says: {text}");
+    }
+}
+
+/// The statements that an administrator is told to run are those that the program names.
+#[test]
+fn the_statements_for_administrators_are_those_of_the_program() {
+    let mut all = String::new();
+    source(&root().join("host/src/store/sqlserver"), &mut all);
+    let page = page("docs/sql-server.md");
+    for statement in [
+        "ALTER SERVER ROLE dbcreator ADD MEMBER",
+        "ALTER ROLE dbmanager ADD MEMBER",
+        "ALTER ROLE db_owner ADD MEMBER",
+        "CREATE USER",
+        "CREATE DATABASE",
+        "SET READ_COMMITTED_SNAPSHOT ON",
+    ] {
+        assert!(page.text.contains(statement) && all.contains(statement), "{statement}");
+    }
+}

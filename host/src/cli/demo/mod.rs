@@ -27,7 +27,7 @@ use crate::protocol::table_name::TableName;
 use crate::store::MirrorDb;
 use crate::task::client::Identity;
 use crate::task::endpoint::Endpoint;
-use crate::task::mirror_file::MirrorFile;
+use crate::task::mirror_place::MirrorPlace;
 use crate::task::run::{self, RunOptions};
 use crate::task::shape::{REAL_TABLES, ShapeOptions};
 use crate::task::source::Source;
@@ -106,7 +106,7 @@ async fn mirror(
     options.shape = shape;
     options.cycles = 2;
     options.changes = CHANGES;
-    options.mirror = Some(MirrorFile::new(folder.mirror(TENANT), TENANT));
+    options.mirror = Some(MirrorPlace::file(folder.mirror(TENANT), TENANT));
     options.expectation = plan.clone();
     let ran = run::run_with(options, source, &Bars::new()).await.map_err(CliError::failed);
     // Whatever came of it, nothing is left running.
@@ -116,7 +116,7 @@ async fn mirror(
     if stopped.calls_cut_off > 0 {
         problems.push(format!("{} calls were cut off when the host stopped", stopped.calls_cut_off));
     }
-    let db = super::target::find(&*app.store, TENANT).await?;
+    let db = super::target::find_listed(&*app.store, TENANT).await?;
     let indexes = indexes(&*db, &plan, &mut problems).await?;
     let work = Work {
         indexes,

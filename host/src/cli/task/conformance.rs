@@ -49,7 +49,7 @@ pub(super) fn run(args: &ConformanceArgs) -> Result<ExitCode, CliError> {
     let options = ConformanceOptions {
         endpoint: target.endpoint()?,
         identity: target.identity(&tenant)?,
-        mirror: target.mirror(&tenant),
+        mirror: target.mirror(&tenant)?,
         only: args.only.clone(),
     };
     let report = runtime()?.block_on(checks::run(options, &Bars::new())).map_err(told)?;

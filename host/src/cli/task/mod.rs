@@ -13,11 +13,12 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 
 use super::output::CliError;
+use crate::config::Config;
 use crate::task::TaskError;
 use crate::task::client::Identity;
 use crate::task::endpoint::Endpoint;
 use crate::task::keys;
-use crate::task::mirror_file::MirrorFile;
+use crate::task::mirror_place::MirrorPlace;
 
 /// Play the vendor's Mirroring Task against any endpoint.
 #[derive(Debug, Args)]
@@ -69,7 +70,8 @@ struct TargetArgs {
     /// Certificates to trust for https, instead of the system's (PEM); may be the server's own.
     #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
-    /// The tenant's mirror, a SQLite file: compared with the source, or looked into by the checks.
+    /// The tenant's mirror, compared with the source or looked into by the checks: a SQLite file, or a speil.toml whose store
+    /// keeps it.
     #[arg(long, value_name = "FILE")]
     mirror: Option<PathBuf>,
 }
@@ -89,8 +91,13 @@ impl TargetArgs {
         self.tenant.clone().unwrap_or_else(|| default.to_owned())
     }
 
-    fn mirror(&self, tenant: &str) -> Option<MirrorFile> {
-        self.mirror.clone().map(|path| MirrorFile::new(path, tenant))
+    fn mirror(&self, tenant: &str) -> Result<Option<MirrorPlace>, CliError> {
+        let Some(path) = &self.mirror else { return Ok(None) };
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+            let config = Config::load(path).map_err(CliError::usage)?;
+            return crate::app::mirror_place(&config.mirror, tenant).map(Some).map_err(CliError::failed);
+        }
+        Ok(Some(MirrorPlace::file(path, tenant)))
     }
 }
 

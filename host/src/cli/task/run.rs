@@ -89,7 +89,7 @@ pub(super) fn run(args: &RunArgs) -> Result<ExitCode, CliError> {
     })?;
     let tenant = target.tenant("Cust10195");
     let mut options = RunOptions::new(target.endpoint()?, target.identity(&tenant)?);
-    options.mirror = target.mirror(&tenant);
+    options.mirror = target.mirror(&tenant)?;
     options.shape.tables = args.tables;
     options.shape.rows = args.rows;
     options.shape.seed = args.seed;

@@ -25,7 +25,7 @@ fn the_sample_is_a_configuration_and_every_line_in_it_means_something() {
     assert_eq!(config.applications.len(), 1);
     let found = load_with(&everything(), &[("SPEIL_ADMIN_TOKEN", "t"), ("SPEIL_SQL", "Server=x")])
         .expect_err("two engines at once");
-    assert_eq!(found.len(), 2, "{found:?}");
+    assert_eq!(found.len(), 7, "{found:?}");
     assert!(
         found.iter().all(|problem| problem.ends_with("belongs to store = \"sqlserver\", which is not the one chosen"))
     );

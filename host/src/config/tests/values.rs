@@ -84,7 +84,7 @@ fn values_that_cannot_be_meant_are_refused_with_what_could() {
         (
             "mirror",
             "store = \"sqlserver\"",
-            "`mirror.store = \"sqlserver\"` is not supported yet; this build has no SQL Server store; set store = \"sqlite\"",
+            "`mirror.connection` is missing: SQL Server's connection string: \"Server=...;User ID=...;Password=...\"",
         ),
         ("mirror.keys", "a = []", "`mirror.keys.a` names no column"),
         ("mirror.keys", "a = \"x\"\nA = \"y\"", "`mirror.keys.a` is there twice: the names of tables have no case"),
@@ -99,7 +99,8 @@ fn values_that_cannot_be_meant_are_refused_with_what_could() {
     for (table, line, expected) in cases {
         assert_eq!(mistake(table, line), expected);
     }
-    let lost = "[mirror]\nstore = \"sqlserver\"\nconnection = \"Server=x;Password=geheim\"\ndatabase = \"Mirror\"\n";
+    let lost =
+        "[mirror]\nstore = \"sqlserver\"\nconnection = \"Server=x;User ID=u;Password=geheim\"\ndatabase = \"Mirror\"\n";
     let found = mistakes(&format!("{}{lost}", application()));
     assert_eq!(
         found,
@@ -168,7 +169,7 @@ fn secrets_come_from_the_text_a_file_or_the_environment() {
 fn no_secret_is_shown() {
     let set = [("PW", "geheim")];
     let text = format!(
-        "{}[server]\nadmin_token = {{ env = \"PW\" }}\n[mirror]\nstore = \"sqlserver\"\nconnection = \"Password=geheim\"\n",
+        "{}[server]\nadmin_token = {{ env = \"PW\" }}\n[mirror]\nstore = \"sqlserver\"\nconnection = \"Server=x;User ID=u;Password=geheim\"\n",
         application()
     );
     let config = load_with(&text, &set).expect("good");
@@ -200,4 +201,60 @@ fn words_and_paths_as_windows_and_superoffice_write_them_get_a_hint() {
     );
     let plain = mistakes("[server]\nlisten = \"a\n");
     assert!(!plain[0].contains("backslash"), "{plain:?}");
+}
+
+/// `[mirror]` of SQL Server with further lines.
+fn sql_server(lines: &str) -> Result<SqlServerConfig, Vec<String>> {
+    let text = format!("{}[mirror]\nstore = \"sqlserver\"\n{lines}\n", application());
+    load_with(&text, &[("SPEIL_SQL", "Server=sql1;User ID=u;Password=geheim")]).map(|config| {
+        match config.mirror.store {
+            StoreConfig::SqlServer(config) => config,
+            StoreConfig::Sqlite { .. } => panic!("SQL Server"),
+        }
+    })
+}
+
+#[test]
+fn sql_server_has_its_defaults() {
+    let config = sql_server("connection = { env = \"SPEIL_SQL\" }").expect("good");
+    assert_eq!(config.database, "Mirror_[contextId]");
+    assert_eq!((config.schema, config.elastic_pool), (None, None));
+    assert!(config.allowed_connections.is_empty());
+    assert_eq!((config.max_connections, config.command_timeout.as_secs()), (32, 600));
+}
+
+#[test]
+fn a_connection_string_is_read_when_the_configuration_is() {
+    let found = sql_server("connection = \"Server=sql1;User ID=u;Passwort=geheim\"").expect_err("refused");
+    let [only] = &found[..] else { panic!("{found:?}") };
+    assert!(only.starts_with("line 7, column 1: `mirror.connection` is no connection string: "), "{only}");
+    assert!(only.to_lowercase().contains("passwort") && !only.contains("geheim"), "{only}");
+}
+
+#[test]
+fn the_template_wins_over_a_database_in_the_connection_string() {
+    let database = |lines: &str| sql_server(lines).expect("good").database;
+    let own = "connection = \"Server=s;User ID=u;Password=p;Database=Own_[contextId]\"";
+    assert_eq!(database(own), "Own_[contextId]");
+    assert_eq!(database(&format!("{own}\ndatabase = \"M_<contextId>\"")), "M_<contextId>");
+    assert_eq!(database("connection = \"Server=s;User ID=u;Password=p;Database=master\""), "Mirror_[contextId]");
+}
+
+#[test]
+fn what_belongs_to_sql_server_is_looked_at() {
+    let refused = |line: &str| {
+        let found = sql_server(&format!("connection = {{ env = \"SPEIL_SQL\" }}\n{line}")).expect_err("refused");
+        found[0].split_once(": ").map(|(_, what)| what.to_owned()).expect("a place")
+    };
+    assert!(
+        refused("allowed_connections = [\"sql1\"]")
+            .starts_with("`mirror.allowed_connections` should be a server and a database")
+    );
+    assert!(refused("max_connections = 1").contains("should be a number from 2 to 10000"));
+    assert!(refused("schema = \" dbo\"").contains("should be a name of at most 128 characters"));
+    assert!(refused("directory = \"m\"").contains("belongs to store = \"sqlite\""));
+    let good = sql_server(
+        "connection = { env = \"SPEIL_SQL\" }\nallowed_connections = [\"*.database.windows.net/Cust*\", \"sql1,1500/M_*\"]",
+    );
+    assert_eq!(good.expect("good").allowed_connections.len(), 2);
 }

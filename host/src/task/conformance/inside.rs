@@ -1,14 +1,13 @@
-//! What can only be seen inside the mirror: a SQLite file looked into while the endpoint serves it (protocol.md
+//! What can only be seen inside the mirror: its database looked into while the endpoint serves it (protocol.md
 //! sections 6 to 8).
-
-use std::fmt::Write as _;
 
 use super::evidence::{Evidence, Outcome, Want};
 use super::probe::Probe;
 use super::story::{Row, Story};
 use super::{Check, check};
 use crate::protocol::messages::RowOp::{Delete, Insert, Update};
-use crate::task::mirror_file::{MirrorFile, quoted};
+use crate::task::hand::quoted;
+use crate::task::mirror_place::MirrorPlace;
 use crate::task::spelling::Spelling;
 use crate::task::texts::AWKWARD;
 
@@ -34,23 +33,27 @@ pub(super) const ALL: &[Check] = &[
     check!("inside/dropped", "section 5", "a table no longer listed is dropped", dropped, mirror),
 ];
 
-fn file(probe: &Probe) -> Result<&MirrorFile, Evidence> {
-    probe.mirror().ok_or_else(|| Evidence::new("nothing", "the mirror's file", "none was given"))
+fn place(probe: &Probe) -> Result<&MirrorPlace, Evidence> {
+    probe.mirror().ok_or_else(|| Evidence::new("nothing", "the mirror", "none was given"))
 }
 
 /// The table's rows as one text, in key order.
-fn rows(probe: &Probe, story: &Story) -> Result<String, Evidence> {
-    let sql = format!(
-        "SELECT group_concat(id || '=' || coalesce(quote(name), 'NULL') || '/' || coalesce(number, 'NULL'), ' ') FROM (SELECT * \
-         FROM {} ORDER BY id)",
-        quoted(&story.table.table_name)
-    );
-    let found = file(probe)?.query(&sql).map_err(|error| story.evidence("rows", error.to_string()))?;
-    Ok(found.unwrap_or_default())
+async fn rows(probe: &Probe, story: &Story) -> Result<String, Evidence> {
+    let sql = format!("SELECT id, name, number FROM {} ORDER BY id", quoted(&story.table.table_name));
+    let found = place(probe)?.rows(&sql).await.map_err(|error| story.evidence("rows", error.to_string()))?;
+    let or_null = |cell: &Option<String>| cell.clone().unwrap_or_else(|| "NULL".into());
+    let shown = |row: &Vec<Option<String>>| match &row[..] {
+        [id, name, number] => {
+            let name = name.as_deref().map_or("NULL".into(), crate::task::hand::literal);
+            format!("{}={name}/{}", or_null(id), or_null(number))
+        }
+        _ => String::new(),
+    };
+    Ok(found.iter().map(shown).collect::<Vec<_>>().join(" "))
 }
 
-fn expect(probe: &Probe, story: &Story, expected: &str) -> Outcome {
-    let found = rows(probe, story)?;
+async fn expect(probe: &Probe, story: &Story, expected: &str) -> Outcome {
+    let found = rows(probe, story).await?;
     let holds = found == expected;
     story.evidence(format!("rows {expected:?}"), format!("rows {found:?}")).when(holds)
 }
@@ -65,21 +68,11 @@ async fn texts_as(probe: &Probe, spelling: Spelling) -> Outcome {
     let sent: Vec<Row<'_>> = cells.iter().map(|cells| (Insert, cells.as_slice())).collect();
     story.rows(5, &sent).await?;
     for (key, text) in AWKWARD.iter().enumerate() {
-        let mut hex = String::new();
-        for byte in text.bytes() {
-            let _ = write!(hex, "{byte:02X}");
-        }
-        let sql = format!(
-            "SELECT iif(name IS NULL, NULL, hex(name)) FROM {} WHERE id = {key}",
-            quoted(&story.table.table_name)
-        );
-        let found = file(probe)?.query(&sql).map_err(|error| story.evidence("a text", error.to_string()))?;
-        if found.as_deref() != Some(hex.as_str()) {
-            return Err(Evidence::new(
-                format!("the text {text:?}"),
-                format!("bytes {hex}"),
-                format!("bytes {found:?}"),
-            ));
+        let sql = format!("SELECT name FROM {} WHERE id = {key}", quoted(&story.table.table_name));
+        let found = place(probe)?.rows(&sql).await.map_err(|error| story.evidence("a text", error.to_string()))?;
+        let found = found.into_iter().flatten().next().flatten();
+        if found.as_deref() != Some(*text) {
+            return Err(Evidence::new(format!("row {key}"), format!("the text {text:?}"), format!("{found:?}")));
         }
     }
     Ok(story.evidence(format!("{} texts exactly", AWKWARD.len()), "all of them"))
@@ -97,21 +90,21 @@ async fn null_and_empty(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     story.expect_lsn(-1).await?;
     story.rows(5, &[(Insert, &[Some("[I:1]"), None, None]), (Insert, &[Some("[I:2]"), Some(""), Some("")])]).await?;
-    expect(probe, &story, "1=NULL/NULL 2=''/NULL")
+    expect(probe, &story, "1=NULL/NULL 2=''/NULL").await
 }
 
 async fn replace(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     story.fill(5).await?;
     story.rows(6, &[(Insert, &[Some("[I:1]"), Some("new"), None])]).await?;
-    expect(probe, &story, "1='new'/NULL")
+    expect(probe, &story, "1='new'/NULL").await
 }
 
 async fn upsert(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     story.fill(5).await?;
     story.rows(6, &[(Update, &[Some("[I:7]"), Some("seven"), None]), (Delete, &[Some("[I:8]"), None, None])]).await?;
-    expect(probe, &story, "1='one'/11 7='seven'/NULL")
+    expect(probe, &story, "1='one'/11 7='seven'/NULL").await
 }
 
 async fn last_wins(probe: &Probe) -> Outcome {
@@ -126,7 +119,7 @@ async fn last_wins(probe: &Probe) -> Outcome {
         (Update, &[Some("[I:1]"), Some("d"), None]),
     ];
     story.rows(6, &sent).await?;
-    expect(probe, &story, "1='d'/NULL 3='b'/NULL")
+    expect(probe, &story, "1='d'/NULL 3='b'/NULL").await
 }
 
 async fn repeat(probe: &Probe) -> Outcome {
@@ -135,7 +128,7 @@ async fn repeat(probe: &Probe) -> Outcome {
     for _ in 0..2 {
         story.rows(6, &[(Insert, &[Some("[I:2]"), Some("two"), None]), (Delete, &[Some("[I:1]"), None, None])]).await?;
     }
-    expect(probe, &story, "2='two'/NULL")
+    expect(probe, &story, "2='two'/NULL").await
 }
 
 async fn refused(probe: &Probe) -> Outcome {
@@ -144,7 +137,7 @@ async fn refused(probe: &Probe) -> Outcome {
     let sent: [Row<'_>; 2] =
         [(Insert, &[Some("[I:2]"), Some("good"), None]), (Insert, &[Some("[I:3]"), Some("bad"), Some("[I:x]")])];
     story.expect_rows(Want::Refused, 6, &sent).await?;
-    expect(probe, &story, "1='one'/11")
+    expect(probe, &story, "1='one'/11").await
 }
 
 async fn wipe_empties(probe: &Probe) -> Outcome {
@@ -155,7 +148,7 @@ async fn wipe_empties(probe: &Probe) -> Outcome {
     if !got.is(Want::Success) {
         return Err(story.evidence(Want::Success.describe(), got.describe()));
     }
-    expect(probe, &story, "")
+    expect(probe, &story, "").await
 }
 
 async fn refill(probe: &Probe) -> Outcome {
@@ -165,31 +158,25 @@ async fn refill(probe: &Probe) -> Outcome {
     story.expect_lsn(-1).await?;
     story.rows(0, &[(Insert, &[Some("[I:2]"), None, None])]).await?;
     story.rows(5, &[(Insert, &[Some("[I:3]"), None, None])]).await?;
-    expect(probe, &story, "2=NULL/NULL 3=NULL/NULL")
+    expect(probe, &story, "2=NULL/NULL 3=NULL/NULL").await
 }
 
 async fn metadata(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     story.fill(5).await?;
-    let file = file(probe)?;
-    let sql = format!(
-        "SELECT LSN FROM {} WHERE tablename = '{}'",
-        file.metadata(),
-        story.table.table_name.replace('\'', "''")
-    );
-    let sql = format!("SELECT CAST(({sql}) AS TEXT)");
-    let found = file.query(&sql).map_err(|error| story.evidence("LSN 5", error.to_string()))?;
-    story.evidence("LSN 5 in the metadata table", format!("{found:?}")).when(found.as_deref() == Some("5"))
+    let found = place(probe)?.lsn(&story.table.table_name).await;
+    let found = found.map_err(|error| story.evidence("LSN 5", error.to_string()))?;
+    story.evidence("LSN 5 in the metadata table", format!("{found:?}")).when(found == Some(5))
 }
 
 async fn hand_edit(probe: &Probe) -> Outcome {
     let mut story = Story::new(probe);
     story.fill(5).await?;
-    let edited = file(probe)?.set_refill(Some(&story.table.table_name));
+    let edited = place(probe)?.set_refill(Some(&story.table.table_name)).await;
     edited.map_err(|error| story.evidence("a hand edit", error.to_string()))?;
     story.expect_lsn(-1).await?;
     story.rows(6, &[(Insert, &[Some("[I:9]"), None, None])]).await?;
-    expect(probe, &story, "9=NULL/NULL")
+    expect(probe, &story, "9=NULL/NULL").await
 }
 
 async fn dropped(probe: &Probe) -> Outcome {
@@ -197,10 +184,7 @@ async fn dropped(probe: &Probe) -> Outcome {
     story.fill(5).await?;
     let other = super::story::table(&probe.table("other"), &[("id", "int", false)]);
     story.lsns(&[other]).await?;
-    let sql = format!(
-        "SELECT name FROM sqlite_schema WHERE type = 'table' AND lower(name) = lower('{}')",
-        story.table.table_name.replace('\'', "''")
-    );
-    let found = file(probe)?.query(&sql).map_err(|error| story.evidence("no table", error.to_string()))?;
-    story.evidence("no such table in the mirror", format!("{found:?}")).when(found.is_none())
+    let found = place(probe)?.has_table(&story.table.table_name).await;
+    let found = found.map_err(|error| story.evidence("no table", error.to_string()))?;
+    story.evidence("no such table in the mirror", if found { "it is there" } else { "none" }).when(!found)
 }

@@ -40,7 +40,7 @@ pub use probe::Probe;
 use super::client::Identity;
 use super::endpoint::Endpoint;
 use super::error::TaskError;
-use super::mirror_file::MirrorFile;
+use super::mirror_place::MirrorPlace;
 use super::progress::Progress;
 
 /// One rule of the contract, checked.
@@ -106,7 +106,7 @@ pub struct ConformanceOptions {
     /// Whose keys to use; the tenant is each check's own.
     pub identity: Identity,
     /// The mirror of `identity.tenant`, for the checks that look inside.
-    pub mirror: Option<MirrorFile>,
+    pub mirror: Option<MirrorPlace>,
     /// Only checks whose name contains one of these; all when empty.
     pub only: Vec<String>,
 }

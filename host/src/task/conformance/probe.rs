@@ -8,7 +8,7 @@ use crate::protocol::names::{NS_MIRRORING, NS_SOAP, Operation};
 use crate::task::client::{Client, Identity, headers, now};
 use crate::task::connection::{Connection, Framing, Request, Response, TransportError};
 use crate::task::endpoint::Endpoint;
-use crate::task::mirror_file::MirrorFile;
+use crate::task::mirror_place::MirrorPlace;
 use crate::task::spelling::Spelling;
 
 /// A check's way to the endpoint.
@@ -16,7 +16,7 @@ use crate::task::spelling::Spelling;
 pub struct Probe {
     endpoint: Endpoint,
     identity: Identity,
-    mirror: Option<MirrorFile>,
+    mirror: Option<MirrorPlace>,
     run: String,
 }
 
@@ -27,7 +27,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub(super) const AUTHENTICATE: &str = "<AuthenticateRequest xmlns=\"http://www.superoffice.com/online/mirroring/0.1\"><ClientState/></AuthenticateRequest>";
 
 impl Probe {
-    pub(super) fn new(endpoint: Endpoint, identity: Identity, mirror: Option<MirrorFile>) -> Self {
+    pub(super) fn new(endpoint: Endpoint, identity: Identity, mirror: Option<MirrorPlace>) -> Self {
         Self { endpoint, identity, mirror, run: random_nonce()[..8].to_owned() }
     }
 
@@ -57,7 +57,7 @@ impl Probe {
         &self.identity
     }
 
-    pub(super) const fn mirror(&self) -> Option<&MirrorFile> {
+    pub(super) const fn mirror(&self) -> Option<&MirrorPlace> {
         self.mirror.as_ref()
     }
 

@@ -11,12 +11,15 @@ pub(super) const ALL: &[Scenario] = &[
     scenario!("restore-mirror", "the mirror is restored from a backup and catches up", restore_mirror, mirror),
 ];
 
+/// The backup's name.
+const COPY: &str = "before_the_restore";
+
 async fn resync_table(world: &mut World<'_>) -> Result<(), TaskError> {
     world.cycle().await;
     let table = world.busiest_name()?;
-    let file = world.file()?;
-    file.delete_a_row(&table)?;
-    file.set_refill(Some(&table))?;
+    let place = world.place()?;
+    place.delete_a_row(&table).await?;
+    place.set_refill(Some(&table)).await?;
     world.source.work(20);
     let report = world.cycle().await;
     let filled: Vec<String> =
@@ -27,7 +30,7 @@ async fn resync_table(world: &mut World<'_>) -> Result<(), TaskError> {
 
 async fn resync_all(world: &mut World<'_>) -> Result<(), TaskError> {
     world.cycle().await;
-    world.file()?.set_refill(None)?;
+    world.place()?.set_refill(None).await?;
     let report = world.cycle().await;
     let (filled, tables) = (report.filled(), world.source.tables().len());
     world.check(
@@ -40,7 +43,7 @@ async fn resync_all(world: &mut World<'_>) -> Result<(), TaskError> {
 async fn hard_reset(world: &mut World<'_>) -> Result<(), TaskError> {
     world.cycle().await;
     let table = world.busiest_name()?;
-    world.file()?.hard_reset(&table)?;
+    world.place()?.hard_reset(&table).await?;
     let report = world.cycle().await;
     let filled = report.filled();
     world.check(filled == 1, format!("one table was reset by hand, {filled} were filled"));
@@ -49,21 +52,18 @@ async fn hard_reset(world: &mut World<'_>) -> Result<(), TaskError> {
 
 async fn metadata_dropped(world: &mut World<'_>) -> Result<(), TaskError> {
     world.cycle().await;
-    world.file()?.drop_metadata()?;
+    world.place()?.drop_metadata().await?;
     world.cycle().await;
     Ok(())
 }
 
 async fn restore_mirror(world: &mut World<'_>) -> Result<(), TaskError> {
     world.cycle().await;
-    let folder = tempfile::tempdir()
-        .map_err(|error| TaskError::usage(format!("no temporary folder for the mirror's backup: {error}")))?;
-    let backup = folder.path().join("backup.db");
-    let file = world.file()?;
-    file.backup(&backup)?;
+    let place = world.place()?;
+    place.backup(COPY).await?;
     world.source.work(150);
     world.cycle().await;
-    file.restore(&backup)?;
+    place.restore(COPY).await?;
     world.source.work(50);
     let report = world.cycle().await;
     let filled = report.filled();

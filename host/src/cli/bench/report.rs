@@ -1,0 +1,95 @@
+//! What was measured: each line holds a figure of ours against a limit that was measured in the same run.
+
+use crate::cli::output::{table, thousands};
+
+/// One line.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(super) struct Line {
+    pub what: String,
+    /// What it is held against.
+    pub against: String,
+    pub unit: &'static str,
+    pub limit: f64,
+    pub ours: f64,
+    pub ratio: f64,
+    /// The ratio to reach.
+    pub wanted: f64,
+    pub reached: bool,
+}
+
+/// All lines.
+#[derive(Debug, Clone, serde::Serialize)]
+pub(super) struct BenchReport {
+    pub format: u32,
+    /// What it was measured on and with.
+    pub setting: String,
+    pub lines: Vec<Line>,
+}
+
+impl Line {
+    pub fn new(what: &str, against: &str, unit: &'static str, limit: f64, ours: f64, wanted: f64) -> Self {
+        let ratio = if limit > 0.0 { ours / limit } else { 0.0 };
+        let (what, against) = (what.to_owned(), against.to_owned());
+        Self { what, against, unit, limit, ours, ratio, wanted, reached: ratio >= wanted }
+    }
+}
+
+impl BenchReport {
+    /// Whether every ratio was reached.
+    pub fn good(&self) -> bool {
+        self.lines.iter().all(|line| line.reached)
+    }
+
+    /// For people.
+    pub fn text(&self) -> String {
+        let mut shown = table(["what", "held against", "unit", "limit", "ours", "ratio", "to reach", ""]);
+        for line in &self.lines {
+            shown.add_row([
+                line.what.clone(),
+                line.against.clone(),
+                line.unit.to_owned(),
+                thousands(whole(line.limit)),
+                thousands(whole(line.ours)),
+                format!("{:.2}", line.ratio),
+                format!("{:.2}", line.wanted),
+                if line.reached { "reached" } else { "MISSED" }.to_owned(),
+            ]);
+        }
+        format!("{}\n{shown}", self.setting)
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a positive figure for people")]
+fn whole(figure: f64) -> u64 {
+    figure.max(0.0).round() as u64
+}
+
+/// The middle one of several measurements; of two in the middle the lesser.
+pub(super) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BenchReport, Line, median};
+
+    #[test]
+    fn the_middle_of_several() {
+        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(vec![4.0, 1.0]), 1.0);
+        assert_eq!(median(Vec::new()), 0.0);
+    }
+
+    #[test]
+    fn a_missed_ratio_is_told_and_fails() {
+        let lines = vec![
+            Line::new("filling", "bare", "rows/s", 1_000.0, 850.0, 0.8),
+            Line::new("changes", "bare", "rows/s", 1_000.0, 400.0, 0.5),
+        ];
+        let report = BenchReport { format: 1, setting: "here".into(), lines };
+        assert!(!report.good());
+        let text = report.text();
+        assert!(text.contains("0.85") && text.contains("MISSED") && text.contains("reached"), "{text}");
+    }
+}

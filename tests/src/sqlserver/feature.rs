@@ -1,0 +1,165 @@
+//! What a server may lack that the real one has. Each is tried on the server itself; cases that need what is lacking are left out
+//! by name.
+
+use std::time::Duration;
+
+use speil::task::hand::{Hand, SqlServerHand};
+
+use super::Place;
+
+/// Something that SQL Server does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Feature {
+    /// `sp_getapplock` keeps a second session out.
+    Applock,
+    /// A reader is not blocked by a writer's transaction (READ_COMMITTED_SNAPSHOT).
+    ReadersGoOn,
+    /// A table can be changed while another session's transaction has read from it.
+    ChangeBehindReader,
+    /// `ALTER COLUMN ... NOT NULL` and back.
+    AlterNullability,
+    /// The catalogue keeps names as they were written.
+    NamesKeepTheirCase,
+    /// Names of more than 63 bytes are kept.
+    LongNames,
+    /// A text may hold the character 0.
+    NulInText,
+    /// A database's name may hold anything.
+    AnyDatabaseName,
+    /// A database can be dropped while others are in it.
+    DropInUse,
+}
+
+impl Feature {
+    pub const ALL: [Self; 9] = [
+        Self::Applock,
+        Self::ReadersGoOn,
+        Self::ChangeBehindReader,
+        Self::AlterNullability,
+        Self::NamesKeepTheirCase,
+        Self::LongNames,
+        Self::NulInText,
+        Self::AnyDatabaseName,
+        Self::DropInUse,
+    ];
+
+    /// Why a case that needs it cannot be run.
+    pub const fn lacking(self) -> &'static str {
+        match self {
+            Self::Applock => "sp_getapplock lets two sessions have one lock",
+            Self::ReadersGoOn => "a reader waits for a writer's transaction",
+            Self::ChangeBehindReader => "a table cannot be changed while a transaction that has read from it is open",
+            Self::AlterNullability => "ALTER COLUMN cannot change whether NULL is allowed",
+            Self::NamesKeepTheirCase => "the catalogue shows names in lower case",
+            Self::LongNames => "names longer than 63 bytes are cut off in the catalogue",
+            Self::NulInText => "a text cannot hold the character 0",
+            Self::AnyDatabaseName => "a database's name cannot hold every character",
+            Self::DropInUse => "a database that somebody is in cannot be dropped",
+        }
+    }
+
+    /// Tries it in a database made for that.
+    async fn is_there(self, hand: &SqlServerHand) -> Result<bool, String> {
+        match self {
+            Self::Applock => {
+                let take = |wait: u32| {
+                    format!(
+                        "SET NOCOUNT ON; BEGIN TRANSACTION; DECLARE @got int; EXEC @got = sp_getapplock @Resource = \
+                         'speil_probe', @LockMode = 'Exclusive', @LockOwner = 'Transaction', @LockTimeout = {wait}; SELECT @got"
+                    )
+                };
+                let (mut one, mut two) = (hand.connect().await?, hand.connect().await?);
+                one.rows(&take(5_000)).await?;
+                let second = two.rows(&take(100)).await;
+                Ok(second.map_or(true, |rows| rows.concat().iter().flatten().all(|got| got.starts_with('-'))))
+            }
+            Self::ReadersGoOn => {
+                let (mut one, mut two) = (hand.connect().await?, hand.connect().await?);
+                // Refused where it needs no asking.
+                let _ = one
+                    .run(&format!(
+                        "ALTER DATABASE \"{}\" SET READ_COMMITTED_SNAPSHOT ON WITH ROLLBACK IMMEDIATE",
+                        hand.database()
+                    ))
+                    .await;
+                let mut one = hand.connect().await.or(Err("lost")).unwrap_or(one);
+                one.run("CREATE TABLE readers (a int)").await?;
+                one.run("BEGIN TRANSACTION; INSERT INTO readers VALUES (1)").await?;
+                if two.run("SELECT 1").await.is_err() {
+                    two = hand.connect().await?;
+                }
+                Ok(in_time(two.rows("SELECT count(*) FROM readers")).await)
+            }
+            Self::ChangeBehindReader => {
+                let (mut one, mut two) = (hand.connect().await?, hand.connect().await?);
+                one.run("CREATE TABLE behind (a int)").await?;
+                one.run("BEGIN TRANSACTION; SELECT * FROM behind").await?;
+                Ok(in_time(two.rows("TRUNCATE TABLE behind; ALTER TABLE behind ADD b int NULL; DROP TABLE behind"))
+                    .await)
+            }
+            Self::AlterNullability => {
+                let mut one = hand.connect().await?;
+                one.run("CREATE TABLE nullability (a int NULL)").await?;
+                let strict = one.run("ALTER TABLE nullability ALTER COLUMN a int NOT NULL").await.is_ok()
+                    && one.run("INSERT INTO nullability VALUES (NULL)").await.is_err();
+                Ok(strict && one.run("ALTER TABLE nullability ALTER COLUMN a int NULL").await.is_ok())
+            }
+            Self::NamesKeepTheirCase => {
+                let mut one = hand.connect().await?;
+                one.run("CREATE TABLE CaSe (CoLumn int)").await?;
+                let found = one.rows("SELECT c.name FROM sys.columns c WHERE c.object_id = object_id('CaSe')").await?;
+                Ok(found == [[Some("CoLumn".to_owned())]])
+            }
+            Self::LongNames => {
+                let name = "Å".repeat(128);
+                let mut one = hand.connect().await?;
+                one.run(&format!("CREATE TABLE \"{name}\" (a int)")).await?;
+                let found = one.rows("SELECT name FROM sys.tables").await?;
+                Ok(found.concat().contains(&Some(name)))
+            }
+            Self::NulInText => {
+                let mut one = hand.connect().await?;
+                Ok(one.rows("SELECT NCHAR(0) + N'x'").await.is_ok_and(|rows| rows == [[Some("\0x".to_owned())]]))
+            }
+            Self::AnyDatabaseName => {
+                let name = format!("{}/\\:'; 日本 \u{c5}\u{d8}", hand.database());
+                let other = Hand::SqlServer(hand.beside(&name));
+                if other.run("SELECT 1").await.is_err() {
+                    return Ok(false);
+                }
+                other.remove().await.map(|()| true)
+            }
+            Self::DropInUse => {
+                let _in_it = hand.connect().await?;
+                Hand::SqlServer(hand.clone()).remove().await.map(|()| true)
+            }
+        }
+    }
+}
+
+/// Whether it ends well and soon; what does not is left, and its connection with it.
+async fn in_time<T>(work: impl Future<Output = Result<T, String>>) -> bool {
+    tokio::time::timeout(Duration::from_secs(3), work).await.is_ok_and(|outcome| outcome.is_ok())
+}
+
+/// What this server lacks.
+///
+/// # Panics
+/// The server cannot be reached, or a database cannot be made there.
+pub async fn lacking(place: &Place) -> Vec<Feature> {
+    let mut lacking = Vec::new();
+    for (number, feature) in Feature::ALL.into_iter().enumerate() {
+        // Each in a database of its own: what one leaves open is in no other's way.
+        let hand = place.hand(&format!("probe{number}"));
+        Hand::SqlServer(hand.clone())
+            .run("SELECT 1")
+            .await
+            .unwrap_or_else(|error| panic!("no database can be made: {error}"));
+        match feature.is_there(&hand).await {
+            Ok(true) => {}
+            // Trying it must not go wrong on a server that has it.
+            Ok(false) | Err(_) => lacking.push(feature),
+        }
+    }
+    lacking
+}
