@@ -4,6 +4,7 @@ mod check;
 mod demo;
 mod keygen;
 pub mod output;
+mod plugin;
 pub mod reference;
 mod resync;
 mod serve;
@@ -53,6 +54,8 @@ enum Verb {
     Resync(resync::ResyncArgs),
     /// Empty tables of a mirror now.
     Wipe(wipe::WipeArgs),
+    /// Look at plug-ins: what they do, what a file is; let a new version run.
+    Plugin(plugin::PluginArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
     /// Play the vendor's Mirroring Task against any endpoint: mirror a simulated tenant, or check rule by rule.
@@ -85,6 +88,7 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => status::run(&args),
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
+        Verb::Plugin(args) => plugin::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
         Verb::Task(args) => task::run(&args),
     };

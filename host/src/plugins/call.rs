@@ -10,10 +10,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::bindings::speil::mirror::types::Context;
 use super::component::{Broken, Plugin};
-use super::events::{Events, quoted};
+use super::events::{Events, now, quoted};
+use super::generation::PluginSet;
 use super::hook::{FailureRule, Function, Hook};
 use super::hooks::{CallHooks, CallInfo, CallOutcome, Committed, HookFailure, SchemaChange, TransformPlan};
-use super::host::PluginSet;
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Guests, Instance};
 use super::limits::{Limits, Tripped};
@@ -100,14 +100,26 @@ impl Failed {
 }
 
 impl PluginCall {
-    pub(super) fn new(set: Arc<PluginSet>, info: CallInfo) -> Self {
+    /// `news`: events that the call begins with.
+    pub(super) fn new(set: Arc<PluginSet>, info: CallInfo, news: Vec<EventRecord>) -> Self {
         let slots = set.plugins.iter().map(|_| Slot::default()).collect();
-        Self { set, info, mirror: None, slots, events: Events::default() }
+        Self { set, info, mirror: None, slots, events: Events::begin_with(news) }
     }
 
     /// The plug-ins to call for a hook, in order.
     pub(super) fn having(&self, hook: Hook) -> Vec<usize> {
         (0..self.set.plugins.len()).filter(|&at| self.set.plugins[at].has(hook)).collect()
+    }
+
+    /// The same for a function whose failure does not fail the call, without those that are left alone for a while.
+    fn willing(&self, function: Function) -> Vec<usize> {
+        let now = Instant::now();
+        let mut all = self.having(function.hook());
+        all.retain(|&at| {
+            let plugin = self.plugin(at);
+            plugin.failure_rule(function) == FailureRule::FailsCall || plugin.breakers.admits(function, now)
+        });
+        all
     }
 
     pub(super) fn plugin(&self, at: usize) -> &Plugin {
@@ -139,7 +151,7 @@ impl PluginCall {
             let log = slot.log.get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits)));
             let mirror = self.mirror.clone();
             let begun = Instant::now();
-            match Instance::start(set.machine.engine(), linked, &plugin.limits, log, mirror, allowance).await {
+            match Instance::start(linked.engine(), linked, &plugin.limits, log, mirror, allowance).await {
                 Ok(instance) => instance,
                 Err(fault) => {
                     slot.spent += begun.elapsed();
@@ -183,13 +195,21 @@ impl PluginCall {
         let set = self.set.clone();
         let plugin = &set.plugins[at];
         plugin.counters.add(function, begun.elapsed(), result.is_err());
+        let rule = plugin.failure_rule(function);
+        if rule != FailureRule::FailsCall
+            && let Some(turn) = plugin.breakers.ended(function, result.is_err(), Instant::now())
+        {
+            tracing::warn!(plugin = plugin.name, %function, "{}", turn.sentence());
+            self.events.turned(&plugin.name, function, self.info.operation, turn);
+        }
         let failed = match result {
             Ok(value) => return Ok(Some(value)),
             Err(failed) => failed,
         };
         let message = failed.sentence(plugin, function, table);
+        plugin.counters.failed(function, now(), &message);
         let (tenant, request_id) = (self.info.tenant.as_str(), self.info.request_id.as_str());
-        match function.failure_rule() {
+        match rule {
             FailureRule::FailsCall => Err(HookFailure {
                 plugin: plugin.name.clone(),
                 hook: function.name(),
@@ -217,7 +237,7 @@ impl PluginCall {
         begun: Instant,
         result: Result<T, Failed>,
     ) {
-        debug_assert!(function.failure_rule() != FailureRule::FailsCall, "{function} fails the call");
+        debug_assert!(self.plugin(at).failure_rule(function) != FailureRule::FailsCall, "{function} fails the call");
         // The rule of these functions never fails the call, and what there is to tell has been told.
         let _settled = self.settle(at, function, table, begun, result);
     }
@@ -263,7 +283,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn after_operation(&mut self, outcome: &CallOutcome) {
-        for at in self.having(Hook::Operation) {
+        for at in self.willing(Function::OperationAfter) {
             let begun = Instant::now();
             let result = self.call_operation_after(at, outcome).await;
             self.told(at, Function::OperationAfter, None, begun, result);
@@ -300,7 +320,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn before_replicate_table(&mut self, table: &TableName, change: SchemaChange) {
-        for at in self.having(Hook::BeforeReplicateTable) {
+        for at in self.willing(Function::BeforeReplicateTable) {
             let begun = Instant::now();
             let result = self.call_before_replicate_table(at, table, change).await;
             self.told(at, Function::BeforeReplicateTable, Some(table.as_str()), begun, result);
@@ -308,7 +328,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn wiped(&mut self, table: &TableName) {
-        for at in self.having(Hook::Wiped) {
+        for at in self.willing(Function::Wiped) {
             let begun = Instant::now();
             let result = self.call_wiped(at, table).await;
             self.told(at, Function::Wiped, Some(table.as_str()), begun, result);
@@ -320,7 +340,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn rows_committed(&mut self, committed: &Committed) {
-        for at in self.having(Hook::RowsCommitted) {
+        for at in self.willing(Function::RowsCommitted) {
             let begun = Instant::now();
             let result = self.call_rows_committed(at, committed).await;
             self.told(at, Function::RowsCommitted, Some(committed.table.as_str()), begun, result);
@@ -328,7 +348,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn replication_completed(&mut self, changed: &[ReplicationSummary]) {
-        for at in self.having(Hook::ReplicationCompleted) {
+        for at in self.willing(Function::ReplicationCompleted) {
             let begun = Instant::now();
             let result = self.call_replication_completed(at, changed).await;
             self.told(at, Function::ReplicationCompleted, None, begun, result);
@@ -336,7 +356,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn log_event(&mut self, event: &EventRecord) {
-        for at in self.having(Hook::LogEvent) {
+        for at in self.willing(Function::LogEvent) {
             let begun = Instant::now();
             let result = self.call_log_event(at, event).await;
             self.told(at, Function::LogEvent, None, begun, result);

@@ -86,6 +86,11 @@ impl Linked {
         let config = Arc::new(config.iter().map(|(key, value)| (key.clone(), value.clone())).collect());
         Ok(Self { pre, indices, config })
     }
+
+    /// The engine it was compiled for.
+    pub fn engine(&self) -> &Engine {
+        self.pre.engine()
+    }
 }
 
 /// One per hook: `$field` is its place, `$hook` its name.

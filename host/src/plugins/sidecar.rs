@@ -20,9 +20,11 @@ pub struct Sidecar {
     pub limits: Limits,
     /// `hooks`: only these are called. `None`: all that it exports.
     pub hooks: Option<Vec<Hook>>,
+    /// `revision`: what the rows it makes depend on, in place of its file.
+    pub revision: Option<String>,
 }
 
-const KEYS: [&str; 3] = ["config", "hooks", "limits"];
+const KEYS: [&str; 4] = ["config", "hooks", "limits", "revision"];
 
 impl Sidecar {
     /// Reads a sidecar.
@@ -41,6 +43,7 @@ impl Sidecar {
                 "config" => sidecar.config = config(value)?,
                 "hooks" => sidecar.hooks = Some(hooks(value)?),
                 "limits" => sidecar.limits = limits(value)?,
+                "revision" => sidecar.revision = Some(revision(value)?),
                 _ => return Err(unknown("", key, &KEYS)),
             }
         }
@@ -77,6 +80,12 @@ fn hooks(value: &Value) -> Result<Vec<Hook>, String> {
             })
         })
         .collect()
+}
+
+fn revision(value: &Value) -> Result<String, String> {
+    let text = value.as_str().filter(|text| !text.is_empty() && text.len() <= 100);
+    text.map(str::to_owned)
+        .ok_or_else(|| format!("`revision` must be a text of 1 to 100 bytes, such as \"1\", not {value}"))
 }
 
 const LIMITS: [&str; 8] =
@@ -191,6 +200,7 @@ mod tests {
         let sidecar = Sidecar::parse(
             r#"
             hooks = ["transform", "wiped"]
+            revision = "7"
             [config]
             "person.email" = "hash"
             [limits]
@@ -207,6 +217,7 @@ mod tests {
         .unwrap();
         assert_eq!(sidecar.config["person.email"], "hash");
         assert_eq!(sidecar.hooks, Some(vec![Hook::Transform, Hook::Wiped]));
+        assert_eq!(sidecar.revision.as_deref(), Some("7"));
         assert_eq!(
             sidecar.limits,
             Limits {
@@ -227,6 +238,7 @@ mod tests {
         let refusals: Vec<String> = [
             "limit = 1",
             "zebra = 1",
+            "revision = 1",
             "hooks = \"wiped\"",
             "hooks = [\"wipe\"]",
             "hooks = [\"onAfterEverything\"]",
@@ -244,7 +256,8 @@ mod tests {
         .into();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
         unknown key `limit`; did you mean `limits`?
-        unknown key `zebra`; known are `config`, `hooks`, `limits`
+        unknown key `zebra`; known are `config`, `hooks`, `limits`, `revision`
+        `revision` must be a text of 1 to 100 bytes, such as "1", not 1
         `hooks` must be a list of hook names
         `hooks` names `wipe`, which is no hook; did you mean `wiped`?
         `hooks` names `onAfterEverything`, which is no hook; hooks are resolve-connection, authenticated, before-replicate-table, transform, wiped, replication-completed, rows-committed, operation, log-event

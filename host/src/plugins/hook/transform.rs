@@ -48,8 +48,8 @@ impl PluginCall {
             }
             touched = true;
             let plugin = self.plugin(at);
-            if let (Ok(read), Ok(sidecar)) = (&plugin.read, &plugin.sidecar) {
-                digest = plan::digest(digest, read, &sidecar.config, &planned);
+            if let (Some(identity), Ok(sidecar)) = (plugin.identity(), &plugin.sidecar) {
+                digest = plan::digest(digest, &identity, &sidecar.config, &planned);
             }
             match planned {
                 Planned::Step(step) => {

@@ -14,7 +14,9 @@ pub(super) fn sql_error(error: tiberius::error::Error) -> StoreError {
             },
             format!("SQL Server error {}, state {}: {}", token.code(), token.state(), token.message()),
         ),
-        tiberius::error::Error::Io { message, .. } => (StoreErrorKind::Transient, format!("the connection broke: {message}")),
+        tiberius::error::Error::Io { message, .. } => {
+            (StoreErrorKind::Transient, format!("the connection broke: {message}"))
+        }
         other => (StoreErrorKind::Environment, other.to_string()),
     };
     StoreError::new(kind, message).with_source(error)
