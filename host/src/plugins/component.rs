@@ -364,8 +364,8 @@ fn unfit(error: &wasmtime::Error) -> String {
     format!("it does not fit this host's interfaces: {cause}; build it against the wit/ folder of this release")
 }
 
-/// Makes one instance and drops it: what cannot start should be known now and not with the first call. On a thread of
-/// its own, so that it may be called from anywhere.
+/// Makes one instance and drops it: what cannot start should be known now and not with the first call. Not to be called on
+/// a thread of an event loop.
 fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Result<(), String> {
     let call = CallInfo {
         tenant: ContextId::new("none").map_err(|error| format!("cannot be tried: {error}"))?,
@@ -375,23 +375,15 @@ fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Re
         request_id: "start".into(),
     };
     let log = Arc::new(Log::new(name, &call, limits));
-    let started = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-                let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
-                Ok(runtime.block_on(Instance::start(engine, linked, limits, &log, None, allowance)).map(drop))
-            })
-            .join()
-            .unwrap_or_else(|_| Err(std::io::Error::other("the thread that tried it panicked")))
-    });
-    match started {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(Fault::Limit(tripped))) => {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+    let runtime = runtime.map_err(|error| format!("it cannot be tried: {error}"))?;
+    let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
+    match runtime.block_on(Instance::start(engine, linked, limits, &log, None, allowance)).map(drop) {
+        Ok(()) => Ok(()),
+        Err(Fault::Limit(tripped)) => {
             Err(format!("it cannot be started: {}", tripped.sentence(&format!("{name}.toml"))))
         }
-        Ok(Err(Fault::Trap(reason))) => Err(format!("it cannot be started: {reason}")),
-        Err(error) => Err(format!("it cannot be tried: {error}")),
+        Err(Fault::Trap(reason)) => Err(format!("it cannot be started: {reason}")),
     }
 }
 

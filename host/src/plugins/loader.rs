@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::approval::{Approved, Record};
 use super::cache::{CodeCache, place};
@@ -35,6 +35,8 @@ pub struct Loader {
     seen: BTreeMap<String, Seen>,
     /// Which folder it was: device and number.
     identity: Option<(u64, u64)>,
+    /// Held while an approval is written down: each is read, changed and written as a whole.
+    writing: Mutex<()>,
 }
 
 struct Seen {
@@ -52,7 +54,15 @@ type Approvals = Result<BTreeMap<String, Approved>, String>;
 
 impl Loader {
     pub fn new(config: PluginsConfig, purpose: Purpose) -> Self {
-        Self { config, purpose, shop: None, record: None, seen: BTreeMap::new(), identity: None }
+        Self {
+            config,
+            purpose,
+            shop: None,
+            record: None,
+            seen: BTreeMap::new(),
+            identity: None,
+            writing: Mutex::new(()),
+        }
     }
 
     /// Where compiled code and approvals are kept.
@@ -139,7 +149,8 @@ impl Loader {
         Ok(Workshop { machine, offered, cache })
     }
 
-    /// All plug-ins, several at a time: most of the time is spent on reading, compiling or loading code.
+    /// All plug-ins, several at a time: most of the time is spent on reading, compiling or loading code. On threads of
+    /// their own, since trying one needs an event loop of its own.
     fn make_all(&mut self, found: &[Found], running: &PluginSet, approvals: &Approvals) -> Vec<Made> {
         let Some(shop) = &self.shop else { return Vec::new() };
         let this = &*self;
@@ -265,6 +276,10 @@ impl Loader {
         // What was approved once stays so: going back to an earlier version asks for nothing new.
         let asks = before.as_ref().map_or_else(|| plugin.asks.clone(), |before| before.asks.clone());
         let approved = Approved { digest: digest::to_hex(content), asks };
+        if before.as_ref() == Some(&approved) && record.has_kept(&plugin.name, component, sidecar) {
+            return before;
+        }
+        let _alone = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let kept = record.keep(&plugin.name, component, sidecar);
         match kept.and_then(|()| record.approve(&plugin.name, &approved)) {
             Ok(()) => Some(approved),

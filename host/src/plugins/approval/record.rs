@@ -103,10 +103,15 @@ impl Record {
         }
         // The sidecar first: a component is never beside one that gives more than its own did.
         write(&toml, sidecar.as_bytes()).map_err(cannot)?;
-        if std::fs::read(&wasm).is_ok_and(|kept| kept == component) {
-            return Ok(());
-        }
         write(&wasm, component).map_err(cannot)
+    }
+
+    /// Whether such files are kept. Their contents are looked at when they are needed: see [`Record::kept`].
+    #[must_use]
+    pub fn has_kept(&self, name: &str, component: &[u8], sidecar: &str) -> bool {
+        let [wasm, toml] = self.kept_files(name);
+        std::fs::metadata(wasm).is_ok_and(|kept| kept.len() == component.len() as u64)
+            && std::fs::read_to_string(toml).is_ok_and(|kept| kept == sidecar)
     }
 
     /// The files kept of the approved version, if they are the approved ones.

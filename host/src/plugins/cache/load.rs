@@ -1,6 +1,8 @@
 //! The one unsafe line of this program: compiled code from disk becomes a component.
 //!
-//! **Why at all.** MEASURED_HERE
+//! **Why at all.** Ten small plug-ins, measured in one run on two busy cores: 10 s to compile, 0.09 s to load. A component
+//! with a language runtime in it is a hundred times larger, and a start would take minutes instead of a moment. See
+//! docs/decisions/compiled-code-on-disk.md.
 
 #![allow(unsafe_code, reason = "wasmtime cannot know who wrote the code; what makes it safe is written below")]
 
