@@ -117,7 +117,7 @@ impl PluginCall {
         let mut all = self.having(function.hook());
         all.retain(|&at| {
             let plugin = self.plugin(at);
-            plugin.failure_rule(function) == FailureRule::FailsCall || plugin.breakers.admits(function, now)
+            function.failure_rule() == FailureRule::FailsCall || plugin.breakers.admits(function, now)
         });
         all
     }
@@ -195,7 +195,7 @@ impl PluginCall {
         let set = self.set.clone();
         let plugin = &set.plugins[at];
         plugin.counters.add(function, begun.elapsed(), result.is_err());
-        let rule = plugin.failure_rule(function);
+        let rule = function.failure_rule();
         if rule != FailureRule::FailsCall
             && let Some(turn) = plugin.breakers.ended(function, result.is_err(), Instant::now())
         {
@@ -237,7 +237,7 @@ impl PluginCall {
         begun: Instant,
         result: Result<T, Failed>,
     ) {
-        debug_assert!(self.plugin(at).failure_rule(function) != FailureRule::FailsCall, "{function} fails the call");
+        debug_assert!(function.failure_rule() != FailureRule::FailsCall, "{function} fails the call");
         // The rule of these functions never fails the call, and what there is to tell has been told.
         let _settled = self.settle(at, function, table, begun, result);
     }

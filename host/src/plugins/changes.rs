@@ -62,7 +62,7 @@ impl Notice {
         match self.level {
             EventLevel::Error => tracing::error!("{}{advice}", self.message),
             EventLevel::Warning => tracing::warn!("{}{advice}", self.message),
-            _ => tracing::info!("{}{advice}", self.message),
+            EventLevel::Info => tracing::info!("{}{advice}", self.message),
         }
     }
 }

@@ -23,7 +23,7 @@ use super::counters::Counters;
 use super::digest::{self, Digest};
 use super::engine::Machine;
 use super::folder::Found;
-use super::hook::{FailureRule, Function, Hook};
+use super::hook::Hook;
 use super::hooks::CallInfo;
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Instance, Linked, State};
@@ -228,7 +228,7 @@ impl Draft {
 
     /// Makes a plug-in of it that does not run, for this reason.
     #[must_use]
-    pub fn refuse(self, reason: String) -> Plugin {
+    pub fn refuse(self, reason: &str) -> Plugin {
         let broken = Broken { step: Step::Approval, reason: format!("{}.wasm: {reason}", self.name) };
         self.become_plugin(Err(broken), None)
     }
@@ -284,12 +284,6 @@ impl Plugin {
     #[must_use]
     pub fn has(&self, hook: Hook) -> bool {
         self.hooks().map_or(hook == Hook::Transform, |hooks| hooks.contains(&hook))
-    }
-
-    /// What a failure of this function means.
-    #[must_use]
-    pub const fn failure_rule(&self, function: Function) -> FailureRule {
-        function.failure_rule()
     }
 
     /// What the rows it makes depend on, beside its configuration and its plan: its file, or the revision its author

@@ -105,7 +105,9 @@ impl PluginHost {
         notices.iter().for_each(changes::Notice::log);
         {
             let mut kept = lock(&self.shared.notices);
-            notices.into_iter().for_each(|notice| kept.add(notice));
+            for notice in notices {
+                kept.add(notice);
+            }
         }
         *lock(&self.shared.newest) = set.clone();
         let behind = self.shared.pins.behind(&set);

@@ -204,7 +204,7 @@ impl Loader {
         {
             let made = self.instead(&draft, more, approved.as_ref(), works, shop);
             let made = made.unwrap_or_else(|pending| Made {
-                plugin: Arc::new(draft.refuse(pending.sentence(name))),
+                plugin: Arc::new(draft.refuse(&pending.sentence(name))),
                 pending: Some(pending),
             });
             return (made, Seen { stamps, approved });

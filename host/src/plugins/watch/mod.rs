@@ -84,11 +84,15 @@ fn be_told(wake: &Sender<Wake>, folder: &Path, approvals: Option<&Path>) -> Opti
         }
         Ok::<_, notify::Error>(watcher)
     };
-    watch()
-        .map_err(|error| {
-            tracing::warn!("the system does not tell of changes in the plug-in folder ({error}); looking now and then")
-        })
-        .ok()
+    match watch() {
+        Ok(watcher) => Some(watcher),
+        Err(error) => {
+            tracing::warn!(
+                "the system does not tell of changes in the plug-in folder ({error}); it is looked at now and then"
+            );
+            None
+        }
+    }
 }
 
 fn run(host: &PluginHost, folder: &Path, approvals: Option<&Path>, every: Duration, woken: &Receiver<Wake>) {
