@@ -1,5 +1,8 @@
 //! The circuit breaker: a function whose failure may be ignored, and that keeps failing, is left alone for a while. Then
-//! one call tries it; success closes the breaker, failure makes the pause longer.
+//! one incoming call tries it; success closes the breaker, failure makes the pause longer.
+//!
+//! What is counted are incoming calls in which it failed before anything of it went well: a hook that fails for some of
+//! 400 tables does its work for the others.
 //!
 //! Functions whose failure fails the call are never paused: what they guard would pass without them.
 
@@ -8,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::hook::Function;
 
-/// Failures in a row that pause a function.
+/// Incoming calls in a row in which it failed, that pause a function.
 pub const FAILURES: u32 = 10;
 /// The first pause; each further one is twice as long.
 const FIRST: Duration = Duration::from_mins(1);

@@ -46,6 +46,10 @@ struct Slot {
     /// Time its hooks have taken in this call, and rows they have handled.
     spent: Duration,
     rows: usize,
+    /// Functions that the breaker has let through in this call, and those whose first outcome it has been told: one bit
+    /// for each.
+    admitted: u16,
+    judged: u16,
 }
 
 /// An instance taken out of its slot for the length of one function. If the function does not come back properly it is
@@ -112,14 +116,35 @@ impl PluginCall {
     }
 
     /// The same for a function whose failure does not fail the call, without those that are left alone for a while.
-    fn willing(&self, function: Function) -> Vec<usize> {
+    /// Decided once for the whole call, so that what fails for some tables is not left out for all the others.
+    fn willing(&mut self, function: Function) -> Vec<usize> {
         let now = Instant::now();
         let mut all = self.having(function.hook());
         all.retain(|&at| {
-            let plugin = self.plugin(at);
-            function.failure_rule() == FailureRule::FailsCall || plugin.breakers.admits(function, now)
+            let (plugin, slot) = (&self.set.plugins[at], &mut self.slots[at]);
+            let bit = 1 << function as u16;
+            if slot.admitted & bit == 0 && plugin.breakers.admits(function, now) {
+                slot.admitted |= bit;
+            }
+            slot.admitted & bit != 0
         });
         all
+    }
+
+    /// Tells the breaker how a function whose failure does not fail the call has ended. An incoming call counts as one
+    /// failure, and only if nothing in it went well before.
+    fn judge(&mut self, at: usize, function: Function, failed: bool) {
+        let plugin = &self.set.plugins[at];
+        let judged = &mut self.slots[at].judged;
+        let first = *judged & (1 << function as u16) == 0;
+        *judged |= 1 << function as u16;
+        if failed && !first {
+            return;
+        }
+        if let Some(turn) = plugin.breakers.ended(function, failed, Instant::now()) {
+            tracing::warn!(plugin = plugin.name, %function, "{}", turn.sentence());
+            self.events.turned(&plugin.name, function, self.info.operation, turn);
+        }
     }
 
     pub(super) fn plugin(&self, at: usize) -> &Plugin {
@@ -196,11 +221,8 @@ impl PluginCall {
         let plugin = &set.plugins[at];
         plugin.counters.add(function, begun.elapsed(), result.is_err());
         let rule = function.failure_rule();
-        if rule != FailureRule::FailsCall
-            && let Some(turn) = plugin.breakers.ended(function, result.is_err(), Instant::now())
-        {
-            tracing::warn!(plugin = plugin.name, %function, "{}", turn.sentence());
-            self.events.turned(&plugin.name, function, self.info.operation, turn);
+        if rule != FailureRule::FailsCall {
+            self.judge(at, function, result.is_err());
         }
         let failed = match result {
             Ok(value) => return Ok(Some(value)),
