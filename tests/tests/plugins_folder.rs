@@ -155,7 +155,7 @@ async fn the_examples_load_and_have_the_hooks_they_promise() {
 #[test]
 fn a_folder_that_is_not_there_stops_the_start() {
     let root = folder(&[]);
-    let config = PluginsConfig { directory: Some(root.path().join("plugins")), cache_directory: None };
+    let config = PluginsConfig::over(root.path().join("plugins"));
     let error = PluginHost::load(&config).err().expect("must be refused").to_string();
     assert!(error.contains("cannot be read") && error.contains("[plugins]"), "{error}");
 }

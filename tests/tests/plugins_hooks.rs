@@ -141,13 +141,13 @@ async fn standard_output_becomes_log_lines() {
 #[tokio::test]
 async fn no_plug_ins_means_no_hooks() {
     let empty = folder(&[("README.md", b"nothing here")]);
-    let config = PluginsConfig { directory: Some(empty.path().into()), cache_directory: None };
+    let config = PluginsConfig::over(empty.path());
     let host = PluginHost::load(&config).unwrap();
     assert!(host.list().is_empty());
     let mut call = host.begin(info(Operation::TableSchema));
     assert!(call.plan(&person()).await.unwrap().digest.is_none());
     assert!(!call.wants_rows_committed());
-    let config = PluginsConfig { directory: None, cache_directory: None };
+    let config = PluginsConfig::default();
     assert!(PluginHost::load(&config).unwrap().list().is_empty());
 }
 

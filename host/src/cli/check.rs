@@ -78,7 +78,7 @@ fn look(config: &Config, every_table: bool) -> Result<Vec<CheckLine>, CliError> 
             )),
         }
     }
-    match PluginHost::load(&config.plugins) {
+    match PluginHost::look(&config.plugins) {
         Ok(plugins) => lines.extend(health::plugin_lines(&plugins)),
         Err(error) => {
             lines.push(CheckLine::failed("plug-ins", error.to_string(), "see [plugins] in the configuration"));

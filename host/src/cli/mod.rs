@@ -6,6 +6,7 @@ mod demo;
 mod import_web_config;
 mod keygen;
 pub mod output;
+mod plugin;
 pub mod reference;
 mod resync;
 mod serve;
@@ -55,6 +56,8 @@ enum Verb {
     Resync(resync::ResyncArgs),
     /// Empty tables of a mirror now.
     Wipe(wipe::WipeArgs),
+    /// Look at plug-ins: what they do, what a file is; let a new version run.
+    Plugin(plugin::PluginArgs),
     /// Make the key pair an application signs its answers with.
     Keygen(keygen::KeygenArgs),
     /// Write a speil.toml that does what the vendor's web.config did.
@@ -91,6 +94,7 @@ pub fn main() -> ExitCode {
         Verb::Status(args) => status::run(&args),
         Verb::Resync(args) => resync::run(&args),
         Verb::Wipe(args) => wipe::run(&args),
+        Verb::Plugin(args) => plugin::run(&args),
         Verb::Keygen(args) => keygen::run(&args),
         Verb::ImportWebConfig(args) => import_web_config::run(&args),
         Verb::Task(args) => task::run(&args),

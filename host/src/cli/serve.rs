@@ -38,12 +38,15 @@ async fn serve(app: &App) -> Result<ExitCode, CliError> {
     let mut signals = signals::Signals::new().map_err(CliError::failed)?;
     let server = Server::start(app.parts()).await.map_err(CliError::failed)?;
     introduce(app, &server).await?;
+    // To the end of this function.
+    let watching = app.plugins.watch();
     let why = signals.next().await;
     tracing::info!("{why}: finishing the calls under way; once more to stop at once");
     let report = tokio::select! {
         report = server.shutdown() => Some(report),
         _ = signals.next() => None,
     };
+    drop(watching);
     app.mirrors.close().await;
     match report {
         Some(report) if report.calls_cut_off == 0 => {

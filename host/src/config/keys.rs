@@ -168,8 +168,21 @@ pub const KEYS: &[Key] = &[
     key(
         "plugins.cache_directory",
         "path",
-        "none",
-        "Kept for later and not used yet: plug-ins are compiled anew at every start.",
+        "`.cache` in the plug-ins' folder",
+        "Compiled code, and which versions of plug-ins are approved. Only the account that runs the host may write there; a folder that others can write to is not used.",
+    ),
+    key(
+        "plugins.watch",
+        "`auto`, `poll`, `off`",
+        "`auto`",
+        "How a running host learns of changed plug-ins: told by the system and by looking, by looking only, not at all.",
+    ),
+    key("plugins.poll_interval", "time", "`10s`", "How often the plug-ins' folder is looked at; 100 ms to 1 h."),
+    key(
+        "plugins.approval",
+        "`on`, `off`",
+        "`on`",
+        "Whether a new version of a plug-in that imports or asks for more than the approved one waits for `speil plugin approve`, while the approved one runs on.",
     ),
     key("log.format", "`text`, `json`", "`text`", "How log lines look."),
     key(

@@ -222,8 +222,44 @@ pub struct SqlServerConfig {
 pub struct PluginsConfig {
     /// No directory: no plug-ins. Default `plugins` beside the file, if it exists.
     pub directory: Option<PathBuf>,
-    /// Where compiled code is to be kept. Read and not used yet: every start compiles anew.
+    /// Compiled code, and which versions are approved. Default `.cache` in the plug-ins' folder.
     pub cache_directory: Option<PathBuf>,
+    pub watch: Watch,
+    /// How often the folder is looked at. Default 10 s.
+    pub poll_interval: Duration,
+    /// Whether a new version that asks for more waits for `speil plugin approve`. Default yes.
+    pub approval: bool,
+}
+
+/// `watch = "auto" | "poll" | "off"`: how a running host learns of changed plug-ins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watch {
+    /// Told by the system, and by looking every now and then in case it does not tell.
+    Auto,
+    /// By looking only: network shares.
+    Poll,
+    /// Not at all: a restart takes them in.
+    Off,
+}
+
+impl PluginsConfig {
+    /// The defaults over a folder.
+    #[must_use]
+    pub fn over(directory: impl Into<PathBuf>) -> Self {
+        Self { directory: Some(directory.into()), ..Self::default() }
+    }
+}
+
+impl Default for PluginsConfig {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            cache_directory: None,
+            watch: Watch::Auto,
+            poll_interval: Duration::from_secs(10),
+            approval: true,
+        }
+    }
 }
 
 /// `[log]`

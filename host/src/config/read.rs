@@ -10,7 +10,7 @@ use super::section::Section;
 use super::tree::{Node, Table, Value};
 use super::{
     ApplicationConfig, Config, Environment, LogConfig, LogFormat, MirrorConfig, PluginsConfig, Secret, ServerConfig,
-    SqlServerConfig, StatusConfig, StoreConfig, TlsConfig, values,
+    SqlServerConfig, StatusConfig, StoreConfig, TlsConfig, Watch, values,
 };
 use crate::store::sqlserver::{Template, understand};
 
@@ -353,9 +353,14 @@ fn keys(mirror: &mut Section<'_>) -> Option<BTreeMap<String, Vec<String>>> {
 
 fn plugins(section: &mut Section<'_>, around: &Surroundings<'_>) -> PluginsConfig {
     let default = || Some(around.base.join("plugins")).filter(|folder: &PathBuf| folder.is_dir());
+    let standard = PluginsConfig::default();
+    let watch = &[("auto", Watch::Auto), ("poll", Watch::Poll), ("off", Watch::Off)];
     PluginsConfig {
         directory: section.get("directory", values::path(around.base)).or_else(default),
         cache_directory: section.get("cache_directory", values::path(around.base)),
+        watch: section.or("watch", standard.watch, values::choice(watch)),
+        poll_interval: section.or("poll_interval", standard.poll_interval, values::duration(SECOND / 10..=HOUR)),
+        approval: section.or("approval", standard.approval, values::choice(&[("on", true), ("off", false)])),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `/metrics` and `/status`: for administrators. With `[server] admin_token` they answer to whoever brings it
+//! `/metrics`, `/status` and `/plugins`: for administrators. With `[server] admin_token` they answer to whoever brings it
 //! (`Authorization: Bearer ...`); without one, to callers on this machine that came straight here.
 
 use std::net::IpAddr;
@@ -17,6 +17,7 @@ use super::overview::{self, Overview};
 use super::parts::Shared;
 use super::router::text;
 use crate::mirror::clock::{Clock, SystemClock};
+use crate::plugins::PluginState;
 use crate::store::StoreError;
 
 /// How long an overview stays good: gathering one opens every mirror.
@@ -39,7 +40,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
             Vec::new()
         }
     };
-    match shared.metrics.text(shared.calls.count(), &tenants) {
+    match shared.metrics.text(shared.calls.count(), &tenants, &plugin_states(&shared)) {
         Ok(page) => {
             let mut response = text(StatusCode::OK, page);
             let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -63,17 +64,39 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>, request: Request) 
         Err(error) => Err(error.to_string()),
     };
     match page {
-        Ok(json) => {
-            let mut response = Response::new(Body::from(json));
-            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-            response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-            response
-        }
+        Ok(json) => as_json(json),
         Err(error) => {
             tracing::error!(%error, "/status cannot look at the mirrors");
             text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n"))
         }
     }
+}
+
+/// `/plugins`: every plug-in, as `speil plugin list --json` shows it.
+pub(super) async fn plugins(State(shared): State<Arc<Shared>>, request: Request) -> Response<Body> {
+    if let Some(refusal) = turn_away(&shared, &request) {
+        return refusal;
+    }
+    match serde_json::to_vec_pretty(&shared.plugins.list()) {
+        Ok(json) => as_json(json),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
+
+fn as_json(json: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Body::from(json));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// How many plug-ins are in each state.
+fn plugin_states(shared: &Shared) -> [(&'static str, i64); PluginState::ALL.len()] {
+    let list = shared.plugins.list();
+    PluginState::ALL.map(|state| {
+        let count = list.iter().filter(|plugin| plugin.state == state).count();
+        (state.word(), i64::try_from(count).unwrap_or(i64::MAX))
+    })
 }
 
 async fn look(shared: &Shared) -> Result<Arc<Overview>, StoreError> {

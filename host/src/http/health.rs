@@ -14,7 +14,7 @@ use super::parts::Shared;
 use super::router::text;
 use crate::auth::Applications;
 use crate::mirror::Mirrors;
-use crate::plugins::PluginHost;
+use crate::plugins::{PluginHost, PluginState};
 use crate::store::Store;
 
 /// One thing a host needs.
@@ -89,12 +89,17 @@ pub fn plugin_lines(plugins: &PluginHost) -> Vec<CheckLine> {
     }
     list.into_iter()
         .map(|plugin| {
-            let what = format!("plug-in {}", plugin.name);
+            let what = match plugin.state {
+                PluginState::Running | PluginState::Broken => format!("plug-in {}", plugin.name),
+                state => format!("plug-in {} ({})", plugin.name, state.word()),
+            };
+            let remark = plugin.remark();
             match plugin.broken {
-                None => CheckLine::ok(
-                    what,
-                    format!("hooks: {}", plugin.hooks.map_or_else(String::new, |all| all.join(", "))),
-                ),
+                None => {
+                    let hooks = format!("hooks: {}", plugin.hooks.map_or_else(String::new, |all| all.join(", ")));
+                    // What runs on as it was, or leaves out what may be left out, takes no host out of service.
+                    CheckLine::ok(what, remark.map_or_else(|| hooks.clone(), |remark| format!("{hooks}; {remark}")))
+                }
                 Some(reason) => {
                     let means = if plugin.blocks_rows {
                         "TableSchema and RowData fail until it works: mend, replace or remove its file"

@@ -71,6 +71,7 @@ pub(super) struct Metrics {
     refusals: Family<ReasonLabel, Counter>,
     at_work: Gauge<i64, AtomicI64>,
     tenants: Family<StateLabel, Gauge>,
+    plugins: Family<StateLabel, Gauge>,
     build: Gauge<u64, AtomicU64>,
 }
 
@@ -90,6 +91,7 @@ impl Metrics {
             refusals: Family::default(),
             at_work: Gauge::default(),
             tenants: Family::default(),
+            plugins: Family::default(),
             build: Gauge::default(),
         };
         metrics.build.set(1);
@@ -106,6 +108,7 @@ impl Metrics {
         registry.register("refusals", "Calls refused for their token, by reason", metrics.refusals.clone());
         registry.register("calls_at_work", "Calls under way now", metrics.at_work.clone());
         registry.register("tenants", "Mirrors on this host by the state of their tenant", metrics.tenants.clone());
+        registry.register("plugins", "Plug-ins by their state", metrics.plugins.clone());
         registry.register("up", "This process runs", metrics.build.clone());
         metrics
     }
@@ -125,11 +128,19 @@ impl Metrics {
     }
 
     /// The text of `/metrics`.
-    pub(super) fn text(&self, at_work: usize, tenants: &[(String, i64)]) -> Result<String, std::fmt::Error> {
+    pub(super) fn text(
+        &self,
+        at_work: usize,
+        tenants: &[(String, i64)],
+        plugins: &[(&'static str, i64)],
+    ) -> Result<String, std::fmt::Error> {
         self.at_work.set(i64::try_from(at_work).unwrap_or(i64::MAX));
         self.tenants.clear();
         for (state, count) in tenants {
             self.tenants.get_or_create(&StateLabel { state: state.clone() }).set(*count);
+        }
+        for (state, count) in plugins {
+            self.plugins.get_or_create(&StateLabel { state: (*state).to_owned() }).set(*count);
         }
         let mut output = String::new();
         text::encode(&mut output, &self.registry)?;
@@ -149,7 +160,7 @@ mod tests {
         metrics.call(Some(Operation::RowData), Outcome::Success, took, 500, 3);
         metrics.call(None, Outcome::Fault, took, 1, 0);
         metrics.refused(RefusalReason::Audience);
-        let text = metrics.text(2, &[("current".into(), 5)]).expect("text");
+        let text = metrics.text(2, &[("current".into(), 5)], &[("paused", 1)]).expect("text");
         for line in [
             "speil_calls_total{operation=\"RowData\",outcome=\"success\"} 2",
             "speil_calls_total{operation=\"unknown\",outcome=\"fault\"} 1",
@@ -159,11 +170,12 @@ mod tests {
             "speil_refusals_total{reason=\"audience\"} 1",
             "speil_calls_at_work 2",
             "speil_tenants{state=\"current\"} 5",
+            "speil_plugins{state=\"paused\"} 1",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
-        let later = metrics.text(0, &[("silent".into(), 1)]).expect("text");
+        let later = metrics.text(0, &[("silent".into(), 1)], &[]).expect("text");
         assert!(!later.contains("state=\"current\""), "a state nobody is in any more is not told");
     }
 }

@@ -20,6 +20,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/readyz", get(async |State(shared): State<Arc<Shared>>| health::readyz(shared).await))
         .route("/metrics", get(admin::metrics))
         .route("/status", get(admin::status))
+        .route("/plugins", get(admin::plugins))
         .fallback(service)
         .with_state(shared)
 }

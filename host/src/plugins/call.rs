@@ -10,10 +10,10 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::bindings::speil::mirror::types::Context;
 use super::component::{Broken, Plugin};
-use super::events::{Events, quoted};
+use super::events::{Events, now, quoted};
+use super::generation::PluginSet;
 use super::hook::{FailureRule, Function, Hook};
 use super::hooks::{CallHooks, CallInfo, CallOutcome, Committed, HookFailure, SchemaChange, TransformPlan};
-use super::host::PluginSet;
 use super::import::http::Budget;
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Guests, Instance};
@@ -52,6 +52,10 @@ struct Slot {
     /// Time its hooks have taken in this call, and rows they have handled.
     spent: Duration,
     rows: usize,
+    /// Functions that the breaker has let through in this call, and those whose first outcome it has been told: one bit
+    /// for each.
+    admitted: u16,
+    judged: u16,
 }
 
 /// An instance taken out of its slot for the length of one function. If the function does not come back properly it is
@@ -108,15 +112,51 @@ impl Failed {
 }
 
 impl PluginCall {
-    pub(super) fn new(set: Arc<PluginSet>, info: CallInfo) -> Self {
+    /// `news`: events that the call begins with.
+    pub(super) fn new(set: Arc<PluginSet>, info: CallInfo, news: Vec<EventRecord>) -> Self {
         let slots = set.plugins.iter().map(|_| Slot::default()).collect();
-        Self { set, info, mirror: None, slots, events: Events::default(), failure: None }
+        Self { set, info, mirror: None, slots, events: Events::begin_with(news), failure: None }
     }
 
     /// The plug-ins to call for a hook, in order.
     pub(super) fn having(&self, hook: Hook) -> Vec<usize> {
         let wanted = |plugin: &Plugin| plugin.has(hook) && plugin.serves(&self.info.tenant);
         (0..self.set.plugins.len()).filter(|&at| wanted(&self.set.plugins[at])).collect()
+    }
+
+    /// The same without those that are left alone for a while, which only a plug-in is whose failure in this function does
+    /// not fail the call. Decided once for the whole call, so that what fails for some tables is not left out for all the others.
+    fn willing(&mut self, function: Function) -> Vec<usize> {
+        let now = Instant::now();
+        let mut all = self.having(function.hook());
+        all.retain(|&at| {
+            let (plugin, slot) = (&self.set.plugins[at], &mut self.slots[at]);
+            if plugin.failure_rule(function) == FailureRule::FailsCall {
+                return true;
+            }
+            let bit = 1 << function as u16;
+            if slot.admitted & bit == 0 && plugin.breakers.admits(function, now) {
+                slot.admitted |= bit;
+            }
+            slot.admitted & bit != 0
+        });
+        all
+    }
+
+    /// Tells the breaker how a function whose failure does not fail the call has ended. An incoming call counts as one
+    /// failure, and only if nothing in it went well before.
+    fn judge(&mut self, at: usize, function: Function, failed: bool) {
+        let plugin = &self.set.plugins[at];
+        let judged = &mut self.slots[at].judged;
+        let first = *judged & (1 << function as u16) == 0;
+        *judged |= 1 << function as u16;
+        if failed && !first {
+            return;
+        }
+        if let Some(turn) = plugin.breakers.ended(function, failed, Instant::now()) {
+            tracing::warn!(plugin = plugin.name, %function, "{}", turn.sentence());
+            self.events.turned(&plugin.name, function, self.info.operation, turn);
+        }
     }
 
     pub(super) fn plugin(&self, at: usize) -> &Plugin {
@@ -155,7 +195,7 @@ impl PluginCall {
             let powers = GuestPowers::of(&plugin.name, write, names);
             let given = Given { log, budget, mirror: self.mirror.clone(), powers };
             let begun = Instant::now();
-            match Instance::start(set.machine.engine(), linked, &plugin.limits, given, allowance).await {
+            match Instance::start(linked.engine(), linked, &plugin.limits, given, allowance).await {
                 Ok(instance) => instance,
                 Err(fault) => {
                     slot.spent += begun.elapsed();
@@ -199,15 +239,20 @@ impl PluginCall {
         let set = self.set.clone();
         let plugin = &set.plugins[at];
         plugin.counters.add(function, begun.elapsed(), result.is_err());
+        let rule = plugin.failure_rule(function);
+        // A refusal is no failure: it was asked for, whatever failures mean.
+        let refused = function == Function::OperationBefore && matches!(result, Err(Failed::Answered(_)));
+        if rule != FailureRule::FailsCall {
+            self.judge(at, function, result.is_err() && !refused);
+        }
         let failed = match result {
             Ok(value) => return Ok(Some(value)),
             Err(failed) => failed,
         };
         let message = failed.sentence(plugin, function, table);
+        plugin.counters.failed(function, now(), &message);
         let (tenant, request_id) = (self.info.tenant.as_str(), self.info.request_id.as_str());
-        // A refusal is no failure: it was asked for, whatever failures mean.
-        let refused = function == Function::OperationBefore && matches!(failed, Failed::Answered(_));
-        match plugin.failure_rule(function) {
+        match rule {
             rule if refused || rule == FailureRule::FailsCall => {
                 Err(HookFailure { plugin: plugin.name.clone(), hook: function.name(), message, refused })
             }
@@ -272,7 +317,7 @@ impl CallHooks for PluginCall {
 
     async fn before_operation(&mut self) -> Result<(), HookFailure> {
         self.blocked()?;
-        for at in self.having(Hook::Operation) {
+        for at in self.willing(Function::OperationBefore) {
             let begun = Instant::now();
             let result = self.call_operation_before(at).await;
             self.settle(at, Function::OperationBefore, None, begun, result)?;
@@ -281,7 +326,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn after_operation(&mut self, outcome: &CallOutcome) {
-        for at in self.having(Hook::Operation) {
+        for at in self.willing(Function::OperationAfter) {
             let begun = Instant::now();
             let result = self.call_operation_after(at, outcome).await;
             self.told(at, Function::OperationAfter, None, begun, result);
@@ -289,7 +334,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn resolve_connection(&mut self) -> Result<Option<Connection>, HookFailure> {
-        for at in self.having(Hook::ResolveConnection) {
+        for at in self.willing(Function::ResolveConnection) {
             let begun = Instant::now();
             let result = self.call_resolve_connection(at).await;
             if let Some(Some(connection)) = self.settle(at, Function::ResolveConnection, None, begun, result)? {
@@ -301,7 +346,7 @@ impl CallHooks for PluginCall {
 
     async fn authenticated(&mut self) -> Result<serde_json::Map<String, serde_json::Value>, HookFailure> {
         let mut all = serde_json::Map::new();
-        for at in self.having(Hook::Authenticated) {
+        for at in self.willing(Function::Authenticated) {
             let begun = Instant::now();
             let result = self.call_authenticated(at).await;
             all.extend(self.settle(at, Function::Authenticated, None, begun, result)?.unwrap_or_default());
@@ -318,7 +363,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn before_replicate_table(&mut self, table: &TableName, change: SchemaChange) {
-        for at in self.having(Hook::BeforeReplicateTable) {
+        for at in self.willing(Function::BeforeReplicateTable) {
             let begun = Instant::now();
             let result = self.call_before_replicate_table(at, table, change).await;
             self.told(at, Function::BeforeReplicateTable, Some(table.as_str()), begun, result);
@@ -326,7 +371,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn wiped(&mut self, table: &TableName) {
-        for at in self.having(Hook::Wiped) {
+        for at in self.willing(Function::Wiped) {
             let begun = Instant::now();
             let result = self.call_wiped(at, table).await;
             self.told(at, Function::Wiped, Some(table.as_str()), begun, result);
@@ -338,7 +383,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn rows_committed(&mut self, committed: &Committed) {
-        for at in self.having(Hook::RowsCommitted) {
+        for at in self.willing(Function::RowsCommitted) {
             let begun = Instant::now();
             let result = self.call_rows_committed(at, committed).await;
             self.told(at, Function::RowsCommitted, Some(committed.table.as_str()), begun, result);
@@ -346,7 +391,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn replication_completed(&mut self, changed: &[ReplicationSummary]) {
-        for at in self.having(Hook::ReplicationCompleted) {
+        for at in self.willing(Function::ReplicationCompleted) {
             let begun = Instant::now();
             let result = self.call_replication_completed(at, changed).await;
             self.told(at, Function::ReplicationCompleted, None, begun, result);
@@ -354,7 +399,7 @@ impl CallHooks for PluginCall {
     }
 
     async fn log_event(&mut self, event: &EventRecord) {
-        for at in self.having(Hook::LogEvent) {
+        for at in self.willing(Function::LogEvent) {
             let begun = Instant::now();
             let result = self.call_log_event(at, event).await;
             self.told(at, Function::LogEvent, None, begun, result);

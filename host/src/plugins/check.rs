@@ -111,6 +111,14 @@ impl Exports {
     }
 }
 
+/// The grant that an import needs, of whatever version it is.
+#[must_use]
+pub(super) fn needs(import: &str) -> Option<Grant> {
+    let name = Name::parse(import)?;
+    let same = |other: Name<'_>| other.package == name.package && other.interface == name.interface;
+    GRANTED.iter().find(|(_, text)| Name::parse(text).is_some_and(same)).map(|(grant, _)| *grant)
+}
+
 /// Whether everything imported is offered, and granted where it must be.
 ///
 /// # Errors

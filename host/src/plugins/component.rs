@@ -1,4 +1,4 @@
-//! A plug-in's life, a step at a time: found, read, its sidecar parsed, compiled, checked, linked. Each step keeps its
+//! A plug-in's life, a step at a time: found, read, its sidecar parsed, compiled, checked, approved, linked, tried. Each step keeps its
 //! outcome, so that a broken plug-in answers with its own reason while the others serve.
 //!
 //! **What a broken plug-in means.** Its sidecar's `hooks` say what it is for, or else the exports of its component, if
@@ -8,6 +8,8 @@
 //! it fails every TableSchema and RowData call, since what reaches the mirror unchanged cannot be taken back (design.md
 //! invariant 6), and leaves the other calls alone.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,9 +17,13 @@ use tokio::sync::Semaphore;
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
+use super::approval::Asks;
+use super::breaker::Breakers;
+use super::cache::CodeCache;
 use super::check::{self, Exports};
 use super::counters::Counters;
 use super::digest::{self, Digest};
+use super::engine::Machine;
 use super::folder::Found;
 use super::hook::{FailureRule, Function, Hook};
 use super::hooks::CallInfo;
@@ -26,7 +32,7 @@ use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Instance, Linked, State};
 use super::limits::{Limits, Tripped};
 use super::sidecar::Sidecar;
-use super::{import, sidecar};
+use super::import;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::names::Operation;
 use crate::store::GuestPowers;
@@ -38,6 +44,8 @@ pub enum Step {
     Sidecar,
     Compile,
     Check,
+    /// It asks for more than was approved.
+    Approval,
     Link,
     Start,
 }
@@ -50,9 +58,64 @@ pub struct Broken {
     pub reason: String,
 }
 
+/// A plug-in's files as they were read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    pub component: Result<Vec<u8>, String>,
+    /// Empty: there is none, which means the same.
+    pub sidecar: Result<String, String>,
+}
+
+/// What a plug-in was made of, to see whether its files hold something else by now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub component: Result<Digest, String>,
+    pub sidecar: Result<String, String>,
+}
+
+impl Files {
+    /// Reads them. What cannot be read is kept as a reason.
+    #[must_use]
+    pub fn read(found: &Found) -> Self {
+        Self { component: read(found), sidecar: read_sidecar(found) }
+    }
+
+    /// Their digests.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        Source {
+            component: self.component.as_ref().map(|bytes| digest::of_file(bytes)).map_err(Clone::clone),
+            sidecar: self.sidecar.clone(),
+        }
+    }
+}
+
+/// Where plug-ins are made: the engine, what is offered to them, and code compiled before.
+pub struct Workshop {
+    pub machine: Arc<Machine>,
+    /// What needs no grant.
+    pub offered: Linker<State>,
+    /// The plug-in folder, where relative paths of sidecars begin.
+    pub folder: PathBuf,
+    pub cache: Option<CodeCache>,
+}
+
+/// A plug-in before any of its code has run: read, compiled, checked.
+pub struct Draft {
+    name: String,
+    source: Source,
+    sidecar: Result<Sidecar, Broken>,
+    component: Result<Component, Broken>,
+    compiled: Result<Exports, Broken>,
+    /// Whether it fits: the reason of the first step that failed.
+    fits: Result<(), Broken>,
+    asks: Asks,
+}
+
 /// One plug-in with the outcome of every step. A step that could not be tried holds the reason of the one before.
 pub struct Plugin {
     pub name: String,
+    pub source: Source,
     /// SHA-256 of the component's file.
     pub read: Result<Digest, Broken>,
     pub sidecar: Result<Sidecar, Broken>,
@@ -62,44 +125,165 @@ pub struct Plugin {
     pub linked: Result<Linked, Broken>,
     /// Of [`Plugin::sidecar`], or the defaults.
     pub limits: Limits,
-    pub counters: Counters,
+    pub asks: Asks,
+    /// Kept over changes of the sidecar: they are the component's.
+    pub counters: Arc<Counters>,
+    pub breakers: Breakers,
     pub room: Arc<Semaphore>,
+    /// Compiled, to be linked again with another sidecar.
+    component: Option<Component>,
 }
 
-impl Plugin {
-    /// Goes through all steps. Takes as long as compiling takes: seconds for a large component.
+impl Draft {
+    /// Reads, compiles (or finds compiled code: in `before`, in the cache) and checks. Takes seconds for a large component
+    /// that is compiled.
     #[must_use]
-    pub fn load(found: &Found, engine: &Engine, offered: &Linker<State>) -> Self {
-        let file = format!("{}.wasm", found.name);
+    pub fn make(name: &str, files: &Files, source: Source, shop: &Workshop, before: Option<&Plugin>) -> Self {
+        let file = format!("{name}.wasm");
         let broken = |step, reason: String| Broken { step, reason: format!("{file}: {reason}") };
+        let engine = shop.machine.engine();
 
-        let bytes = read(found).map_err(|reason| broken(Step::Read, reason));
-        let read = bytes.as_ref().map(|bytes| digest::of_file(bytes)).map_err(Clone::clone);
-        let sidecar = read_sidecar(found)
-            .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", found.name) });
-        let component = bytes.and_then(|bytes| compile(engine, &bytes).map_err(|reason| broken(Step::Compile, reason)));
+        let bytes = files.component.as_ref().map_err(|reason| broken(Step::Read, reason.clone()));
+        let (table, sidecar) = match &files.sidecar {
+            Ok(text) => (text.parse().unwrap_or_default(), Sidecar::parse(text)),
+            Err(reason) => (toml::Table::new(), Err(reason.clone())),
+        };
+        let sidecar =
+            sidecar.map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{name}.toml: {reason}") });
+        let component = bytes.and_then(|bytes| {
+            let before = before.filter(|before| before.source.component == source.component);
+            match (before.and_then(|before| before.component.clone()), &source.component) {
+                (Some(component), _) => Ok(component),
+                (None, Ok(content)) => shop.compile(content, bytes).map_err(|reason| broken(Step::Compile, reason)),
+                (None, Err(reason)) => Err(broken(Step::Read, reason.clone())),
+            }
+        });
         let compiled = component.as_ref().map(|component| check::exports(component, engine)).map_err(Clone::clone);
-        let limits = sidecar.as_ref().map(|sidecar| sidecar.limits.clone()).unwrap_or_default();
-        let linked = component.and_then(|component| {
+        let fits = component.as_ref().map_err(Clone::clone).and_then(|component| {
             let sidecar = sidecar.as_ref().map_err(Clone::clone)?;
             let exports = compiled.as_ref().map_err(Clone::clone)?;
             exports
                 .check(sidecar.hooks.as_deref())
-                .and_then(|()| check::imports(&component, engine, &sidecar.grants, &format!("{}.toml", found.name)))
-                .map_err(|reason| broken(Step::Check, reason))?;
-            let settings = settle(found, sidecar)?;
-            let hooks = sidecar.hooks.as_ref().unwrap_or(&exports.hooks);
-            let linked = import::grant(offered, &sidecar.grants)
-                .and_then(|linker| linker.instantiate_pre(&component))
-                .and_then(|pre| Linked::new(pre, hooks, settings))
-                .map_err(|error| broken(Step::Link, unfit(&error)))?;
-            try_once(engine, &found.name, &linked, &limits).map_err(|reason| broken(Step::Start, reason))?;
-            Ok(linked)
+                .and_then(|()| check::imports(component, engine, &sidecar.grants, &format!("{name}.toml")))
+                .map_err(|reason| broken(Step::Check, reason))
         });
-        let room = Arc::new(Semaphore::new(limits.instances));
-        Self { name: found.name.clone(), read, sidecar, compiled, linked, limits, counters: Counters::default(), room }
+        let hooks = sidecar.as_ref().ok().and_then(|sidecar| sidecar.hooks.clone());
+        let hooks = hooks.or_else(|| compiled.as_ref().ok().map(|exports| exports.hooks.clone())).unwrap_or_default();
+        let asks = component.as_ref().map_or_else(
+            |_| Asks::default(),
+            |component| {
+                let component_type = component.component_type();
+                Asks::of(component_type.imports(engine).map(|(name, _)| name), &hooks, &table)
+            },
+        );
+        Self { name: name.to_owned(), source, sidecar, component, compiled, fits, asks }
     }
 
+    /// Whether everything fits, so far as can be seen without running it.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub fn fits(&self) -> Result<(), Broken> {
+        self.fits.clone()
+    }
+
+    /// The plug-in's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it asks for.
+    #[must_use]
+    pub const fn asks(&self) -> &Asks {
+        &self.asks
+    }
+
+    /// The component, to be looked at.
+    ///
+    /// # Errors
+    /// It could not be compiled.
+    pub fn component(&self) -> Result<&Component, Broken> {
+        self.component.as_ref().map_err(Clone::clone)
+    }
+
+    /// The component's digest.
+    #[must_use]
+    pub fn digest(&self) -> Option<Digest> {
+        self.source.component.clone().ok()
+    }
+
+    /// Links it and tries it once: the first moment its code runs.
+    #[must_use]
+    pub fn finish(self, shop: &Workshop, before: Option<&Plugin>) -> Plugin {
+        let engine = shop.machine.engine();
+        let broken = |step, reason: String| Broken { step, reason: format!("{}.wasm: {reason}", self.name) };
+        let linked = self.fits.clone().and_then(|()| {
+            let component = self.component.as_ref().map_err(Clone::clone)?;
+            let sidecar = self.sidecar.as_ref().map_err(Clone::clone)?;
+            let exports = self.compiled.as_ref().map_err(Clone::clone)?;
+            let hooks = sidecar.hooks.as_ref().unwrap_or(&exports.hooks);
+            // Secrets are read here and not for the draft: what waits for approval needs none.
+            let settings = sidecar
+                .settle(&shop.folder)
+                .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", self.name) })?;
+            let linked = import::grant(&shop.offered, &sidecar.grants)
+                .and_then(|linker| linker.instantiate_pre(component))
+                .and_then(|pre| Linked::new(pre, hooks, settings))
+                .map_err(|error| broken(Step::Link, unfit(&error)))?;
+            try_once(engine, &self.name, &linked, &sidecar.limits).map_err(|reason| broken(Step::Start, reason))?;
+            Ok(linked)
+        });
+        self.become_plugin(linked, before)
+    }
+
+    /// Makes a plug-in of it that does not run, for this reason.
+    #[must_use]
+    pub fn refuse(self, step: Step, reason: &str) -> Plugin {
+        let broken = Broken { step, reason: format!("{}.wasm: {reason}", self.name) };
+        self.become_plugin(Err(broken), None)
+    }
+
+    fn become_plugin(self, linked: Result<Linked, Broken>, before: Option<&Plugin>) -> Plugin {
+        let limits = self.sidecar.as_ref().map(|sidecar| sidecar.limits.clone()).unwrap_or_default();
+        let same = before.filter(|before| before.source.component == self.source.component);
+        // Instances of the version before count until their calls have ended: the limit is the plug-in's.
+        let room =
+            before.filter(|before| before.limits.instances == limits.instances).map(|before| before.room.clone());
+        let unread = |reason: String| Broken { step: Step::Read, reason: format!("{}.wasm: {reason}", self.name) };
+        Plugin {
+            read: self.source.component.clone().map_err(unread),
+            counters: same.map(|before| before.counters.clone()).unwrap_or_default(),
+            breakers: Breakers::default(),
+            room: room.unwrap_or_else(|| Arc::new(Semaphore::new(limits.instances))),
+            component: self.component.ok(),
+            name: self.name,
+            source: self.source,
+            sidecar: self.sidecar,
+            compiled: self.compiled,
+            asks: self.asks,
+            linked,
+            limits,
+        }
+    }
+}
+
+impl Workshop {
+    /// Compiled code from the cache, or made now.
+    fn compile(&self, content: &Digest, bytes: &[u8]) -> Result<Component, String> {
+        let engine = self.machine.engine();
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, content)) {
+            return Ok(component);
+        }
+        let component = compile(engine, bytes)?;
+        if let Some(cache) = &self.cache {
+            cache.put(engine, content, &component);
+        }
+        Ok(component)
+    }
+}
+
+impl Plugin {
     /// The hooks it is for: those its sidecar names, else those its component exports. `None`: nothing is known.
     #[must_use]
     pub fn hooks(&self) -> Option<Vec<Hook>> {
@@ -111,6 +295,36 @@ impl Plugin {
     #[must_use]
     pub fn has(&self, hook: Hook) -> bool {
         self.hooks().map_or(hook == Hook::Transform, |hooks| hooks.contains(&hook))
+    }
+
+    /// What the rows it makes depend on, beside its configuration and its plan: its file, or the revision its author
+    /// gives instead (design.md, invariant 6).
+    #[must_use]
+    pub fn identity(&self) -> Option<Digest> {
+        let revision = self.sidecar.as_ref().ok().and_then(|sidecar| sidecar.revision.as_deref());
+        match revision {
+            Some(revision) => {
+                let name = self.name.as_bytes();
+                Some(digest::Builder::new("speil revision 1").bytes(name).bytes(revision.as_bytes()).finish())
+            }
+            None => self.read.as_ref().ok().copied(),
+        }
+    }
+
+    /// What else of its sidecar the rows depend on: configuration and secrets.
+    #[must_use]
+    pub fn made_with(&self) -> BTreeMap<String, String> {
+        match (&self.linked, &self.sidecar) {
+            (Ok(linked), _) => linked.settings.made_with(),
+            (Err(_), Ok(sidecar)) => sidecar.config.clone(),
+            (Err(_), Err(_)) => BTreeMap::new(),
+        }
+    }
+
+    /// Whom it is for, as patterns; `None`: everybody.
+    #[must_use]
+    pub fn tenants(&self) -> Option<&[String]> {
+        self.sidecar.as_ref().ok().and_then(|sidecar| sidecar.tenants.patterns())
     }
 
     /// The file beside the component, for messages.
@@ -131,22 +345,11 @@ fn read(found: &Found) -> Result<Vec<u8>, String> {
     std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
 }
 
-fn read_sidecar(found: &Found) -> Result<Sidecar, String> {
+fn read_sidecar(found: &Found) -> Result<String, String> {
     match &found.sidecar {
-        None => Ok(Sidecar::default()),
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
-            Sidecar::parse(&text)
-        }
+        None => Ok(String::new()),
+        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}")),
     }
-}
-
-/// Fetches what the sidecar names: secrets, folders, environment.
-fn settle(found: &Found, sidecar: &Sidecar) -> Result<sidecar::Settings, Broken> {
-    let base = found.sidecar.as_deref().and_then(std::path::Path::parent).unwrap_or(std::path::Path::new(""));
-    sidecar
-        .settle(base)
-        .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", found.name) })
 }
 
 /// Compiles on all processors at once.
@@ -182,8 +385,8 @@ fn unfit(error: &wasmtime::Error) -> String {
     format!("it does not fit this host's interfaces: {cause}; build it against the wit/ folder of this release")
 }
 
-/// Makes one instance and drops it: what cannot start should be known now and not with the first call. On a thread of
-/// its own, so that it may be called from anywhere.
+/// Makes one instance and drops it: what cannot start should be known now and not with the first call. Not to be called on
+/// a thread of an event loop.
 fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Result<(), String> {
     let call = CallInfo {
         tenant: ContextId::new("none").map_err(|error| format!("cannot be tried: {error}"))?,
@@ -196,24 +399,16 @@ fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Limits) -> Re
     // Nobody is called for yet: no mirror, no request.
     let budget = Arc::new(Budget::new(&Limits { http_requests: 0, ..limits.clone() }));
     let powers = GuestPowers::of(name, false, std::iter::empty());
-    let started = std::thread::scope(|scope| {
-        scope
-            .spawn(|| {
-                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-                let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
-                let given = Given { log: &log, budget: &budget, mirror: None, powers };
-                Ok(runtime.block_on(Instance::start(engine, linked, limits, given, allowance)).map(drop))
-            })
-            .join()
-            .unwrap_or_else(|_| Err(std::io::Error::other("the thread that tried it panicked")))
-    });
-    match started {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(Fault::Limit(tripped))) => {
+    let given = Given { log: &log, budget: &budget, mirror: None, powers };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("it cannot be tried: {error}"))?;
+    let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
+    match runtime.block_on(Instance::start(engine, linked, limits, given, allowance)).map(drop) {
+        Ok(()) => Ok(()),
+        Err(Fault::Limit(tripped)) => {
             Err(format!("it cannot be started: {}", tripped.sentence(&format!("{name}.toml"))))
         }
-        Ok(Err(Fault::Trap(reason))) => Err(format!("it cannot be started: {reason}")),
-        Err(error) => Err(format!("it cannot be tried: {error}")),
+        Err(Fault::Trap(reason)) => Err(format!("it cannot be started: {reason}")),
     }
 }
 

@@ -1,6 +1,7 @@
 //! How often each function of a plug-in was called, how often that failed, and how long it took: for metrics and for
 //! `speil plugin list`.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -8,7 +9,17 @@ use super::hook::Function;
 
 /// One plug-in's.
 #[derive(Debug, Default)]
-pub struct Counters([Counter; Function::ALL.len()]);
+pub struct Counters([Counter; Function::ALL.len()], Mutex<Option<LastError>>);
+
+/// A plug-in's last failure.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct LastError {
+    /// UTC milliseconds.
+    pub at: i64,
+    pub function: &'static str,
+    /// The sentence that was told.
+    pub message: String,
+}
 
 #[derive(Debug, Default)]
 struct Counter {
@@ -36,6 +47,23 @@ impl Counters {
         counter.calls.fetch_add(1, Ordering::Relaxed);
         counter.failures.fetch_add(u64::from(failed), Ordering::Relaxed);
         counter.nanos.fetch_add(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Keeps a failure as the last one.
+    pub fn failed(&self, function: Function, at: i64, message: &str) {
+        let error = LastError { at, function: function.name(), message: message.to_owned() };
+        *self.last() = Some(error);
+    }
+
+    /// The last failure.
+    #[must_use]
+    pub fn last_error(&self) -> Option<LastError> {
+        self.last().clone()
+    }
+
+    fn last(&self) -> std::sync::MutexGuard<'_, Option<LastError>> {
+        // Nothing in here can panic half-way.
+        self.1.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// The functions that were called.

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::breaker::Turn;
 use super::hook::Function;
 use crate::protocol::names::Operation;
 use crate::store::history::{EventLevel, EventRecord};
@@ -57,6 +58,26 @@ impl Events {
         });
     }
 
+    /// A plug-in's function was paused, or works again.
+    pub fn turned(&mut self, plugin: &str, function: Function, operation: Operation, turn: Turn) {
+        let (level, advice) = match turn {
+            Turn::Paused(_) => (
+                EventLevel::Warning,
+                Some("then one call tries it; mend the plug-in, a changed file is tried at once".into()),
+            ),
+            Turn::Resumed(_) => (EventLevel::Info, None),
+        };
+        let message = format!("plug-in {plugin}, hook {function}: {}", turn.sentence());
+        let operation = Some(operation.to_string());
+        let kind = "plugin".into();
+        self.records.push(EventRecord { at: now(), level, kind, operation, table: None, message, advice });
+    }
+
+    /// Events from before the call.
+    pub fn begin_with(records: Vec<EventRecord>) -> Self {
+        Self { records, counts: Vec::new() }
+    }
+
     /// Hands the events over.
     pub fn take(&mut self) -> Vec<EventRecord> {
         std::mem::take(&mut self.records)
@@ -64,7 +85,7 @@ impl Events {
 }
 
 /// UTC milliseconds.
-fn now() -> i64 {
+pub fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -1,7 +1,9 @@
-//! Finds plug-ins: `NAME.wasm` and `NAME.toml` in one folder, in name order. Subfolders are not looked into.
+//! Finds plug-ins: `NAME.wasm` and `NAME.toml` in one folder, in name order. Subfolders and hidden files, which copying
+//! programs and editors make on the way, are not looked into.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 /// A plug-in's files. At least one is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +13,55 @@ pub struct Found {
     /// `None`: a sidecar whose component is missing.
     pub component: Option<PathBuf>,
     pub sidecar: Option<PathBuf>,
+}
+
+/// What shows that a file has changed without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    /// Which file it is, and when anything about it changed last: a file renamed into place may be as old and as long.
+    identity: (u64, i64, i64),
+}
+
+/// The stamps of a plug-in's files: component, sidecar.
+pub type Stamps = [Option<Stamp>; 2];
+
+impl Found {
+    /// As its files are now. A file that is just going is one that is not there.
+    #[must_use]
+    pub fn stamps(&self) -> Stamps {
+        [self.component.as_deref().and_then(stamp), self.sidecar.as_deref().and_then(stamp)]
+    }
+}
+
+/// The stamp of a file, if it is there.
+#[must_use]
+pub fn stamp(path: &Path) -> Option<Stamp> {
+    let metadata = std::fs::metadata(path).ok()?;
+    #[cfg(unix)]
+    let identity = {
+        use std::os::unix::fs::MetadataExt as _;
+        (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+    };
+    #[cfg(not(unix))]
+    let identity = (0, 0, 0);
+    Some(Stamp { length: metadata.len(), modified: metadata.modified().ok(), identity })
+}
+
+/// Which folder it is: another one is there when a share comes or goes. `None`: this system does not tell.
+#[must_use]
+pub fn identity(folder: &Path) -> Option<(u64, u64)> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        std::fs::metadata(folder).ok().map(|metadata| (metadata.dev(), metadata.ino()))
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = folder;
+        None
+    }
 }
 
 /// Lists the plug-ins of a folder in name order, which is the order they are called in.
@@ -32,6 +83,9 @@ pub fn find(folder: &Path) -> Result<Vec<Found>, String> {
             continue;
         }
         let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with('.') {
+            continue;
+        }
         let plugin = found.entry(name.clone()).or_insert_with(|| Found { name, component: None, sidecar: None });
         if ending == "wasm" {
             plugin.component = Some(path);
@@ -49,7 +103,7 @@ mod tests {
     #[test]
     fn plugins_are_found_in_name_order_with_their_sidecars() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.wasm", "a.toml", "a.wasm", "c.toml", "README.md", "noending"] {
+        for name in ["b.wasm", "a.toml", "a.wasm", "c.toml", "README.md", "noending", ".a.wasm"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         std::fs::create_dir(folder.path().join("d.wasm")).unwrap();
@@ -62,6 +116,22 @@ mod tests {
                 Found { name: "c".into(), component: None, sidecar: path("c.toml") },
             ]
         );
+    }
+
+    #[test]
+    fn a_stamp_tells_a_file_from_one_renamed_over_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        for name in ["a.wasm", "new"] {
+            std::fs::write(path(name), name).unwrap();
+            std::fs::File::options().write(true).open(path(name)).unwrap().set_modified(at).unwrap();
+        }
+        let before = stamp(&path("a.wasm"));
+        assert_eq!(before, stamp(&path("a.wasm")));
+        std::fs::rename(path("new"), path("a.wasm")).unwrap();
+        assert_ne!(before, stamp(&path("a.wasm")));
+        assert_eq!(stamp(&path("new")), None);
     }
 
     #[test]

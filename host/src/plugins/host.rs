@@ -1,32 +1,32 @@
-//! All plug-ins of a folder, loaded once and shared by every call.
+//! The plug-ins of a folder, shared by every call, and exchanged for newer ones between calls.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Instant;
 
 use super::call::PluginCall;
-use super::component::{Broken, Plugin};
-use super::counters::Count;
-use super::digest;
-use super::engine::Machine;
-use super::folder;
-use super::hook::Hook;
+use super::changes::{self, Notices};
+use super::generation::PluginSet;
 use super::hooks::{CallHooks, CallInfo, HookSource, NoHooks};
-use super::import;
-use super::transform::cache::PlanCache;
+use super::loader::{Loader, Purpose};
+use super::pins::Pins;
+use super::status::PluginStatus;
+use super::watch::Watching;
 use crate::config::PluginsConfig;
 
-/// The plug-in host. Cheap to clone.
+/// The plug-in host. Cheap to clone: all clones are one.
 #[derive(Clone)]
 pub struct PluginHost {
-    /// `None`: no plug-ins, and then no engine either.
-    set: Option<Arc<PluginSet>>,
+    shared: Arc<Shared>,
 }
 
-/// One generation of plug-ins: fixed from loading to dropping. A call keeps the one it began with.
-pub struct PluginSet {
-    pub(super) machine: Machine,
-    /// In the order they are called (`order` of the sidecar, then by name), broken ones included.
-    pub(super) plugins: Vec<Plugin>,
-    pub(super) plans: PlanCache,
+struct Shared {
+    config: PluginsConfig,
+    /// The generation that runs. Held for the moment of taking or exchanging it.
+    newest: Mutex<Arc<PluginSet>>,
+    pins: Pins,
+    notices: Mutex<Notices>,
+    /// Held while a generation is made: one at a time.
+    loader: Mutex<Loader>,
 }
 
 /// Why no host could be made. A broken plug-in is no reason: see [`PluginHost::list`].
@@ -40,81 +40,124 @@ pub enum PluginsError {
     Engine(String),
 }
 
-/// What `speil plugin list` and `/readyz` say of one plug-in.
-#[derive(Debug, Clone, serde::Serialize)]
-pub struct PluginStatus {
-    pub name: String,
-    /// SHA-256 of the component's file, in hex.
-    pub digest: Option<String>,
-    /// The hooks it is called for, or would be if it were not broken; `None`: not known.
-    pub hooks: Option<Vec<&'static str>>,
-    /// Why it cannot be used.
-    pub broken: Option<String>,
-    /// Whether that fails TableSchema and RowData calls.
-    pub blocks_rows: bool,
-    /// Its functions called since the start.
-    pub counts: Vec<Count>,
-}
-
 impl PluginHost {
-    /// Loads every plug-in of the folder. Compiling takes seconds: call it off the event loop.
+    /// Loads every plug-in of the folder, to run them. Compiling takes seconds: call it off the event loop.
     ///
     /// # Errors
     /// The folder cannot be read, or there is no engine. Never because of one plug-in.
     pub fn load(config: &PluginsConfig) -> Result<Self, PluginsError> {
-        let found = match &config.directory {
-            Some(folder) => folder::find(folder).map_err(PluginsError::Folder)?,
-            None => Vec::new(),
-        };
-        if found.is_empty() {
-            return Ok(Self { set: None });
-        }
-        let cannot = |error: wasmtime::Error| PluginsError::Engine(format!("{error:#}"));
-        let machine = Machine::start().map_err(cannot)?;
-        let linker = import::linker(machine.engine()).map_err(cannot)?;
-        let mut plugins: Vec<Plugin> =
-            found.iter().map(|found| Plugin::load(found, machine.engine(), &linker)).collect();
-        // Found in name order, which decides between equals.
-        plugins.sort_by_key(Plugin::order);
-        for plugin in &plugins {
+        let host = Self::made(config, Purpose::Serve)?;
+        for plugin in &host.newest().plugins {
             match &plugin.linked {
                 Ok(_) => tracing::info!(plugin = plugin.name, hooks = ?plugin.hooks(), "plug-in loaded"),
-                Err(Broken { reason, .. }) => tracing::error!(
+                Err(broken) => tracing::error!(
                     plugin = plugin.name,
-                    blocks_rows = plugin.has(Hook::Transform),
-                    "plug-in cannot be used: {reason}"
+                    blocks_rows = plugin.has(super::hook::Hook::Transform),
+                    "plug-in cannot be used: {broken}"
                 ),
             }
         }
-        Ok(Self { set: Some(Arc::new(PluginSet { machine, plugins, plans: PlanCache::default() })) })
+        for (name, pending) in host
+            .newest()
+            .pending
+            .iter()
+            .filter(|(name, _)| host.newest().find(name).is_some_and(|plugin| plugin.linked.is_ok()))
+        {
+            tracing::warn!(plugin = name, "the approved version runs: {}", pending.sentence(name));
+        }
+        Ok(host)
+    }
+
+    /// The same to look at them only: nothing is written, neither compiled code nor approvals.
+    ///
+    /// # Errors
+    /// As [`PluginHost::load`].
+    pub fn look(config: &PluginsConfig) -> Result<Self, PluginsError> {
+        Self::made(config, Purpose::Look)
+    }
+
+    fn made(config: &PluginsConfig, purpose: Purpose) -> Result<Self, PluginsError> {
+        let mut loader = Loader::new(config.clone(), purpose);
+        let empty = PluginSet::empty();
+        let set = loader.load(&empty)?.unwrap_or(empty);
+        let shared = Shared {
+            config: config.clone(),
+            newest: Mutex::new(Arc::new(set)),
+            pins: Pins::default(),
+            notices: Mutex::default(),
+            loader: Mutex::new(loader),
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Looks at the folder and takes in what has changed: new versions are compiled and checked beside the old ones and
+    /// exchanged for them at once, between calls. Answers whether anything was exchanged. Takes as long as compiling.
+    ///
+    /// # Errors
+    /// The folder cannot be read; what runs stays.
+    pub fn reload(&self) -> Result<bool, PluginsError> {
+        let mut loader = lock(&self.shared.loader);
+        let running = self.newest();
+        let Some(set) = loader.load(&running)? else { return Ok(false) };
+        let set = Arc::new(set);
+        let notices = changes::between(&running, &set);
+        // Said before it happens: the next TableSchema is made by the new ones.
+        notices.iter().for_each(changes::Notice::log);
+        {
+            let mut kept = lock(&self.shared.notices);
+            for notice in notices {
+                kept.add(notice);
+            }
+        }
+        *lock(&self.shared.newest) = set.clone();
+        let behind = self.shared.pins.behind(&set);
+        if behind > 0 {
+            tracing::info!("{behind} cycles under way are brought to their end by the transforms they began with");
+        }
+        Ok(true)
+    }
+
+    /// Watches the folder as the configuration says, until what is returned is dropped. `None`: there is nothing to
+    /// watch, or it is not wanted.
+    #[must_use]
+    pub fn watch(&self) -> Option<Watching> {
+        Watching::start(self, &self.shared.config)
     }
 
     /// Every plug-in found, in the order they are called.
     #[must_use]
     pub fn list(&self) -> Vec<PluginStatus> {
-        self.set.iter().flat_map(|set| &set.plugins).map(PluginStatus::of).collect()
+        let set = self.newest();
+        let now = Instant::now();
+        set.plugins.iter().map(|plugin| PluginStatus::of(plugin, set.pending.get(&plugin.name), now)).collect()
+    }
+
+    /// Whether plug-ins are called at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.newest().plugins.is_empty()
+    }
+
+    fn newest(&self) -> Arc<PluginSet> {
+        lock(&self.shared.newest).clone()
     }
 }
 
-impl PluginStatus {
-    fn of(plugin: &Plugin) -> Self {
-        let broken = plugin.linked.as_ref().err();
-        Self {
-            name: plugin.name.clone(),
-            digest: plugin.read.as_ref().ok().map(digest::to_hex),
-            hooks: plugin.hooks().map(|hooks| hooks.into_iter().map(Hook::name).collect()),
-            broken: broken.map(|broken| broken.reason.clone()),
-            blocks_rows: broken.is_some() && plugin.has(Hook::Transform),
-            counts: plugin.counters.snapshot(),
-        }
-    }
+/// What these locks hold is exchanged as a whole: there is no half-way to be seen after a panic.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
 impl HookSource for PluginHost {
     fn begin(&self, call: CallInfo) -> Box<dyn CallHooks> {
-        match &self.set {
-            None => Box::new(NoHooks),
-            Some(set) => Box::new(PluginCall::new(set.clone(), call)),
+        let newest = self.newest();
+        let (set, told) = self.shared.pins.choose(&call, &newest);
+        let at = super::events::now();
+        let news = told.filter(|told| *told != set.number);
+        let news = news.map(|told| lock(&self.shared.notices).since(told, set.number, at)).unwrap_or_default();
+        if set.plugins.is_empty() && news.is_empty() {
+            return Box::new(NoHooks);
         }
+        Box::new(PluginCall::new(set, call, news))
     }
 }

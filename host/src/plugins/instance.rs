@@ -123,6 +123,11 @@ impl Linked {
         let targets = settings.grants.http.clone().unwrap_or_default().into();
         Ok(Self { pre, indices, config, targets, settings: Arc::new(settings) })
     }
+
+    /// The engine it was compiled for.
+    pub fn engine(&self) -> &Engine {
+        self.pre.engine()
+    }
 }
 
 /// One per hook: `$field` is its place, `$hook` its name.

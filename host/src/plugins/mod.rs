@@ -10,6 +10,13 @@
 //! | what a sidecar may say | [`sidecar`] |
 //! | a plug-in's life, and what a broken one means | [`component`] |
 //! | what it may import, and what of that must be granted | [`import`] |
+//! | the folder becomes a generation; what stays and what waits | [`loader`], [`generation`] |
+//! | which names of plug-ins exclude each other | [`names`] |
+//! | how a new generation comes in, and who gets which | [`host`], [`watch`], [`pins`] |
+//! | what is said about a change | [`changes`] |
+//! | compiled code on disk | [`cache`] |
+//! | what a new version may ask for | [`approval`] |
+//! | what keeps failing is left alone | [`breaker`] |
 //! | what to do about an import or export that does not fit | [`check`] |
 //! | how much of everything it may use | [`limits`] |
 //! | pool, clock | [`engine`] |
@@ -18,8 +25,12 @@
 //! | what transforms make of tables and rows | [`transform`] |
 //! | failures that do not fail the call | [`events`] |
 
+mod approval;
 mod bindings;
+mod breaker;
+mod cache;
 mod call;
+mod changes;
 mod check;
 mod component;
 mod counters;
@@ -27,19 +38,30 @@ mod digest;
 mod engine;
 mod events;
 mod folder;
+mod generation;
 mod hook;
 pub mod hooks;
 mod host;
 mod import;
+mod inspect;
 mod instance;
 mod limits;
+mod loader;
+mod names;
+mod pins;
 mod sidecar;
+mod status;
 mod transform;
+mod watch;
 
+pub use breaker::{FAILURES, Paused};
 pub use component::{Broken, Step};
-pub use counters::Count;
+pub use counters::{Count, LastError};
 pub use hook::{FailureRule, Function, Hook};
 pub use hooks::{CallHooks, CallInfo, HookFailure, HookSource, NoHooks};
-pub use host::{PluginHost, PluginStatus, PluginsError};
+pub use host::{PluginHost, PluginsError};
+pub use inspect::{Inspection, Update};
 pub use limits::Limits;
 pub use sidecar::{DatabaseGrant, Deterministic, Grants, OnFailure, Poison, Sidecar};
+pub use status::{PluginState, PluginStatus};
+pub use watch::Watching;

@@ -98,7 +98,7 @@ pub fn config(folder: &std::path::Path) -> Config {
             spill_bytes: 1 << 20,
             spill_directory: None,
         },
-        plugins: PluginsConfig { directory: None, cache_directory: None },
+        plugins: PluginsConfig::default(),
         log: LogConfig { format: LogFormat::Text, filter: "info".into() },
         status: StatusConfig { late_after: Duration::from_hours(10), silent_after: Duration::from_hours(24) },
     }

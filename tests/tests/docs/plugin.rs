@@ -35,7 +35,7 @@ fn host() -> PluginHost {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("mail-domain.wasm"), speil_test_guests::MAIL_DOMAIN).expect("written");
     std::fs::write(folder.path().join("mail-domain.toml"), file("mail-domain.toml")).expect("written");
-    let config = PluginsConfig { directory: Some(folder.path().into()), cache_directory: None };
+    let config = PluginsConfig::over(folder.path());
     PluginHost::load(&config).expect("an engine")
 }
 

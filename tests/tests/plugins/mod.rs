@@ -34,8 +34,24 @@ pub fn folder(files: &[File<'_>]) -> tempfile::TempDir {
 /// The host over a folder with these files.
 pub fn host(files: &[File<'_>]) -> PluginHost {
     let folder = folder(files);
-    let config = PluginsConfig { directory: Some(folder.path().into()), cache_directory: None };
+    let config = PluginsConfig::over(folder.path());
     PluginHost::load(&config).expect("a broken plug-in breaks nobody else")
+}
+
+/// The same component as another file: a section is added that means nothing.
+pub fn another(component: &[u8], tag: &str) -> Vec<u8> {
+    let length = |bytes: usize| u8::try_from(bytes).expect("a short tag") & 0x7f;
+    let mut bytes = component.to_vec();
+    bytes.extend([0, length(tag.len() + 1), length(tag.len())]);
+    bytes.extend(tag.as_bytes());
+    bytes
+}
+
+/// Puts a file in place at once, as a careful copying program does.
+pub fn place(folder: &std::path::Path, name: &str, bytes: &[u8]) {
+    let temporary = folder.join(format!(".{name}.part"));
+    std::fs::write(&temporary, bytes).expect("a file");
+    std::fs::rename(temporary, folder.join(name)).expect("renamed");
 }
 
 /// The misbehaving guest alone, misbehaving like this in this hook, with these limits.

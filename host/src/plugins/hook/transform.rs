@@ -48,8 +48,8 @@ impl PluginCall {
             }
             touched = true;
             let plugin = self.plugin(at);
-            if let (Ok(read), Ok(linked)) = (&plugin.read, &plugin.linked) {
-                digest = plan::digest(digest, read, &linked.settings.made_with(), &planned);
+            if let (Some(identity), Ok(linked)) = (plugin.identity(), &plugin.linked) {
+                digest = plan::digest(digest, &identity, &linked.settings.made_with(), &planned);
             }
             match planned {
                 Planned::Step(step) => {

@@ -94,6 +94,15 @@ impl Grant {
         }
     }
 
+    /// Its key under `[grants]`.
+    pub(super) const fn key(self) -> &'static str {
+        match self {
+            Self::Database => "database",
+            Self::Http => "http",
+            Self::KeyValue => "keyvalue",
+        }
+    }
+
     /// The line to add under `[grants]`.
     pub(super) const fn line(self) -> &'static str {
         match self {

@@ -1,10 +1,11 @@
 //! Plans, kept: they depend on the tenant, the table and the configuration only.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Mutex;
 
 use crate::plugins::digest::Digest;
 use crate::plugins::hooks::TransformPlan;
+use crate::plugins::transform::plan::Steps;
 use crate::protocol::context_id::ContextId;
 
 /// Plans kept at most; the oldest go first.
@@ -40,6 +41,20 @@ impl PlanCache {
                 kept.plans.remove(&oldest);
             }
         }
+    }
+
+    /// The tables that plans of these plug-ins have been made for: those a plug-in works on, and those that are skipped,
+    /// by whichever.
+    pub fn tables(&self, plugins: &[usize]) -> BTreeSet<String> {
+        let touches = |plan: &TransformPlan| {
+            plan.target.is_none()
+                || plan
+                    .steps
+                    .downcast_ref::<Steps>()
+                    .is_some_and(|Steps(steps)| steps.iter().any(|step| plugins.contains(&step.plugin)))
+        };
+        let kept = self.kept();
+        kept.plans.values().filter(|plan| touches(plan)).map(|plan| plan.source.name.as_str().to_owned()).collect()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {

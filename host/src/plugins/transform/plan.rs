@@ -162,7 +162,7 @@ fn name(text: &str) -> String {
     format!("`{}`", quoted(text, 128))
 }
 
-/// What a plug-in does to a table, for the table's schema hash: which component, its configuration, its plan.
+/// What a plug-in does to a table, for the table's schema hash: which component or revision, its configuration, its plan.
 pub fn digest(
     builder: Builder,
     plugin: &Digest,

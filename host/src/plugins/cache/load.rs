@@ -1,0 +1,25 @@
+//! The one unsafe line of this program: compiled code from disk becomes a component.
+//!
+//! **Why at all.** Ten small plug-ins, measured in one run on two busy cores: 10 s to compile, 0.09 s to load. A component
+//! with a language runtime in it is a hundred times larger, and a start would take minutes instead of a moment. See
+//! docs/decisions/compiled-code-on-disk.md.
+
+#![allow(unsafe_code, reason = "wasmtime cannot know who wrote the code; what makes it safe is written below")]
+
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+use super::entry::Checked;
+
+/// Loads code.
+///
+/// # Errors
+/// It was made by another engine, or with other settings or for another processor.
+pub(super) fn component(engine: &Engine, code: &Checked) -> wasmtime::Result<Component> {
+    // SAFETY: `deserialize` asks that the bytes be what `Component::serialize` of this version wrote, unchanged; it looks
+    // at version, settings and processor itself. They are: `Checked` is made only from a file of this account in a folder
+    // that nobody else can write to, whose SHA-256 over key and code fits; this program writes such files from
+    // `serialize` and nothing else; the key holds the component's digest, the engine's settings and our version. The
+    // bytes are ours in memory: a file changed after the check changes nothing.
+    unsafe { Component::deserialize(engine, code.code()) }
+}

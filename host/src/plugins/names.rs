@@ -1,0 +1,58 @@
+//! Two plug-ins whose names lead to the same names of tables (`a-b`, `a_b`) would own each other's: only one of them runs.
+//!
+//! Which one must not depend on the order of files, or a file dropped into the folder would have another plug-in's tables
+//! after the next start: it is the one that runs already, else the only one that has been approved, else none.
+
+use super::folder::Found;
+use crate::store::guest_prefix;
+
+/// How well a plug-in's claim to its names is founded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    None,
+    /// It ran once.
+    Approved,
+    Runs,
+}
+
+/// Why this plug-in cannot run beside the others, if it cannot: a sentence without its name.
+pub fn clash(name: &str, all: &[Found], claim: impl Fn(&str) -> Claim) -> Option<String> {
+    let prefix = guest_prefix(name);
+    let same = |other: &&str| *other != name && guest_prefix(other) == prefix;
+    let others: Vec<&str> = all.iter().map(|found| found.name.as_str()).filter(same).collect();
+    let strongest = others.iter().map(|other| claim(other)).max()?;
+    if claim(name) > strongest {
+        return None;
+    }
+    Some(format!(
+        "tables of its own would be named {prefix}…, and so would those of the plug-in {}; rename one of them, so that they \
+         differ in letters or digits",
+        others.join(" and ")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn clashes(names: &[&str], claim: impl Fn(&str) -> Claim) -> Vec<bool> {
+        let found = |name: &&str| Found { name: (*name).into(), component: None, sidecar: None };
+        let all: Vec<Found> = names.iter().map(found).collect();
+        names.iter().map(|name| clash(name, &all, &claim).is_some()).collect()
+    }
+
+    #[test]
+    fn of_two_that_share_names_the_one_that_was_there_first_runs() {
+        let of = |wanted: &'static str, claim| move |name: &str| if name == wanted { claim } else { Claim::None };
+        assert_eq!(clashes(&["a-b", "a_b", "a"], |_| Claim::None), [true, true, false]);
+        assert_eq!(clashes(&["a-b", "a_b"], of("a_b", Claim::Runs)), [true, false]);
+        assert_eq!(clashes(&["a-b", "a_b"], of("a_b", Claim::Approved)), [true, false]);
+        assert_eq!(clashes(&["a-b", "a_b"], |_| Claim::Approved), [true, true]);
+        let returned = |name: &str| if name == "A-b" { Claim::Runs } else { Claim::Approved };
+        assert_eq!(clashes(&["A-b", "a.b"], returned), [false, true]);
+        insta::assert_snapshot!(
+            clash("a-b", &[Found { name: "a_b".into(), component: None, sidecar: None }], |_| Claim::None).unwrap(),
+            @"tables of its own would be named plugin_a_b_…, and so would those of the plug-in a_b; rename one of them, so that they differ in letters or digits"
+        );
+    }
+}
