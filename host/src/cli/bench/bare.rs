@@ -24,8 +24,8 @@ pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable) -> Result<f6
     let rows: Vec<Vec<Cell>> = rows.collect();
     let mut connected = hand.connect().await.map_err(CliError::failed)?;
     connected.run(&create(table)).await.map_err(CliError::failed)?;
-    let columns: Vec<String> = table.columns().iter().map(|column| quoted(column.name())).collect();
-    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    // The driver quotes them.
+    let columns: Vec<&str> = table.columns().iter().map(|column| column.name()).collect();
     let driver = connected.driver();
     let began = Instant::now();
     let mut load = driver.bulk_insert_columns(NAME, &columns).await.map_err(CliError::failed)?;
