@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         Case::new("a_call_made_to_both_hosts_at_once_is_applied_once", both_at_once),
         Case::new("two_hosts_make_one_database", one_database),
     ];
-    run(cases.into_iter().map(|case| case.needing(&[Feature::Applock])).collect())
+    run(cases.into_iter().map(|case| case.needing(&[Feature::Applock]).wanting(&[Feature::NulInText])).collect())
 }
 
 fn two(place: Place) -> [Speil; 2] {

@@ -54,16 +54,15 @@ impl FaultProxy {
                 let (stream, _) = listener.accept().await.expect("the listener is open");
                 let (seen, counted) = (seen.clone(), counted.clone());
                 tokio::spawn(async move {
-                    let fate = seen.borrow().map(|seed| Fate::of(seed, number));
                     // What breaks here is what the proxy is for.
-                    let _ = pass(stream, server, fate, seen, &counted).await;
+                    let _ = pass(stream, server, number, seen, &counted).await;
                 });
             }
         });
         Self { address, seed, struck, accepting }
     }
 
-    /// From now on every new connection has a fate.
+    /// From now on every connection has a fate.
     pub fn begin(&self, seed: u64) {
         self.seed.send_replace(Some(seed));
     }
@@ -104,7 +103,7 @@ impl Fate {
 async fn pass(
     near: TcpStream,
     server: SocketAddr,
-    fate: Option<Fate>,
+    number: u64,
     mut faults: watch::Receiver<Option<u64>>,
     struck: &AtomicU64,
 ) -> std::io::Result<()> {
@@ -115,9 +114,25 @@ async fn pass(
     let (far_in, far_out) = far.into_split();
     let mut there = Way { from: near_in, to: far_out };
     let mut back = Way { from: far_in, to: near_out };
-    let Some(fate) = fate else { return through(there, back).await };
-    let budget = Budget { left: AtomicU64::new(fate.after), spent: watch::Sender::new(false) };
-    let (up, down) = tokio::join!(there.pass_on(&budget), back.pass_on(&budget));
+    let budget = Budget { left: AtomicU64::new(u64::MAX), spent: watch::Sender::new(false) };
+    let mut begun = faults.clone();
+    // A connection that was made while all went well has its fate from the moment on that faults begin.
+    let fate = async {
+        let seed = begun.wait_for(Option::is_some).await.map_or(0, |seed| seed.unwrap_or_default());
+        let fate = Fate::of(seed, number);
+        budget.left.store(fate.after, Ordering::Relaxed);
+        fate
+    };
+    let (fate, (up, down)) = {
+        let passing = async { tokio::join!(there.pass_on(&budget), back.pass_on(&budget)) };
+        let mut passing = std::pin::pin!(passing);
+        tokio::select! {
+            biased;
+            fate = fate => (fate, passing.await),
+            // Nothing ever struck: it came to its own end.
+            _ = &mut passing => return Ok(()),
+        }
+    };
     if !(up? && down?) {
         return Ok(());
     }

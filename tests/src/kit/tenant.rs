@@ -17,6 +17,7 @@ use speil::task::spelling::Spelling;
 
 use super::Speil;
 use super::host::identity;
+use crate::sqlserver::Feature;
 
 /// A tenant. It is a [`World`] of the simulator's, so that it can make cycles, settle and compare.
 pub struct Tenant {
@@ -51,6 +52,7 @@ pub fn many_calls() -> CycleOptions {
 impl Tenant {
     /// A tenant that calls the host, which runs.
     pub fn new(speil: &Speil, name: &str, source: Source) -> Self {
+        let source = if speil.engine().has(Feature::NulInText) { source } else { source.without_nul() };
         let world = World {
             source,
             client: client(speil, name),

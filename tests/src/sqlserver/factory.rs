@@ -74,6 +74,9 @@ impl StoreFactory for SqlServerFactory {
 /// What cases of the suite need beyond what every server of the kind has.
 pub const NEEDS: &[(&str, &[Feature])] = &[
     ("alter::a_column_becomes_nullable_and_not_nullable_again", &[Feature::AlterNullability]),
+    ("alter::the_key_changes", &[Feature::AlterCollation, Feature::AlterNullability]),
+    ("alter::a_key_that_the_rows_do_not_have_is_refused", &[Feature::AlterCollation, Feature::AlterNullability]),
+    ("alter::views_of_somebody_else_do_not_stand_in_the_way", &[Feature::DropBehindView]),
     ("alter::names_change_their_case", &[Feature::NamesKeepTheirCase]),
     (
         "concurrency::a_reader_with_an_open_transaction_never_blocks_a_writer",

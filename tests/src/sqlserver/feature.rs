@@ -28,10 +28,14 @@ pub enum Feature {
     AnyDatabaseName,
     /// A database can be dropped while others are in it.
     DropInUse,
+    /// `ALTER COLUMN` can give a text column another collation.
+    AlterCollation,
+    /// A column can be dropped although a view that is not bound to it reads it.
+    DropBehindView,
 }
 
 impl Feature {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Applock,
         Self::ReadersGoOn,
         Self::ChangeBehindReader,
@@ -41,6 +45,8 @@ impl Feature {
         Self::NulInText,
         Self::AnyDatabaseName,
         Self::DropInUse,
+        Self::AlterCollation,
+        Self::DropBehindView,
     ];
 
     /// Why a case that needs it cannot be run.
@@ -54,6 +60,8 @@ impl Feature {
             Self::LongNames => "names longer than 63 bytes are cut off in the catalogue",
             Self::NulInText => "a text cannot hold the character 0",
             Self::AnyDatabaseName => "a database's name cannot hold every character",
+            Self::AlterCollation => "ALTER COLUMN cannot change a collation",
+            Self::DropBehindView => "a column that a view reads cannot be dropped",
             Self::DropInUse => "a database that somebody is in cannot be dropped",
         }
     }
@@ -128,6 +136,18 @@ impl Feature {
                     return Ok(false);
                 }
                 other.remove().await.map(|()| true)
+            }
+            Self::AlterCollation => {
+                let mut one = hand.connect().await?;
+                one.run("CREATE TABLE collations (a nvarchar(9) NULL)").await?;
+                let change = "ALTER TABLE collations ALTER COLUMN a nvarchar(9) COLLATE Latin1_General_100_BIN2 NULL";
+                Ok(one.run(change).await.is_ok())
+            }
+            Self::DropBehindView => {
+                let mut one = hand.connect().await?;
+                one.run("CREATE TABLE viewed (a int NULL, b int NULL)").await?;
+                one.run("CREATE VIEW viewer AS SELECT b FROM viewed").await?;
+                Ok(one.run("ALTER TABLE viewed DROP COLUMN b").await.is_ok())
             }
             Self::DropInUse => {
                 let _in_it = hand.connect().await?;

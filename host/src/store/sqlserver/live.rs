@@ -10,11 +10,7 @@ use super::ddl::{check, create_table, delete_all, drop_table, truncate};
 use super::golden::sample::{self, NASTY, column};
 use super::ident::qualified;
 use super::indexes;
-<<<<<<< HEAD
 use super::pool::{Lease, Pool};
-=======
-use super::login::Connector;
->>>>>>> store
 use crate::protocol::default_value::DefaultValue;
 use crate::protocol::sql_type::{Length, SqlType};
 use crate::protocol::table_def::{ColumnDef, TableDef};

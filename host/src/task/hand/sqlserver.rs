@@ -79,13 +79,28 @@ impl SqlServerHand {
     /// Runs a script, statement by statement. The database is made if it is not there.
     pub(super) async fn run(&self, script: &str) -> Result<(), String> {
         if !self.exists().await? {
-            self.master().connect().await?.run(&format!("CREATE DATABASE {}", quoted(&self.database))).await?;
+            self.make().await?;
         }
         let mut connected = self.connect().await?;
         for statement in statements(script) {
             connected.run(statement).await?;
         }
         Ok(())
+    }
+
+    /// Servers make one database at a time and refuse who comes meanwhile, each in words of its own: tried again a few times.
+    async fn make(&self) -> Result<(), String> {
+        let mut master = self.master().connect().await?;
+        let statement = format!("CREATE DATABASE {}", quoted(&self.database));
+        let mut made = master.run(&statement).await;
+        for _ in 0..10 {
+            if made.is_ok() || self.exists().await? {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            made = master.run(&statement).await;
+        }
+        made
     }
 
     pub(super) async fn rows(&self, query: &str) -> Result<Rows, String> {

@@ -41,6 +41,7 @@ pub struct Source {
     tables: Vec<SourceTable>,
     next_table: u64,
     next_column: u64,
+    without_nul: bool,
 }
 
 /// The source as it was: see [`Source::restore`].
@@ -54,6 +55,14 @@ impl Source {
         Self::of(options.seed, shape::tenant(options))
     }
 
+    /// The same tenant, but that no text of it holds the character 0: for mirrors in a database that cannot keep it.
+    #[must_use]
+    pub fn without_nul(mut self) -> Self {
+        self.without_nul = true;
+        self.tables.iter_mut().for_each(|table| table.without_nul = true);
+        self
+    }
+
     /// A tenant of these tables, filled.
     #[must_use]
     pub fn of(seed: u64, tables: Vec<TableShape>) -> Self {
@@ -65,6 +74,7 @@ impl Source {
             tables: Vec::new(),
             next_table: 0,
             next_column: 0,
+            without_nul: false,
         };
         for table in tables {
             source.add_table(table);
@@ -190,7 +200,9 @@ impl Source {
         self.next_table += 1;
         let first_column = self.next_column;
         self.next_column += shape.columns.len() as u64;
-        self.tables.push(SourceTable::new(self.seed, self.next_table, first_column, self.version, shape));
+        let mut table = SourceTable::new(self.seed, self.next_table, first_column, self.version, shape);
+        table.without_nul = self.without_nul;
+        self.tables.push(table);
     }
 }
 

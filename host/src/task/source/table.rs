@@ -23,6 +23,8 @@ pub struct SourceTable {
     next_key: i64,
     /// Keys written since: the version, `None` once deleted.
     touched: HashMap<i64, Option<i64>>,
+    /// See [`super::Source::without_nul`].
+    pub(super) without_nul: bool,
     len: u64,
     log: ChangeLog,
 }
@@ -97,6 +99,7 @@ impl SourceTable {
             created: version,
             next_key: base + 1,
             touched: HashMap::new(),
+            without_nul: false,
             len: shape.rows,
             log: ChangeLog::since(version),
         }
@@ -199,6 +202,13 @@ impl SourceTable {
     }
 
     pub(super) fn cell_written(&self, key: i64, at: usize, written: i64) -> Cell {
+        match self.cell_made(key, at, written) {
+            Cell::Text(text) if self.without_nul && text.contains('\0') => Cell::Text(text.replace('\0', "0")),
+            cell => cell,
+        }
+    }
+
+    fn cell_made(&self, key: i64, at: usize, written: i64) -> Cell {
         if at == 0 {
             return self.key_cell(key);
         }
