@@ -76,7 +76,11 @@ pub fn between(old: &PluginSet, new: &PluginSet) -> Vec<Notice> {
     };
     for before in &old.plugins {
         if new.find(&before.name).is_none() {
-            tell(EventLevel::Info, format!("plug-in {} was removed{}", before.name, refills(old, new, before, None)), None);
+            tell(
+                EventLevel::Info,
+                format!("plug-in {} was removed{}", before.name, refills(old, new, before, None)),
+                None,
+            );
         }
     }
     for plugin in &new.plugins {
@@ -145,7 +149,8 @@ fn refills(old: &PluginSet, new: &PluginSet, before: &Plugin, after: Option<&Plu
     {
         if before.tenants() == after.tenants() {
             if neighbours(old, &before.name) != neighbours(new, &after.name) {
-                return "; tables that it and another transform work on are filled anew in each tenant's next cycle".into();
+                return "; tables that it and another transform work on are filled anew in each tenant's next cycle"
+                    .into();
             }
             return if before.source.component == after.source.component {
                 String::new()

@@ -4,6 +4,7 @@ mod calls;
 mod files;
 mod http;
 mod keyvalue;
+mod reload;
 mod sidecar;
 mod sql;
 mod sql_guest;

@@ -49,8 +49,24 @@ fn given(lines: &mut BTreeSet<String>, start: &str, value: &Value) {
             lines.insert(start.to_owned());
         }
         Value::Array(list) => list.iter().for_each(|one| given(lines, start, one)),
-        // One line for all its keys: a folder that becomes writable is another one.
+        // One line for all its keys: a folder that becomes writable is another one. Who may write there may read, so that to
+        // be given less is never more; and what is false is not given.
+        Value::Table(table) => {
+            let mut less = table.clone();
+            less.retain(|_, value| value.as_bool() != Some(false));
+            let all = less.len();
+            let whole = less.clone();
+            less.retain(|_, value| !value.is_bool());
+            if all > less.len() {
+                lines.insert(format!("{start} {}", printable(&Value::Table(whole).to_string())));
+            }
+            let least = less.get("host").filter(|_| less.len() == 1).cloned().unwrap_or(Value::Table(less));
+            lines.insert(format!("{start} {}", printable(&least.to_string())));
+        }
         other => {
+            if start == "grant database" && other.as_str() == Some("write") {
+                lines.insert(format!("{start} \"read\""));
+            }
             lines.insert(format!("{start} {}", printable(&other.to_string())));
         }
     }
@@ -86,8 +102,9 @@ mod tests {
         assert_eq!(
             lines,
             [
+                "grant database \"read\"",
                 "grant database \"write\"",
-                "grant folders { guest = \"/data\", host = \"data\", write = false }",
+                "grant folders { guest = \"/data\", host = \"data\" }",
                 "grant http \"a.example:443\"",
                 "grant http \"b.example:443\"",
                 "grant keyvalue",
@@ -108,6 +125,16 @@ mod tests {
         assert_eq!(asks(&[], &[], "[grants]\nenvironment = [\"none\"]").0.len(), 1);
         let more = asks(&[], &[Hook::Wiped, Hook::LogEvent], "[grants]\ndatabase = \"write\"");
         assert_eq!(more.beyond(&old), ["grant database \"write\"", "hook log-event"]);
+        let much = "[grants]\nfolders = [{ host = \"h\", guest = \"/g\", write = true }]\nhttp = [{ host = \"a:1\", private = true }]";
+        let less = "[grants]\nfolders = [{ host = \"h\", guest = \"/g\", write = false }]\nhttp = [\"a:1\"]";
+        assert_eq!(asks(&[], &[], less).beyond(&asks(&[], &[], much)), Vec::<String>::new());
+        assert_eq!(
+            asks(&[], &[], much).beyond(&asks(&[], &[], less)),
+            [
+                "grant folders { guest = \"/g\", host = \"h\", write = true }",
+                "grant http { host = \"a:1\", private = true }"
+            ]
+        );
         let lines = asks(&["evil\nhook none"], &[], "");
         assert_eq!(lines.0.len(), 1, "a name cannot make a line of its own");
     }
