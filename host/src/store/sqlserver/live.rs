@@ -18,10 +18,6 @@ use crate::protocol::table_name::TableName;
 use crate::store::records::IndexColumn;
 use crate::store::{IndexDef, StoreErrorKind};
 
-async fn connect(target: &Target, database: Option<&str>) -> super::errors::Result<Conn> {
-    Connector::new(std::sync::Arc::new(target.clone()), None).open(database).await
-}
-
 /// A database of a test's own.
 struct Database {
     master: Lease,
