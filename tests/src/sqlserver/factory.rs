@@ -83,6 +83,9 @@ pub const NEEDS: &[(&str, &[Feature])] = &[
         &[Feature::ReadersGoOn, Feature::ChangeBehindReader],
     ),
     ("concurrency::a_long_read_does_not_hold_up_a_writer", &[Feature::ReadersGoOn, Feature::ChangeBehindReader]),
+    ("indexes::an_index_that_differs_is_made_anew", &[Feature::NamesKeepTheirCase]),
+    ("names::names_may_hold_anything", &[Feature::UnicodeNames]),
+    ("names::a_letter_that_folds_into_ascii_is_that_letter", &[Feature::UnicodeNames]),
     ("names::the_longest_names_work", &[Feature::LongNames]),
     ("opening::tenants_with_strange_names_have_mirrors_of_their_own", &[Feature::AnyDatabaseName]),
 ];

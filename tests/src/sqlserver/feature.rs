@@ -22,6 +22,8 @@ pub enum Feature {
     NamesKeepTheirCase,
     /// Names of more than 63 bytes are kept.
     LongNames,
+    /// Names of tables keep letters outside every code page of one byte.
+    UnicodeNames,
     /// A text may hold the character 0.
     NulInText,
     /// A database's name may hold anything.
@@ -35,13 +37,14 @@ pub enum Feature {
 }
 
 impl Feature {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Applock,
         Self::ReadersGoOn,
         Self::ChangeBehindReader,
         Self::AlterNullability,
         Self::NamesKeepTheirCase,
         Self::LongNames,
+        Self::UnicodeNames,
         Self::NulInText,
         Self::AnyDatabaseName,
         Self::DropInUse,
@@ -58,6 +61,7 @@ impl Feature {
             Self::AlterNullability => "ALTER COLUMN cannot change whether NULL is allowed",
             Self::NamesKeepTheirCase => "the catalogue shows names in lower case",
             Self::LongNames => "names longer than 63 bytes are cut off in the catalogue",
+            Self::UnicodeNames => "names of tables lose letters that its code page does not have",
             Self::NulInText => "a text cannot hold the character 0",
             Self::AnyDatabaseName => "a database's name cannot hold every character",
             Self::AlterCollation => "ALTER COLUMN cannot change a collation",
@@ -124,6 +128,14 @@ impl Feature {
                 one.run(&format!("CREATE TABLE \"{name}\" (a int)")).await?;
                 let found = one.rows("SELECT name FROM sys.tables").await?;
                 Ok(found.concat().contains(&Some(name)))
+            }
+            Self::UnicodeNames => {
+                let mut one = hand.connect().await?;
+                one.run("CREATE TABLE \"\u{212a}elvin \u{1f642}\" (a int)").await?;
+                let found = one.rows("SELECT CAST(name AS nvarchar(128)) FROM sys.tables").await?;
+                let name = "\u{212a}elvin \u{1f642}".to_owned();
+                Ok(found.concat().contains(&Some(name))
+                    && one.run("DROP TABLE \"\u{212a}elvin \u{1f642}\"").await.is_ok())
             }
             Self::NulInText => {
                 let mut one = hand.connect().await?;

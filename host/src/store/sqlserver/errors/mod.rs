@@ -174,6 +174,12 @@ fn by_io(kind: IoKind, words: &str) -> (StoreErrorKind, String) {
         _ if words.contains("cannot be resolved") => {
             (Transient, format!("{words}; check the server's name in the connection string, and the name service"))
         }
+        IoKind::InvalidData if words.contains("UTF-16") => (
+            Environment,
+            format!(
+                "the server sent a text that cannot be read ({words}); look at the names and texts of the database"
+            ),
+        ),
         // The text of the driver's TLS when a handshake breaks off for other reasons than the certificate.
         IoKind::InvalidData => (
             Environment,
