@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::approval::{Approved, Asks, Record};
 use super::cache::{CodeCache, place};
 use super::check;
-use super::component::{Draft, Files, Workshop};
+use super::component::{Draft, Files};
 use super::digest;
 use super::engine::Machine;
 use super::folder::{self, Found};
 use super::import;
 use super::loader::Loader;
+use super::workshop::Workshop;
 use crate::config::PluginsConfig;
 
 /// What a file is, as far as it shows without running.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::approval::{Approved, Record};
 use super::cache::{CodeCache, place};
-use super::component::{Draft, Files, Plugin, Step, Workshop};
+use super::component::{Draft, Files, Plugin, Step};
 use super::digest;
 use super::engine::Machine;
 use super::folder::{self, Found, Stamps};
@@ -15,6 +15,7 @@ use super::generation::{Pending, PluginSet};
 use super::host::PluginsError;
 use super::import;
 use super::names::{self, Claim};
+use super::workshop::Workshop;
 use crate::config::PluginsConfig;
 
 /// What the folder is looked at for.

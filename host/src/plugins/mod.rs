@@ -10,6 +10,7 @@
 //! | what a sidecar may say | [`sidecar`] |
 //! | a plug-in's life, and what a broken one means | [`component`] |
 //! | what it may import, and what of that must be granted | [`import`] |
+//! | where its component is compiled and tried | [`workshop`] |
 //! | the folder becomes a generation; what stays and what waits | [`loader`], [`generation`] |
 //! | which names of plug-ins exclude each other | [`names`] |
 //! | how a new generation comes in, and who gets which | [`host`], [`watch`], [`pins`] |
@@ -53,6 +54,7 @@ mod sidecar;
 mod status;
 mod transform;
 mod watch;
+mod workshop;
 
 pub use breaker::{FAILURES, Paused};
 pub use component::{Broken, Step};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use speil::config::PluginsConfig;
 use speil::plugins::hooks::{CallInfo, SchemaChange};
-use speil::plugins::{HookSource, PluginHost, PluginState, PluginStatus, Update};
+use speil::plugins::{HookSource, Inspection, PluginHost, PluginState, PluginStatus, Update};
 use speil::protocol::context_id::ContextId;
 use speil::protocol::names::Operation;
 use speil::protocol::table_name::TableName;
@@ -263,4 +263,21 @@ fn two_plug_ins_never_share_tables() {
     std::fs::remove_file(folder.path().join("a_b.wasm")).expect("removed");
     assert!(host.reload().expect("readable"));
     assert_eq!(states(&host), [("a-b".to_owned(), true)]);
+}
+
+#[test]
+fn looking_at_a_file_tells_the_grants_it_needs() {
+    let folder = folder(&[("powers.wasm", POWERS), ("powers.toml", writing("read", "keyvalue = false").as_bytes())]);
+    let needs = || {
+        let inspection = Inspection::of(&folder.path().join("powers.wasm")).expect("a component");
+        let mut needs: Vec<_> = inspection.imports.iter().filter_map(|import| import.needs).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        (needs, inspection.problem)
+    };
+    let all = vec!["database", "http", "keyvalue"];
+    assert!(matches!(needs(), (found, Some(problem)) if found == all && problem.contains("powers.toml: ")));
+    // What a sidecar names is not fetched for it.
+    place(folder.path(), "powers.toml", writing("read", "environment = [\"SPEIL_NOT_SET\"]").as_bytes());
+    assert_eq!(needs(), (all, None));
 }

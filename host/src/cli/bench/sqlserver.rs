@@ -21,7 +21,8 @@ const CHANGES: f64 = 0.5;
 
 /// What `speil bench sqlserver` takes.
 #[derive(Debug, Args)]
-#[command(after_help = "It makes a database of its own and drops it afterwards.\n\n\
+#[command(after_help = "Example:\n  speil bench sqlserver --config speil.toml\n\n\
+                        It makes a database of its own and drops it afterwards.\n\n\
                         Exit codes: 0 every ratio was reached, 1 one was missed or something failed, 2 asked wrongly.")]
 pub(super) struct SqlServerArgs {
     /// The configuration whose [mirror] section says which server [default: speil.toml].
