@@ -76,9 +76,10 @@ impl Shape {
 
     /// A row's name as text.
     fn name_text(&self) -> String {
-        match self.fixed_names {
-            true => format!("RTRIM(CAST({} AS nvarchar(4000)))", self.name),
-            false => format!("CAST({} AS nvarchar(4000))", self.name),
+        if self.fixed_names {
+            format!("RTRIM(CAST({} AS nvarchar(4000)))", self.name)
+        } else {
+            format!("CAST({} AS nvarchar(4000))", self.name)
         }
     }
 
@@ -339,10 +340,8 @@ pub(in crate::store::sqlserver) fn write(
     };
     remove_duplicates(statement, names, row);
     // From now on the row is ours, and its name must stand there without padding.
-    let renamed = match row.is_padded() {
-        true => format!(", {} = {}", shape.name, statement.text(table.as_str())),
-        false => String::new(),
-    };
+    let renamed =
+        if row.is_padded() { format!(", {} = {}", shape.name, statement.text(table.as_str())) } else { String::new() };
     let name = statement.text(row.tablename.as_str());
     statement.then(format!(
         "UPDATE {} SET {} = {lsn}, speil_hash = {hash}, speil_kind = {kind}, speil_fill = {fill}, speil_ticket = {ticket}, \

@@ -141,9 +141,10 @@ pub(in crate::store::sqlserver) async fn confirm(
     let strangers = known::strangers(&all.known, &ours, &all.there());
     for set in strangers.chunks(SET) {
         let ids: Vec<i64> = set.iter().filter_map(known::Stranger::object).collect();
-        let now = match ids.is_empty() {
-            true => HashMap::new(),
-            false => known::made_as(&known::select_shapes(&ids).rows(&mut tx).await?),
+        let now = if ids.is_empty() {
+            HashMap::new()
+        } else {
+            known::made_as(&known::select_shapes(&ids).rows(&mut tx).await?)
         };
         let mut statement = Statement::new();
         for stranger in set {

@@ -211,7 +211,7 @@ impl Open {
             received,
         };
         write_down(&mut self.work, turn, &self.row, lsn, &done).await?;
-        self.work.commit(&turn.table).await?;
+        Box::pin(self.work.commit(&turn.table)).await?;
         Ok(lsn)
     }
 }
@@ -245,7 +245,7 @@ impl RowWriter for SqlServerRowWriter {
         let mut open = self.open.take().ok_or_else(lost)?;
         let mut attempts = Attempts::new();
         loop {
-            match open.finish(&self.turn, lsn, received).await {
+            match Box::pin(open.finish(&self.turn, lsn, received)).await {
                 Ok(lsn) => return Ok(lsn),
                 Err(error) => open = self.again(&mut attempts, error).await?,
             }

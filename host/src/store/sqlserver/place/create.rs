@@ -101,12 +101,11 @@ async fn look(pool: &Arc<Pool>, database: &str) -> Result<Look> {
             text(row, 4)?,
         )),
     };
-    let (seen, login) = match seen {
-        Some((seen, login)) => (Some(seen), login),
-        None => {
-            let rows = lease.query(LOGIN, &[]).await?;
-            (None, rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?)
-        }
+    let (seen, login) = if let Some((seen, login)) = seen {
+        (Some(seen), login)
+    } else {
+        let rows = lease.query(LOGIN, &[]).await?;
+        (None, rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?)
     };
     lease.finish();
     Ok(Look { seen, login: if login.is_empty() { SOME_LOGIN.to_owned() } else { login } })

@@ -64,12 +64,11 @@ pub(in crate::store::sqlserver) async fn tenant_of(
     schema: Option<&str>,
 ) -> Result<Option<String>> {
     let mut lease = pool.lease(database).await?;
-    let schema = match schema {
-        Some(schema) => schema.to_owned(),
-        None => {
-            let rows = lease.query(OWN_SCHEMA, &[]).await?;
-            rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?
-        }
+    let schema = if let Some(schema) = schema {
+        schema.to_owned()
+    } else {
+        let rows = lease.query(OWN_SCHEMA, &[]).await?;
+        rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?
     };
     let name = format!("{}.[speil_meta]", quote(&schema));
     let rows = lease.query(HAS_TABLE, &[&name.as_str()]).await?;

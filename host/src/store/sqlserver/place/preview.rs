@@ -61,12 +61,11 @@ pub(in crate::store::sqlserver) async fn preview(
     schema: Option<&str>,
 ) -> Result<Vec<Takeover>> {
     let mut lease = pool.lease(database).await?;
-    let schema = match schema {
-        Some(schema) => schema.to_owned(),
-        None => {
-            let rows = lease.query(OWN_SCHEMA, &[]).await?;
-            rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?
-        }
+    let schema = if let Some(schema) = schema {
+        schema.to_owned()
+    } else {
+        let rows = lease.query(OWN_SCHEMA, &[]).await?;
+        rows.first().map_or_else(|| Ok(String::new()), |row| text(row, 0))?
     };
     let mut found = Vec::new();
     let mut metadata = Vec::new();

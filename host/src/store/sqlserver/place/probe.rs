@@ -126,13 +126,13 @@ fn judge(server: &str, facts: &Facts, ours: &[Database], routes: &Routes) -> Res
         (names(ours, |one| one.closed.is_some()), "closed (offline, or to this login)"),
     ] {
         if !names.is_empty() {
-            sentence.push_str(&format!("; {} {what}: {}", names.len(), listed(&names)));
+            sentence.extend(["; ", &names.len().to_string(), " ", what, ": ", &listed(&names)]);
         }
     }
     Ok(sentence)
 }
 
-fn names<'d>(databases: &'d [Database], which: impl Fn(&Database) -> bool) -> Vec<&'d str> {
+fn names(databases: &[Database], which: impl Fn(&Database) -> bool) -> Vec<&str> {
     databases.iter().filter(|one| which(one)).map(|one| one.name.as_str()).collect()
 }
 

@@ -53,6 +53,7 @@ pub(in crate::store::sqlserver) async fn load<'r>(
 pub(in crate::store::sqlserver) struct Rows<'v> {
     into: String,
     names: Vec<String>,
+    #[expect(clippy::struct_field_names, reason = "rows, ready to be listed")]
     rows: Vec<String>,
     values: Vec<ColumnData<'v>>,
     bytes: usize,

@@ -79,7 +79,7 @@ impl Target {
     }
 
     /// The stage's value as one of the column's type.
-    pub fn from_stage(&self, value: &str) -> String {
+    pub fn taken_from_stage(&self, value: &str) -> String {
         match self.kept {
             SqlType::Char(_)
             | SqlType::VarChar(_)
@@ -101,7 +101,7 @@ impl Target {
     }
 
     /// A parameter as a value of the stage's type.
-    pub fn from_parameter(&self, parameter: &str) -> String {
+    pub fn taken_from_parameter(&self, parameter: &str) -> String {
         format!("CONVERT({}, {parameter})", self.bare_stage_type())
     }
 
@@ -122,7 +122,7 @@ impl Target {
     pub fn loses_text(&self, value: &str) -> String {
         let own = match self.kept {
             SqlType::Text => format!("CONVERT(varchar(max), {value})"),
-            _ => self.from_stage(value),
+            _ => self.taken_from_stage(value),
         };
         // A stage's (max) column compares by all of its text; blanks at the end, with which char is filled up, do not count.
         format!("CONVERT(nvarchar(max), {own}) COLLATE {BINARY} <> CONVERT(nvarchar(max), {value}) COLLATE {BINARY}")
@@ -153,7 +153,11 @@ pub(in crate::store::sqlserver) fn loads_by_name(name: &str) -> bool {
 impl Target {
     /// One value into a column of this type that is nobody's.
     pub fn try_one(&self, value: &str) -> String {
-        format!("DECLARE @one TABLE (v {} NULL);\nINSERT INTO @one (v) SELECT {}", self.kept, self.from_stage(value))
+        format!(
+            "DECLARE @one TABLE (v {} NULL);\nINSERT INTO @one (v) SELECT {}",
+            self.kept,
+            self.taken_from_stage(value)
+        )
     }
 
     /// The column as it is read, so that the driver gives the value without loss.

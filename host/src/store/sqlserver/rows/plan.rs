@@ -35,6 +35,7 @@ const FEW_BYTES: usize = 256 << 10;
 const WORTH_A_LOAD: usize = 200;
 
 /// How rows of one table are written, in one transaction.
+#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the table, and none follows from another")]
 pub(in crate::store::sqlserver) struct RowPlan {
     /// As the database spells it, for messages.
     table: String,
@@ -359,7 +360,7 @@ impl RowPlan {
         for (place, (target, column)) in self.layout.columns.iter().zip(&batch.columns).enumerate() {
             let data = cell(column, row, target.kept)
                 .map_err(|misfit| self.refused(batch, row, Some(place), &misfit.to_string()))?;
-            cells.push((data, move |parameter: &str| target.from_parameter(parameter)));
+            cells.push((data, move |parameter: &str| target.taken_from_parameter(parameter)));
         }
         Ok(cells)
     }

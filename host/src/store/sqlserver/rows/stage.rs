@@ -76,7 +76,7 @@ impl Layout {
             .key
             .iter()
             .map(|&i| {
-                format!("t.{} = {}", quote(&self.columns[i].name), self.columns[i].from_stage(&format!("s.c{i}")))
+                format!("t.{} = {}", quote(&self.columns[i].name), self.columns[i].taken_from_stage(&format!("s.c{i}")))
             })
             .collect();
         parts.join(" AND ")
@@ -133,7 +133,8 @@ impl Layout {
 
     fn upsert(&self, stage: &str, upserts: &str, sql: &mut String) {
         let names = self.names();
-        let values: Vec<String> = (0..names.len()).map(|i| self.columns[i].from_stage(&format!("s.c{i}"))).collect();
+        let values: Vec<String> =
+            (0..names.len()).map(|i| self.columns[i].taken_from_stage(&format!("s.c{i}"))).collect();
         let insert = format!(
             "INSERT INTO {} ({}) SELECT {} FROM {stage} AS s WHERE s.op = {UPSERT}",
             self.table,
@@ -151,7 +152,7 @@ impl Layout {
                 .key
                 .iter()
                 .map(|&i| {
-                    let of = |alias: &str| self.columns[i].from_stage(&format!("{alias}.c{i}"));
+                    let of = |alias: &str| self.columns[i].taken_from_stage(&format!("{alias}.c{i}"));
                     format!("{} = {}", of("later"), of("s"))
                 })
                 .collect();

@@ -229,12 +229,11 @@ pub(in crate::store::sqlserver) fn load<'a>(data: &'a ColumnData<'static>, sql_t
         ColumnData::Numeric(None) => Value::Null,
         ColumnData::Numeric(Some(v)) => {
             let scale = sql_type.decimal_scale();
-            let unscaled = match scale.checked_sub(v.scale()) {
-                Some(up) => v.value().checked_mul(10i128.checked_pow(u32::from(up))?)?,
-                None => {
-                    let down = 10i128.checked_pow(u32::from(v.scale() - scale))?;
-                    (v.value() % down == 0).then_some(v.value() / down)?
-                }
+            let unscaled = if let Some(up) = scale.checked_sub(v.scale()) {
+                v.value().checked_mul(10i128.checked_pow(u32::from(up))?)?
+            } else {
+                let down = 10i128.checked_pow(u32::from(v.scale() - scale))?;
+                (v.value() % down == 0).then_some(v.value() / down)?
             };
             Value::Decimal { unscaled, scale }
         }

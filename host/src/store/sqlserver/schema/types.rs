@@ -147,6 +147,7 @@ fn decimal(unscaled: i128, scale: u8) -> String {
 mod tests {
     use super::*;
 
+    #[expect(clippy::needless_pass_by_value, reason = "callers make it where they ask")]
     fn literal_of(default: DefaultValue, sql_type: SqlType) -> Option<String> {
         default_literal(&default, sql_type)
     }
