@@ -91,7 +91,12 @@ fn filter(environment: Option<String>, configured: &str) -> Result<EnvFilter, Lo
         Some(text) => (text, "from RUST_LOG"),
         None => (configured.to_owned(), "from [log] filter"),
     };
-    EnvFilter::try_new(&filter).map_err(|source| LoggingError::Filter { filter, origin, source })
+    // The driver warns of every connection that is made as its connection string says; whoever wants to hear it says tiberius=warn.
+    EnvFilter::try_new(format!("tiberius=error,{filter}")).map_err(|source| LoggingError::Filter {
+        filter,
+        origin,
+        source,
+    })
 }
 
 #[cfg(test)]

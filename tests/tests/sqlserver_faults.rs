@@ -38,7 +38,7 @@ async fn one_run(place: Place, seed: u64) {
     let source = Source::new(ShapeOptions { seed, tables: 3, rows: 60 + dice.below(400), extras: false });
     let mut tenant = Tenant::new(&speil, "Cust10195", source);
     // Every third run the faults meet a mirror that is filled already.
-    if seed % 3 == 0 {
+    if seed.is_multiple_of(3) {
         tenant.is_mirrored().await;
     }
     proxy.begin(seed);

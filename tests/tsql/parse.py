@@ -1,7 +1,7 @@
 """Reads every statement of the SQL Server engine's golden files with a T-SQL grammar. Arguments: the files.
 
 A statement that this grammar cannot read though it is T-SQL stands in LACKS, with the reason; the Rust grammar in
-host/src/store/sqlserver/golden.rs must read that one.
+host/src/store/sqlserver/golden.rs must read that one, but where it is said.
 """
 
 import sys
@@ -10,6 +10,8 @@ from pathlib import Path
 from sqlfluff.core import FluffConfig, Linter
 
 LACKS = {
+    # Azure's own option: the other grammar cannot read it either, so this one statement rests on Azure's documentation.
+    "create/create_database_in_elastic_pool": "options of CREATE DATABASE on Azure",
     "ddl/create_table_every_default": "texts put together with + in a DEFAULT",
 }
 

@@ -40,7 +40,8 @@ async fn as_another_package_made_it(engine: &Engine, tenant: &Tenant) {
     for row in rows {
         let [Some(table), Some(lsn)] = &row[..] else { panic!("{row:?}") };
         let values = format!("{}, {}, {lsn}", tenant.place().text(table), engine.bytes("00112233"));
-        script += &format!("INSERT INTO {metadata} VALUES ({values});");
+        let row = format!("INSERT INTO {metadata} VALUES ({values});");
+        script.push_str(&row);
     }
     tenant.by_hand(&script).await;
 }

@@ -123,6 +123,7 @@ fn tables(report: &serde_json::Value) -> Vec<(&str, &str, u64)> {
         .collect()
 }
 
+#[expect(clippy::unused_async, reason = "one list calls every story")]
 pub async fn a_host_that_nobody_has_called_says_where_to_look(at: At) {
     let mut speil = at.speil();
     let nothing = "No tenant has been mirrored here yet. If the vendor's Mirroring Task should have called, look at the log of \

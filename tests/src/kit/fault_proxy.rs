@@ -46,16 +46,16 @@ impl FaultProxy {
     pub async fn start(server: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let (seed, seen) = watch::channel(None);
+        let (seed, noticed) = watch::channel(None);
         let struck = Arc::new(AtomicU64::new(0));
         let counted = struck.clone();
         let accepting = tokio::spawn(async move {
             for number in 0_u64.. {
                 let (stream, _) = listener.accept().await.expect("the listener is open");
-                let (seen, counted) = (seen.clone(), counted.clone());
+                let (noticed, counted) = (noticed.clone(), counted.clone());
                 tokio::spawn(async move {
                     // What breaks here is what the proxy is for.
-                    let _ = pass(stream, server, number, seen, &counted).await;
+                    let _ = pass(stream, server, number, noticed, &counted).await;
                 });
             }
         });

@@ -187,7 +187,7 @@ pub async fn lacking(place: &Place) -> Vec<Feature> {
             .run("SELECT 1")
             .await
             .unwrap_or_else(|error| panic!("no database can be made: {error}"));
-        match feature.is_there(&hand).await {
+        match Box::pin(feature.is_there(&hand)).await {
             Ok(true) => {}
             // Trying it must not go wrong on a server that has it.
             Ok(false) | Err(_) => lacking.push(feature),

@@ -112,13 +112,14 @@ fn look_around(connection: &str) -> Vec<Feature> {
         for trouble in place.sweep().await {
             eprintln!("an older run's database stays: {trouble}");
         }
-        feature::lacking(&place).await
+        Box::pin(feature::lacking(&place)).await
     });
     drop(runtime);
     clean(&place);
     lacking
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the place ends with the case")]
 fn in_a_place(place: Place, run: Box<dyn FnOnce(Place) -> Running + Send>) -> Result<(), libtest_mimic::Failed> {
     let runtime = runtime();
     let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(run(place.clone()))));

@@ -19,13 +19,13 @@ const NAME: &str = "bare_load";
 
 /// Loads the table's rows. Rows per second.
 pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable) -> Result<f64, CliError> {
-    let types: Vec<SqlType> = table.columns().iter().map(|column| column.sql_type()).collect();
+    let types: Vec<SqlType> = table.columns().iter().map(crate::task::source::table::SourceColumn::sql_type).collect();
     let rows = table.keys().filter_map(|key| table.row(key));
     let rows: Vec<Vec<Cell>> = rows.collect();
     let mut connected = hand.connect().await.map_err(CliError::failed)?;
     connected.run(&create(table)).await.map_err(CliError::failed)?;
     // The driver quotes them.
-    let columns: Vec<&str> = table.columns().iter().map(|column| column.name()).collect();
+    let columns: Vec<&str> = table.columns().iter().map(crate::task::source::table::SourceColumn::name).collect();
     let driver = connected.driver();
     let began = Instant::now();
     let mut load = driver.bulk_insert_columns(NAME, &columns).await.map_err(CliError::failed)?;

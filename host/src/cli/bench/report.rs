@@ -76,9 +76,8 @@ mod tests {
 
     #[test]
     fn the_middle_of_several() {
-        assert_eq!(median(vec![3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(vec![4.0, 1.0]), 1.0);
-        assert_eq!(median(Vec::new()), 0.0);
+        let medians = [median(vec![3.0, 1.0, 2.0]), median(vec![4.0, 1.0]), median(Vec::new())];
+        assert_eq!(medians.map(f64::to_bits), [2.0, 1.0, 0.0].map(f64::to_bits));
     }
 
     #[test]

@@ -67,6 +67,7 @@ pub(super) fn change(source: &mut Source, seed: u64) -> u64 {
 
 /// Calls of RowData, written and signed.
 pub(super) struct Calls {
+    #[expect(clippy::struct_field_names, reason = "calls, as the protocol names them")]
     calls: Vec<(Vec<u8>, Vec<u8>)>,
     pub rows: u64,
     pub bytes: u64,

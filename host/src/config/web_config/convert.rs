@@ -322,7 +322,7 @@ impl Conversion<'_> {
         match understand(&value) {
             Err(why) => {
                 next.push(format!("mend connection: {why}"));
-                note = "cannot be used as it is: see below".to_owned();
+                "cannot be used as it is: see below".clone_into(&mut note);
             }
             Ok(understood) => {
                 for said in &understood.notes {

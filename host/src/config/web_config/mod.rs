@@ -18,7 +18,7 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 /// One setting, as it was found.
-pub(self) struct Setting {
+struct Setting {
     name: String,
     value: Zeroizing<String>,
     /// File and line.

@@ -96,7 +96,7 @@ fn document(file: &Path, only: Option<Section>, found: &mut Found, overlay: &mut
     let text = text_of(file)?;
     let line = |position: u64| {
         let before = usize::try_from(position).unwrap_or(usize::MAX).min(text.len());
-        text.as_bytes()[..before].iter().filter(|byte| **byte == b'\n').count() + 1
+        text.as_bytes()[..before].split(|byte| *byte == b'\n').count()
     };
     let mut reader = Reader::from_str(&text);
     reader.config_mut().expand_empty_elements = true;

@@ -4,7 +4,7 @@
 //!
 //! ```ignore
 //! #[cfg(test)]
-//! pub(super) fn statements() -> Vec<(&'static str, String)> { ... }
+//! pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> { ... }
 //! ```
 //!
 //! and stands in [`FILES`]. [`sample`] has tables to make statements for: every type, every default, names that try to break
@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use sqlparser::dialect::MsSqlDialect;
 use sqlparser::parser::Parser;
 
-pub(super) mod sample;
+pub(in crate::store::sqlserver) mod sample;
 mod unverified;
 
 /// A file's statements, each under a name.
@@ -26,21 +26,23 @@ type Statements = fn() -> Vec<(&'static str, String)>;
 
 /// The files that send statements.
 const FILES: &[(&str, Statements)] = &[
-    ("alter", super::alter::statements),
-    ("catalog", super::catalog::statements),
-    ("create", super::create::statements),
-    ("ddl", super::ddl::statements),
-    ("empty", super::empty::statements),
-    ("found", super::found::statements),
-    ("history", super::history::statements),
-    ("indexes", super::indexes::statements),
-    ("preview", super::preview::statements),
-    ("probe", super::probe::statements),
-    ("read", super::read::statements),
-    ("sets", super::sets::statements),
-    ("side_tables", super::side_tables::statements),
-    ("stage", super::stage::statements),
-    ("tables", super::tables::statements),
+    ("alter", crate::store::sqlserver::schema::alter::statements),
+    ("catalog", crate::store::sqlserver::schema::catalog::statements),
+    ("create", crate::store::sqlserver::place::create::statements),
+    ("ddl", crate::store::sqlserver::schema::ddl::statements),
+    ("empty", crate::store::sqlserver::mirror::empty::statements),
+    ("found", crate::store::sqlserver::place::found::statements),
+    ("history", crate::store::sqlserver::mirror::history::statements),
+    ("indexes", crate::store::sqlserver::schema::indexes::statements),
+    ("known", crate::store::sqlserver::mirror::known::statements),
+    ("metadata", crate::store::sqlserver::mirror::metadata::statements),
+    ("preview", crate::store::sqlserver::place::preview::statements),
+    ("probe", crate::store::sqlserver::place::probe::statements),
+    ("read", crate::store::sqlserver::rows::read::statements),
+    ("sets", crate::store::sqlserver::mirror::sets::statements),
+    ("side_tables", crate::store::sqlserver::mirror::side_tables::statements),
+    ("stage", crate::store::sqlserver::rows::stage::statements),
+    ("tables", crate::store::sqlserver::mirror::tables::statements),
 ];
 
 /// Statements that the Rust grammar cannot read though they are T-SQL: file, name, why. The other grammar reads them all.
@@ -54,10 +56,13 @@ const GRAMMAR_LACKS: &[(&str, &str, &str)] = &[
     ("alter", "alter_key_text", ALTER_COLUMN),
     ("alter", "add_default", ADD_DEFAULT),
     ("alter", "remove_default_babelfish", ADD_DEFAULT),
+    ("metadata", "over", DELETE_TOP),
+    ("metadata", "update", DELETE_TOP),
     ("indexes", "create_index_online", "it does not know WITH behind CREATE INDEX"),
     ("indexes", "index_again_clustered", "it does not know CREATE CLUSTERED INDEX"),
 ];
 const ALTER_COLUMN: &str = "it knows PostgreSQL's and standard SQL's way to change a type only";
+const DELETE_TOP: &str = "it does not know DELETE TOP";
 const ADD_DEFAULT: &str = "it does not know that a default can be added FOR a column";
 
 fn place(file: &str) -> PathBuf {

@@ -1,68 +1,23 @@
 //! Mirrors in SQL Server: one database per tenant, on a server that any number of hosts share.
 //!
-//! | question | file |
+//! | question | room |
 //! |---|---|
-//! | which database is a tenant's | [`place`] |
-//! | which server, login and database, when a plug-in has a say | [`route`], [`allowed`] |
-//! | who makes a database that is not there | [`create`] |
-//! | which databases are mirrors | [`found`] |
-//! | could mirrors be made and written | [`probe`] |
-//! | what would taking over the vendor's mirrors do | [`preview`] |
-#![allow(dead_code, reason = "being built")]
+//! | how is a server reached, and its connections shared out | [`connection`] |
+//! | what does an error of the server mean, and who can do something about it | [`errors`] |
+//! | which database is a tenant's, who makes it, what is there already | [`place`] |
+//! | how names, types and tables are spelled, read and changed | [`schema`] |
+//! | how rows go in and out | [`rows`] |
+//! | what a mirror is: side tables, metadata, transactions, history | [`mirror`] |
+//! | every statement, written down | `golden` (tests) |
 
-mod address;
-mod allowed;
-mod alter;
-mod alter_plan;
-mod browser;
-mod bulk;
-mod carrier;
-mod catalog;
-mod conn;
-mod connection_string;
-mod create;
-mod ddl;
-mod empty;
+mod connection;
 mod errors;
 #[cfg(test)]
-mod fake_server_tests;
-mod found;
-#[cfg(test)]
 mod golden;
-mod history;
-mod ident;
-mod indexes;
-mod known;
-#[cfg(test)]
-mod live;
-#[cfg(test)]
-mod live_tests;
-mod login;
-mod metadata;
 mod mirror;
-mod patient;
 mod place;
-mod pool;
-mod prelogin;
-mod preview;
-mod probe;
-mod read;
-mod refused;
-mod route;
 mod rows;
-#[cfg(test)]
-mod rows_live;
-mod session;
-mod sets;
-mod side_tables;
-mod stage;
-mod statement;
-mod tables;
-mod targets;
-mod token;
-mod types;
-mod values;
-mod writer;
+mod schema;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -71,15 +26,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 
-pub use self::allowed::Allowed;
-pub use self::place::Template;
+pub use self::place::allowed::Allowed;
+pub use self::place::template::Template;
 
-use self::connection_string::Target;
+use self::connection::connection_string::Target;
+use self::connection::pool::{Limits, Pool};
 use self::errors::Result;
-use self::mirror::SqlServerMirror;
-use self::pool::{Limits, Pool};
-use self::route::{Place, Routes, Said};
-use self::session::Session;
+use self::mirror::database::SqlServerMirror;
+use self::mirror::session::Session;
+use self::place::route::{Place, Routes, Said};
+use self::place::{allowed, create, found, preview, probe};
 use super::{Connection, FoundMirror, MirrorDb, Store, StoreError, StoreErrorKind, Takeover};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::fold;

@@ -68,7 +68,8 @@ impl SqlServerHand {
         let connected = async {
             let socket = TcpStream::connect(config.get_addr()).await.map_err(|error| failed(&error))?;
             socket.set_nodelay(true).map_err(|error| failed(&error))?;
-            let client = Client::connect(config, socket.compat_write()).await.map_err(|error| failed(&error))?;
+            let client =
+                Box::pin(Client::connect(config, socket.compat_write())).await.map_err(|error| failed(&error))?;
             let mut connected = Connected(client);
             connected.run(SETTINGS).await?;
             Ok(connected)
@@ -146,12 +147,13 @@ impl SqlServerHand {
             let numbered = columns.iter().any(|(_, numbered)| *numbered);
             let switch =
                 |to: &str| if numbered { format!("SET IDENTITY_INSERT {name} {to};\n") } else { String::new() };
-            script += &format!(
+            let refilled = format!(
                 "DELETE FROM {name};\n{}INSERT INTO {name} ({list}) SELECT {list} FROM {}.{name};\n{}",
                 switch("ON"),
                 quoted(copy),
                 switch("OFF")
             );
+            script.push_str(&refilled);
         }
         connected.run(&(script + "COMMIT TRANSACTION")).await
     }

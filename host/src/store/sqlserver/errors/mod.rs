@@ -16,7 +16,7 @@ use tiberius::error::Error as DriverError;
 use self::numbers::Known;
 use crate::store::{StoreError, StoreErrorKind};
 
-pub(super) type Result<T, E = StoreError> = std::result::Result<T, E>;
+pub(in crate::store::sqlserver) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
 /// A server's message is cut off there: some quote half a row.
 const MOST_WORDS: usize = 600;
@@ -30,7 +30,7 @@ struct Said<'a> {
 }
 
 /// An error of the driver or the server.
-pub(super) fn sql_error(error: DriverError) -> StoreError {
+pub(in crate::store::sqlserver) fn sql_error(error: DriverError) -> StoreError {
     let (kind, message) = match &error {
         DriverError::Server(token) => by_number(&Said {
             number: token.code(),
@@ -44,7 +44,7 @@ pub(super) fn sql_error(error: DriverError) -> StoreError {
 }
 
 /// The server's number behind an error, if it came from the server: for those who treat one number in particular.
-pub(super) fn number(error: &StoreError) -> Option<u32> {
+pub(in crate::store::sqlserver) fn number(error: &StoreError) -> Option<u32> {
     let source = error.source.as_ref()?.downcast_ref::<DriverError>()?;
     source.code().map(|code| match source {
         DriverError::Server(token) if code == foreign::UNSPECIFIED => foreign::number(token.message()).unwrap_or(code),
@@ -53,7 +53,8 @@ pub(super) fn number(error: &StoreError) -> Option<u32> {
 }
 
 /// Whether it is not known if the server did what it was told: the connection was lost in the middle.
-pub(super) fn is_lost(error: &StoreError) -> bool {
+#[cfg(test)]
+pub(in crate::store::sqlserver) fn is_lost(error: &StoreError) -> bool {
     let source = error.source.as_ref().and_then(|source| source.downcast_ref::<DriverError>());
     match source {
         Some(DriverError::Server(token)) => token.class() >= 20,

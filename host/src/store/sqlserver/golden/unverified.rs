@@ -17,6 +17,8 @@ pub(super) const STATEMENTS: &[(&str, &str, &str)] = &[
     ("alter", "drop_constraint", NO_DEFAULT_NAMES),
     ("alter", "statistics", "Babelfish has no sys.stats_columns; the engine does not ask there"),
     ("alter", "drop_statistics", "Babelfish has no statistics that somebody made"),
+    ("create", "create_database_in_elastic_pool", "Azure's alone; no T-SQL grammar at hand reads it either"),
+    ("create", "snapshot_on", "Babelfish does not know READ_COMMITTED_SNAPSHOT: its readers never block"),
     (
         "indexes",
         "create_index_online",

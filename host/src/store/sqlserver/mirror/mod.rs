@@ -1,0 +1,26 @@
+//! One tenant's mirror: what [`crate::store::MirrorDb`], [`crate::store::History`] and [`crate::store::RowWriter`] promise.
+//!
+//! | question | file |
+//! |---|---|
+//! | the traits, and which body runs in which transaction | [`database`] |
+//! | transactions, locks, trying again | [`session`] |
+//! | which tables of ours there are, whose database it is | [`side_tables`] |
+//! | a row of the metadata table | [`metadata`] |
+//! | what is known of a table, is it ours | [`known`] |
+//! | making, emptying, dropping tables | [`tables`], [`empty`] |
+//! | many tables at once | [`sets`] |
+//! | a batch of rows and its LSN | [`writer`] |
+//! | history | [`history`] |
+//! | texts of statements with their parameters | [`statement`] |
+
+pub(in crate::store::sqlserver) mod database;
+pub(in crate::store::sqlserver) mod empty;
+pub(in crate::store::sqlserver) mod history;
+pub(in crate::store::sqlserver) mod known;
+pub(in crate::store::sqlserver) mod metadata;
+pub(in crate::store::sqlserver) mod session;
+pub(in crate::store::sqlserver) mod sets;
+pub(in crate::store::sqlserver) mod side_tables;
+pub(in crate::store::sqlserver) mod statement;
+pub(in crate::store::sqlserver) mod tables;
+pub(in crate::store::sqlserver) mod writer;

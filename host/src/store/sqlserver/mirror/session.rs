@@ -1,0 +1,342 @@
+//! One mirror's database: its transactions and locks, and trying again what failed for reasons that pass.
+//!
+//! Every writer to a table holds two application locks for as long as its transaction lives: the mirror's, shared among writers,
+//! and the table's, its own. Calls that touch many tables take the mirror's lock against all writers instead of hundreds of
+//! locks. So writers of any number of hosts queue, and readers, who ask for none, never do.
+
+use std::fmt::Write;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use rsa::sha2::{Digest, Sha256};
+
+use super::metadata::Shape;
+use crate::protocol::context_id::ContextId;
+use crate::protocol::table_name::TableName;
+use crate::store::sqlserver::connection::conn::Conn;
+use crate::store::sqlserver::connection::pool::{Lease, Pool};
+use crate::store::sqlserver::errors::Result;
+use crate::store::sqlserver::schema::ident::{metadata_table, qualified};
+use crate::store::{StoreError, StoreErrorKind};
+
+/// How long a lock is waited for at a time, in milliseconds: twice this is below the usual time-out of a command.
+const LOCK_TIMEOUT: u32 = 12_000;
+
+/// One mirror's database and the way to its connections.
+pub(in crate::store::sqlserver) struct Session {
+    pub tenant: ContextId,
+    pub pool: Arc<Pool>,
+    /// The database's name.
+    pub database: String,
+    /// The metadata table's name, not quoted.
+    pub metadata: String,
+    pub configured_schema: Option<String>,
+    /// The schema our tables are in: the configured one, or the login's own. Known once the mirror was opened.
+    schema: OnceLock<String>,
+    /// What the metadata table looks like.
+    shape: Mutex<Arc<Shape>>,
+}
+
+impl Session {
+    pub fn new(tenant: ContextId, pool: Arc<Pool>, database: String, configured_schema: Option<String>) -> Arc<Self> {
+        let metadata = metadata_table(&tenant);
+        Arc::new(Self {
+            tenant,
+            pool,
+            database,
+            metadata,
+            configured_schema,
+            schema: OnceLock::new(),
+            shape: Mutex::default(),
+        })
+    }
+
+    /// The schema our tables are in; `dbo` before the mirror was opened.
+    pub fn schema(&self) -> &str {
+        self.schema.get().map_or("dbo", String::as_str)
+    }
+
+    pub fn set_schema(&self, schema: String) {
+        self.schema.get_or_init(|| schema);
+    }
+
+    /// Whether the mirror was opened.
+    pub fn is_ready(&self) -> bool {
+        self.schema.get().is_some()
+    }
+
+    /// What the metadata table looked like when its columns were last read.
+    pub fn shape(&self) -> Arc<Shape> {
+        Arc::clone(&self.shape.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub fn set_shape(&self, shape: Shape) {
+        *self.shape.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(shape);
+    }
+
+    /// Server and database, for people.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.pool.target().server, self.database)
+    }
+
+    /// How our statements name their tables.
+    pub fn names(&self) -> Names {
+        let table = |name: &str| qualified(self.schema(), name);
+        Names {
+            schema: self.schema().to_owned(),
+            meta: table("speil_meta"),
+            tables: table("speil_tables"),
+            cycles: table("speil_cycles"),
+            events: table("speil_events"),
+            metadata: table(&self.metadata),
+            shape: self.shape(),
+        }
+    }
+
+    /// A connection without a transaction, for reading: each statement sees what is committed.
+    pub async fn reader(&self) -> Result<Lease> {
+        self.pool.lease(&self.database).await
+    }
+
+    /// Begins a transaction without any lock.
+    pub async fn begin(&self) -> Result<Tx> {
+        let mut lease = self.pool.lease(&self.database).await?;
+        lease.run("BEGIN TRANSACTION").await?;
+        Ok(Tx { lease: Some(lease) })
+    }
+
+    /// Begins a transaction that alone writes to a table, in one round trip.
+    pub async fn begin_table(&self, table: &TableName) -> Result<Tx> {
+        self.begin_locked(&begin_with_locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")])).await
+    }
+
+    /// Begins a transaction during which nobody else writes to any table of the mirror.
+    pub async fn begin_all(&self) -> Result<Tx> {
+        self.begin_locked(&begin_with_locks(&[(MIRROR, "Exclusive")])).await
+    }
+
+    /// Begins a transaction that alone makes tables of our own.
+    pub async fn begin_side_tables(&self) -> Result<Tx> {
+        self.begin_locked(&begin_with_locks(&[("speil:side_tables", "Exclusive")])).await
+    }
+
+    async fn begin_locked(&self, sql: &str) -> Result<Tx> {
+        let mut lease = self.pool.lease(&self.database).await?;
+        let rows = lease.ask(sql).await?;
+        let got: Option<i32> = rows.first().and_then(|row| row.try_get(0).ok().flatten());
+        match got {
+            Some(0 | 1) => Ok(Tx { lease: Some(lease) }),
+            _ => Err(StoreError::new(
+                StoreErrorKind::Transient,
+                format!(
+                    "database {}: another call is still writing (lock not granted, {}); the same call succeeds once that one has ended",
+                    self.database,
+                    got.unwrap_or(-999)
+                ),
+            )),
+        }
+    }
+
+    /// Commits a write to one table that left `write` in its `last_write`. When the answer is lost with the connection, looks
+    /// whether the transaction was kept.
+    ///
+    /// # Errors
+    /// [`StoreErrorKind::Transient`]: nothing of it was kept.
+    pub async fn commit(&self, tx: Tx, table: &TableName, write: &str) -> Result<()> {
+        let Err(error) = tx.commit().await else { return Ok(()) };
+        if error.kind != StoreErrorKind::Transient {
+            return Err(error);
+        }
+        // Behind the table's lock: if the server is still at work on it, this waits.
+        let kept = retry!({
+            let mut tx = self.begin_table(table).await?;
+            let rows = super::known::last_write(&self.names(), table).rows(&mut tx).await?;
+            tx.rollback().await?;
+            Ok::<_, StoreError>(rows.first().and_then(|row| row.text(0)).is_some_and(|last| last == write))
+        })?;
+        if kept {
+            tracing::info!(
+                table = table.as_str(),
+                "the connection was lost while a transaction was committed; it was kept"
+            );
+            return Ok(());
+        }
+        Err(error)
+    }
+}
+
+/// How statements name the tables of ours.
+pub(in crate::store::sqlserver) struct Names {
+    /// Not quoted.
+    pub schema: String,
+    pub meta: String,
+    pub tables: String,
+    pub cycles: String,
+    pub events: String,
+    pub metadata: String,
+    pub shape: Arc<Shape>,
+}
+
+#[cfg(test)]
+impl Names {
+    /// For golden files.
+    pub fn sample() -> Self {
+        let table = |name: &str| qualified("dbo", name);
+        Self {
+            schema: "dbo".into(),
+            meta: table("speil_meta"),
+            tables: table("speil_tables"),
+            cycles: table("speil_cycles"),
+            events: table("speil_events"),
+            metadata: table("Cust10195_mirroring"),
+            shape: Arc::default(),
+        }
+    }
+}
+
+/// The lock every writer has a share in.
+const MIRROR: &str = "speil:mirror";
+
+/// A table's lock. Lock names tell case apart and are cut at 255 characters, table names neither.
+fn lock_of(table: &TableName) -> String {
+    let digest = Sha256::digest(table.folded().as_bytes());
+    digest.iter().fold("speil:table:".to_owned(), |mut name, byte| {
+        write!(name, "{byte:02x}").expect("writing to a string cannot fail");
+        name
+    })
+}
+
+/// Begins a transaction and takes locks in order; answers one number, below zero when one was not granted.
+pub(in crate::store::sqlserver) fn begin_with_locks(locks: &[(&str, &str)]) -> String {
+    let mut sql = "BEGIN TRANSACTION;\nDECLARE @got int;\nSET @got = 0;\n".to_owned();
+    for (name, mode) in locks {
+        writeln!(
+            sql,
+            "IF @got >= 0 EXEC @got = sp_getapplock @Resource = N'{name}', @LockMode = N'{mode}', \
+             @LockOwner = N'Transaction', @LockTimeout = {LOCK_TIMEOUT};"
+        )
+        .expect("writing to a string cannot fail");
+    }
+    sql + "SELECT @got AS got;"
+}
+
+/// An identifier for one write, kept in the table's `last_write`.
+pub(in crate::store::sqlserver) fn new_write() -> String {
+    uuid::Uuid::from_u128(rand::random()).simple().to_string()
+}
+
+/// A transaction. Dropped without [`Tx::commit`], the connection is closed and the server takes all of it back.
+pub(in crate::store::sqlserver) struct Tx {
+    lease: Option<Lease>,
+}
+
+impl Tx {
+    /// Commits, durably.
+    pub async fn commit(mut self) -> Result<()> {
+        self.run("COMMIT TRANSACTION").await?;
+        self.finish();
+        Ok(())
+    }
+
+    /// Takes everything back and keeps the connection.
+    pub async fn rollback(mut self) -> Result<()> {
+        self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await?;
+        self.finish();
+        Ok(())
+    }
+
+    fn finish(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.finish();
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = Conn;
+
+    fn deref(&self) -> &Conn {
+        self.lease.as_deref().expect("there until it is committed")
+    }
+}
+
+impl DerefMut for Tx {
+    fn deref_mut(&mut self) -> &mut Conn {
+        self.lease.as_deref_mut().expect("there until it is committed")
+    }
+}
+
+/// How often and how long to try again.
+pub(in crate::store::sqlserver) struct Attempts {
+    left: u32,
+    pause: Duration,
+    mended: bool,
+}
+
+impl Attempts {
+    /// Five more attempts within about ten seconds.
+    pub fn new() -> Self {
+        Self { left: 5, pause: Duration::from_millis(100), mended: false }
+    }
+
+    /// Whether to try again after this error; waits before it says yes.
+    pub async fn again(&mut self, error: &StoreError) -> bool {
+        if error.kind != StoreErrorKind::Transient || self.left == 0 {
+            return false;
+        }
+        self.left -= 1;
+        let jitter = rand::random::<f64>() * 0.5 + 0.75;
+        tracing::info!(%error, attempts_left = self.left, "the database failed for a reason that passes; trying again");
+        tokio::time::sleep(self.pause.mul_f64(jitter)).await;
+        self.pause = (self.pause * 3).min(Duration::from_secs(5));
+        true
+    }
+
+    /// The same, or something of ours was dropped by hand and is there again now. Only the server's own errors ask for the look: the
+    /// usual way costs no round trip.
+    pub async fn again_or_mended(&mut self, session: &Session, error: &StoreError) -> bool {
+        // A missing table or column of ours is told as one of the mirrored tables is.
+        let passes = matches!(error.kind, StoreErrorKind::Transient | StoreErrorKind::Row);
+        if passes || self.mended || error.source.is_none() {
+            return self.again(error).await;
+        }
+        self.mended = true;
+        match super::side_tables::ensure(session).await {
+            Ok(changed) => changed,
+            Err(error) => {
+                tracing::warn!(%error, "it could not be told whether tables of ours are missing");
+                false
+            }
+        }
+    }
+}
+
+/// Evaluates a block that gives a `Result`, again and again while it fails for a reason that passes. The block is written anew in
+/// every round, so it may borrow and await what it likes.
+macro_rules! retry {
+    ($work:expr) => {{
+        let mut attempts = $crate::store::sqlserver::mirror::session::Attempts::new();
+        loop {
+            match async { $work }.await {
+                Err(error) if attempts.again(&error).await => {}
+                done => break done,
+            }
+        }
+    }};
+}
+pub(in crate::store::sqlserver) use retry;
+
+/// [`retry!`], and once more when tables of ours were missing and have been made again.
+macro_rules! attempt {
+    ($session:expr, $work:expr) => {{
+        let mut attempts = $crate::store::sqlserver::mirror::session::Attempts::new();
+        loop {
+            match async { $work }.await {
+                Err(error) if attempts.again_or_mended($session, &error).await => {}
+                done => break done,
+            }
+        }
+    }};
+}
+pub(in crate::store::sqlserver) use attempt;

@@ -1,0 +1,223 @@
+//! A statement's text and the values bound to it, put together piece by piece by pure functions, sent in one round trip.
+//!
+//! NULL is written into the text, not bound: an untyped NULL parameter makes some servers guess a type for it.
+
+use tiberius::{ColumnData, ToSql};
+
+use crate::store::StoreErrorKind;
+use crate::store::sqlserver::connection::conn::Conn;
+use crate::store::sqlserver::errors::{Result, sql_error};
+
+/// A value bound to a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Param {
+    Integer(i64),
+    Text(String),
+}
+
+impl ToSql for Param {
+    fn to_sql(&self) -> ColumnData<'_> {
+        match self {
+            Self::Integer(value) => ColumnData::I64(Some(*value)),
+            Self::Text(text) => ColumnData::String(Some(text.into())),
+        }
+    }
+}
+
+/// Statements that belong together, each ended with a semicolon.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(in crate::store::sqlserver) struct Statement {
+    text: String,
+    params: Vec<Param>,
+}
+
+impl Statement {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A statement of text alone.
+    pub fn of(text: impl Into<String>) -> Self {
+        Self { text: text.into(), params: Vec::new() }
+    }
+
+    /// Binds a number: its name in the text.
+    pub fn integer(&mut self, value: impl Into<Option<i64>>) -> String {
+        match value.into() {
+            Some(value) => self.param(Param::Integer(value)),
+            None => "NULL".to_owned(),
+        }
+    }
+
+    /// Binds a text: its name in the text.
+    pub fn text<'t>(&mut self, value: impl Into<Option<&'t str>>) -> String {
+        match value.into() {
+            Some(value) => self.param(Param::Text(value.to_owned())),
+            None => "NULL".to_owned(),
+        }
+    }
+
+    fn param(&mut self, param: Param) -> String {
+        // A value bound twice is one parameter; there are at most 2,100.
+        let place = self.params.iter().rposition(|known| *known == param).unwrap_or_else(|| {
+            self.params.push(param);
+            self.params.len() - 1
+        });
+        format!("@P{}", place + 1)
+    }
+
+    /// Adds one statement.
+    pub fn then(&mut self, statement: impl AsRef<str>) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        self.text.push_str(statement.as_ref());
+        self.text.push(';');
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
+
+    /// The text, for golden files.
+    pub fn sql(&self) -> &str {
+        &self.text
+    }
+
+    /// The same as one transaction of its own, in one round trip: an error takes all of it back (XACT_ABORT).
+    pub fn alone(mut self) -> Self {
+        self.text = format!("BEGIN TRANSACTION;\n{}\nCOMMIT TRANSACTION;", self.text);
+        self
+    }
+
+    /// Runs it. Rows affected, for each statement in it that says so.
+    pub async fn exec(&self, conn: &mut Conn) -> Result<Vec<u64>> {
+        if self.is_empty() {
+            return Ok(Vec::new());
+        }
+        let params: Vec<&dyn ToSql> = self.params.iter().map(|param| param as &dyn ToSql).collect();
+        conn.exec(&self.text, &params).await.map_err(in_our_tables)
+    }
+
+    /// Runs it. The rows of each statement that answers rows, none of them included.
+    pub async fn results(&self, conn: &mut Conn) -> Result<Vec<Vec<Cells>>> {
+        let params: Vec<&dyn ToSql> = self.params.iter().map(|param| param as &dyn ToSql).collect();
+        let driver = conn.begin_raw();
+        let answer = async { driver.query(self.text.as_str(), &params).await?.into_results().await }.await;
+        let results = match answer {
+            Ok(results) => results,
+            Err(error) => {
+                if matches!(error, tiberius::error::Error::Server(_)) {
+                    conn.done();
+                }
+                return Err(in_our_tables(sql_error(error)));
+            }
+        };
+        conn.done();
+        Ok(results.into_iter().map(|rows| rows.into_iter().map(Cells::of).collect()).collect())
+    }
+
+    /// Runs it. The rows of its first result.
+    pub async fn rows(&self, conn: &mut Conn) -> Result<Vec<Cells>> {
+        Ok(self.results(conn).await?.into_iter().next().unwrap_or_default())
+    }
+}
+
+/// A row of our own tables is never at fault: what refuses it is another host that wrote the same one at the same moment.
+fn in_our_tables(mut error: crate::store::StoreError) -> crate::store::StoreError {
+    if error.kind == StoreErrorKind::Row {
+        error.kind = StoreErrorKind::Transient;
+    }
+    error
+}
+
+/// A row of an answer.
+pub(in crate::store::sqlserver) struct Cells(Vec<ColumnData<'static>>);
+
+impl Cells {
+    fn of(row: tiberius::Row) -> Self {
+        Self(row.into_iter().collect())
+    }
+
+    /// As if a server had answered these texts.
+    #[cfg(test)]
+    pub fn of_texts(texts: &[Option<&str>]) -> Self {
+        Self(texts.iter().map(|text| ColumnData::String(text.map(|text| text.to_owned().into()))).collect())
+    }
+
+    /// A whole number, whatever type it is kept as; `None` for NULL and for what is none.
+    pub fn integer(&self, column: usize) -> Option<i64> {
+        match self.0.get(column)? {
+            ColumnData::U8(value) => value.map(i64::from),
+            ColumnData::I16(value) => value.map(i64::from),
+            ColumnData::I32(value) => value.map(i64::from),
+            ColumnData::I64(value) => *value,
+            ColumnData::Bit(value) => value.map(i64::from),
+            ColumnData::F32(value) => value.and_then(|value| whole(f64::from(value))),
+            ColumnData::F64(value) => value.and_then(whole),
+            ColumnData::Numeric(value) => {
+                value.and_then(|value| i64::try_from(value.value() / 10i128.pow(u32::from(value.scale()))).ok())
+            }
+            ColumnData::String(text) => text.as_deref().and_then(|text| text.trim().parse().ok()),
+            // As SQL Server casts it: the last eight bytes, the highest first.
+            ColumnData::Binary(bytes) => bytes.as_deref().filter(|bytes| bytes.len() <= 8).map(|bytes| {
+                let mut eight = [0; 8];
+                eight[8 - bytes.len()..].copy_from_slice(bytes);
+                i64::from_be_bytes(eight)
+            }),
+            _ => None,
+        }
+    }
+
+    /// A text; `None` for NULL and for what is none.
+    pub fn text(&self, column: usize) -> Option<&str> {
+        match self.0.get(column)? {
+            ColumnData::String(text) => text.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// A count, which has no sign.
+    pub fn count(&self, column: usize) -> u64 {
+        self.integer(column).and_then(|value| u64::try_from(value).ok()).unwrap_or(0)
+    }
+
+    /// The same as an owned text.
+    pub fn owned(&self, column: usize) -> Option<String> {
+        self.text(column).map(str::to_owned)
+    }
+}
+
+/// A floating-point number that is a whole one.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
+fn whole(value: f64) -> Option<i64> {
+    (value.fract() == 0.0 && value.abs() < 9.0e18).then_some(value as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_bound_and_null_is_written() {
+        let mut statement = Statement::new();
+        let (a, b, c) = (statement.text("x'; DROP"), statement.integer(None), statement.integer(7));
+        let again = statement.integer(7);
+        statement.then(format!("UPDATE t SET a = {a}, b = {b}, c = {c}, d = {again}"));
+        assert_eq!(statement.sql(), "UPDATE t SET a = @P1, b = NULL, c = @P2, d = @P2;");
+    }
+
+    #[test]
+    fn numbers_are_read_from_whatever_holds_them() {
+        let cells = Cells(vec![
+            ColumnData::I32(Some(-5)),
+            ColumnData::Numeric(Some(tiberius::numeric::Numeric::new_with_scale(47_110, 1))),
+            ColumnData::String(Some(" 17 ".into())),
+            ColumnData::Binary(Some(vec![0, 0, 0, 0, 0, 0, 1, 2].into())),
+            ColumnData::I64(None),
+            ColumnData::String(Some("AbC=".into())),
+        ]);
+        let read: Vec<_> = (0..7).map(|i| cells.integer(i)).collect();
+        assert_eq!(read, [Some(-5), Some(4711), Some(17), Some(258), None, None, None]);
+    }
+}

@@ -1,0 +1,254 @@
+//! A transaction of rows: [`RowWriter`] over a connection of its own.
+//!
+//! What was applied is kept until it is committed, up to a limit: when the connection breaks, or the server ends the transaction for a
+//! reason that passes, all of it is applied again on another connection, and the caller notices nothing. Whoever drops the
+//! writer, or the future of a call, only ever lets the transaction be taken back.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::empty::empty;
+use super::known::{self, Committed, Gap, Mark};
+use super::metadata::{self, Fill, Row};
+use super::session::{Attempts, Session, attempt};
+use super::statement::Statement;
+use super::tables::{Place, Work, unknown_table};
+use crate::protocol::columns::{Column, TypedBatch};
+use crate::protocol::lsn::Lsn;
+use crate::protocol::table_def::TableDef;
+use crate::store::history::OpCounts;
+use crate::store::sqlserver::errors::Result;
+use crate::store::sqlserver::rows::plan::RowPlan;
+use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, Turn};
+
+/// Row data kept to be applied again, in bytes.
+const KEPT: usize = 64 << 20;
+
+/// What a transaction of rows knows of its table.
+struct Open {
+    work: Work,
+    row: Row,
+    gap: Gap,
+    plan: RowPlan,
+    /// Rows in the table now.
+    rows: u64,
+    changed: bool,
+}
+
+/// See the head of the file.
+pub(in crate::store::sqlserver) struct SqlServerRowWriter {
+    session: Arc<Session>,
+    turn: Turn,
+    def: TableDef,
+    hash: SchemaHash,
+    /// `None` once the transaction is lost.
+    open: Option<Open>,
+    /// The stretches applied, in order; `None`: too much to keep.
+    kept: Option<Vec<RowChanges>>,
+    kept_bytes: usize,
+}
+
+/// The checks that [`crate::store::MirrorDb::begin`] and `advance_skipped` share.
+fn checked(turn: &Turn, hash: SchemaHash, kind: TableKind, place: &mut Place) -> Result<Row> {
+    let Some(row) = place.row.take() else { return Err(unknown_table(&turn.table)) };
+    if row.hash != Some(hash) || row.kind() != kind {
+        return Err(StoreError::new(
+            StoreErrorKind::SchemaChanged,
+            format!("table {} was changed meanwhile; the next TableSchema mends it", turn.table),
+        ));
+    }
+    Ok(row)
+}
+
+/// The LSN to store, by protocol.md section 7; one that was set to -1 by hand stays until a fill is announced.
+fn moved(row: &Row, batch: Lsn) -> Lsn {
+    if row.lsn.means_refill() && row.fill == Fill::None { row.lsn } else { row.lsn.moved_by(batch).unwrap_or(row.lsn) }
+}
+
+fn fill_after(row: &Row, lsn: Lsn) -> Fill {
+    if lsn.means_refill() { row.fill } else { Fill::None }
+}
+
+/// [`crate::store::MirrorDb::advance_skipped`].
+pub(in crate::store::sqlserver) async fn advance_skipped(
+    work: &mut Work,
+    turn: &Turn,
+    hash: SchemaHash,
+    lsn: Lsn,
+    received: OpCounts,
+) -> Result<Lsn> {
+    let mut place = work.place(turn).await?;
+    let mut row = checked(turn, hash, TableKind::Skipped, &mut place)?;
+    // There are no rows that a fill could miss.
+    if row.fill == Fill::Expected {
+        row.fill = Fill::Begun;
+    }
+    let lsn = moved(&row, lsn);
+    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received };
+    write_down(work, turn, &row, lsn, &done).await?;
+    Ok(lsn)
+}
+
+/// The metadata row, the table's and the cycle's counts, in one round trip.
+async fn write_down(work: &mut Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Result<()> {
+    let statement = written_down(work, turn, row, lsn, done);
+    statement.exec(&mut work.tx).await.map(drop)
+}
+
+fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Statement {
+    let mark = Mark { ticket: turn.ticket, write: &work.write };
+    let mut statement = Statement::new();
+    metadata::update(&mut statement, &work.names, row, lsn, fill_after(row, lsn), turn.ticket);
+    known::committed(&mut statement, &work.names, &turn.table, mark, done);
+    statement
+}
+
+impl SqlServerRowWriter {
+    /// [`crate::store::MirrorDb::begin`].
+    pub async fn begin(session: Arc<Session>, turn: Turn, def: TableDef, hash: SchemaHash) -> Result<Self> {
+        let open = attempt!(&session, Open::begin(&session, &turn, &def, hash).await)?;
+        Ok(Self { session, turn, def, hash, open: Some(open), kept: Some(Vec::new()), kept_bytes: 0 })
+    }
+
+    /// Begins anew after an error that passes and applies what was applied, if that was kept.
+    async fn again(&self, attempts: &mut Attempts, mut error: StoreError) -> Result<Open> {
+        loop {
+            let Some(kept) = &self.kept else { return Err(error) };
+            if !attempts.again(&error).await {
+                return Err(error);
+            }
+            let replayed = async {
+                let mut open = Open::begin(&self.session, &self.turn, &self.def, self.hash).await?;
+                for changes in kept {
+                    open.apply(changes).await?;
+                }
+                Ok::<_, StoreError>(open)
+            };
+            match replayed.await {
+                Ok(open) => return Ok(open),
+                Err(next) => error = next,
+            }
+        }
+    }
+
+    fn keep(&mut self, changes: RowChanges) {
+        self.kept_bytes = self.kept_bytes.saturating_add(size(&changes.batch));
+        if self.kept_bytes > KEPT {
+            self.kept = None;
+        } else if let Some(kept) = &mut self.kept {
+            kept.push(changes);
+        }
+    }
+}
+
+/// Bytes of row data, about.
+fn size(batch: &TypedBatch) -> usize {
+    let column = |column: &Column| match column {
+        Column::Text(texts) | Column::Binary(texts) => {
+            (0..texts.len()).map(|row| texts.get(row).map_or(0, <[u8]>::len) + 8).sum::<usize>()
+        }
+        Column::Decimal(_) | Column::Guid(_) | Column::TimestampOffset(_) => column.len() * 16,
+        _ => column.len() * 8,
+    };
+    batch.columns.iter().map(column).sum::<usize>() + batch.len()
+}
+
+impl Open {
+    async fn begin(session: &Arc<Session>, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Self> {
+        let mut work = Work::begin(session, &turn.table).await?;
+        match Self::prepare(&mut work, turn, def, hash).await {
+            Ok((row, gap, plan, rows, changed)) => Ok(Self { work, row, gap, plan, rows, changed }),
+            Err(error) => {
+                work.give_up().await;
+                Err(error)
+            }
+        }
+    }
+
+    async fn prepare(
+        work: &mut Work,
+        turn: &Turn,
+        def: &TableDef,
+        hash: SchemaHash,
+    ) -> Result<(Row, Gap, RowPlan, u64, bool)> {
+        let mut place = work.place(turn).await?;
+        let mut row = checked(turn, hash, TableKind::Mirrored, &mut place)?;
+        let Some(object) = place.object.as_ref().filter(|object| object.is_table()) else {
+            return Err(unknown_table(&turn.table));
+        };
+        let schema = work.names.schema.clone();
+        let mut rows = match place.known.rows {
+            Some(rows) => rows,
+            None => crate::store::sqlserver::schema::catalog::count(&mut work.tx, &schema, &object.name).await?,
+        };
+        let mut changed = false;
+        if row.lsn.means_refill() && row.fill == Fill::Expected {
+            changed = empty(&mut work.tx, &schema, object, Some(rows)).await? > 0;
+            rows = 0;
+            row.fill = Fill::Begun;
+        }
+        let filling = row.lsn.means_refill();
+        let plan = RowPlan::new(&mut work.tx, &schema, &object.name, def, filling).await?;
+        Ok((row, place.known.gap, plan, rows, changed))
+    }
+
+    async fn apply(&mut self, changes: &RowChanges) -> Result<Applied> {
+        let applied = self.plan.apply(&mut self.work.tx, changes).await?;
+        // A row that somebody added by hand and the source deletes was never counted.
+        self.rows = (self.rows + applied.inserted).saturating_sub(applied.deleted);
+        self.changed |= applied != Applied::default();
+        Ok(applied)
+    }
+
+    async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+        let lsn = if self.gap == Gap::None { moved(&self.row, lsn) } else { self.row.lsn };
+        let done = Committed {
+            rows: self.rows,
+            changed: self.changed,
+            filling: lsn.means_refill() && self.row.fill == Fill::Begun,
+            owned: true,
+            received,
+        };
+        write_down(&mut self.work, turn, &self.row, lsn, &done).await?;
+        Box::pin(self.work.commit(&turn.table)).await?;
+        Ok(lsn)
+    }
+}
+
+fn lost() -> StoreError {
+    StoreError::new(StoreErrorKind::Internal, "the transaction is lost already; nothing of it was kept")
+}
+
+#[async_trait]
+impl RowWriter for SqlServerRowWriter {
+    async fn apply(&mut self, changes: RowChanges) -> Result<Applied> {
+        // Whatever goes wrong from here, the transaction is not put back.
+        let mut open = self.open.take().ok_or_else(lost)?;
+        let mut attempts = Attempts::new();
+        loop {
+            match open.apply(&changes).await {
+                Ok(applied) => {
+                    self.keep(changes);
+                    self.open = Some(open);
+                    return Ok(applied);
+                }
+                Err(error) => {
+                    open.work.give_up().await;
+                    open = self.again(&mut attempts, error).await?;
+                }
+            }
+        }
+    }
+
+    async fn commit(mut self: Box<Self>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+        let mut open = self.open.take().ok_or_else(lost)?;
+        let mut attempts = Attempts::new();
+        loop {
+            match Box::pin(open.finish(&self.turn, lsn, received)).await {
+                Ok(lsn) => return Ok(lsn),
+                Err(error) => open = self.again(&mut attempts, error).await?,
+            }
+        }
+    }
+}
