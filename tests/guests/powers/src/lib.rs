@@ -94,11 +94,13 @@ fn attempt(word: &str, rest: &str) -> Result<String, String> {
                 EngineKind::Sqlserver => "sqlserver".into(),
             })
             .map_err(sql),
-        "set" | "get" | "delete" | "increment" | "keys" | "open" | "both" => keyvalue(word, rest).map_err(|error| match error {
-            store::Error::NoSuchStore => "no such store".into(),
-            store::Error::AccessDenied => "access denied".into(),
-            store::Error::Other(text) => text,
-        }),
+        "set" | "get" | "delete" | "increment" | "keys" | "open" | "both" => {
+            keyvalue(word, rest).map_err(|error| match error {
+                store::Error::NoSuchStore => "no such store".into(),
+                store::Error::AccessDenied => "access denied".into(),
+                store::Error::Other(text) => text,
+            })
+        }
         "http" => {
             let (method, rest) = rest.split_once(' ').ok_or("http METHOD URL")?;
             let (url, body) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -147,7 +149,8 @@ fn sql(error: Error) -> String {
 
 fn keyvalue(word: &str, rest: &str) -> Result<String, store::Error> {
     let bucket = store::open(if word == "open" { rest } else { "" })?;
-    let shown = |value: Option<Vec<u8>>| value.map_or("none".into(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
+    let shown =
+        |value: Option<Vec<u8>>| value.map_or("none".into(), |bytes| String::from_utf8_lossy(&bytes).into_owned());
     match word {
         "set" => {
             let (key, value) = rest.split_once(' ').unwrap_or((rest, ""));
@@ -196,11 +199,8 @@ fn request(method: &str, url: &str, body: &[u8]) -> Result<(u16, Option<String>,
     }
     OutgoingBody::finish(outgoing, None).map_err(|error| format!("{error:?}"))?;
     answer.subscribe().block();
-    let response = answer
-        .get()
-        .ok_or("not ready")?
-        .map_err(|()| "taken twice")?
-        .map_err(|error| format!("{error:?}"))?;
+    let response =
+        answer.get().ok_or("not ready")?.map_err(|()| "taken twice")?.map_err(|error| format!("{error:?}"))?;
     let location = response.headers().get("location").pop().map(|value| String::from_utf8_lossy(&value).into_owned());
     let incoming = response.consume().map_err(|()| "consumed")?;
     let length = read(&incoming)?;
