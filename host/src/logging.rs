@@ -160,9 +160,10 @@ mod tests {
     fn the_environment_wins_unless_it_is_empty() {
         let chosen =
             |environment: Option<&str>| filter(environment.map(str::to_owned), "info").expect("understood").to_string();
-        assert_eq!(chosen(None), "info");
-        assert_eq!(chosen(Some(" ")), "info");
-        assert_eq!(chosen(Some("speil=debug")), "speil=debug");
+        assert_eq!(chosen(None), "tiberius=error,info");
+        assert_eq!(chosen(Some(" ")), "tiberius=error,info");
+        assert_eq!(chosen(Some("speil=debug")), "tiberius=error,speil=debug");
+        assert_eq!(chosen(Some("tiberius=trace")), "tiberius=trace", "who asks for the driver hears it");
     }
 
     #[test]
