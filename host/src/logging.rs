@@ -91,8 +91,9 @@ fn filter(environment: Option<String>, configured: &str) -> Result<EnvFilter, Lo
         Some(text) => (text, "from RUST_LOG"),
         None => (configured.to_owned(), "from [log] filter"),
     };
-    // The driver warns of every connection that is made as its connection string says; whoever wants to hear it says tiberius=warn.
-    EnvFilter::try_new(format!("tiberius=error,{filter}")).map_err(|source| LoggingError::Filter {
+    // The driver warns of every connection made as its string says, and what it calls an error may be an answer we asked for (no
+    // such database yet). What matters the host says itself; whoever wants to hear the driver says tiberius=warn.
+    EnvFilter::try_new(format!("tiberius=off,{filter}")).map_err(|source| LoggingError::Filter {
         filter,
         origin,
         source,
@@ -160,9 +161,9 @@ mod tests {
     fn the_environment_wins_unless_it_is_empty() {
         let chosen =
             |environment: Option<&str>| filter(environment.map(str::to_owned), "info").expect("understood").to_string();
-        assert_eq!(chosen(None), "tiberius=error,info");
-        assert_eq!(chosen(Some(" ")), "tiberius=error,info");
-        assert_eq!(chosen(Some("speil=debug")), "tiberius=error,speil=debug");
+        assert_eq!(chosen(None), "tiberius=off,info");
+        assert_eq!(chosen(Some(" ")), "tiberius=off,info");
+        assert_eq!(chosen(Some("speil=debug")), "tiberius=off,speil=debug");
         assert_eq!(chosen(Some("tiberius=trace")), "tiberius=trace", "who asks for the driver hears it");
     }
 
