@@ -78,7 +78,7 @@ pub enum GuestValue {
 }
 
 impl GuestValue {
-    /// About what it weighs in memory, for [`Bounds::bytes`].
+    /// About what it weighs in memory, for [`Bounds::BYTES`].
     #[must_use]
     pub fn weight(&self) -> usize {
         size_of::<Self>()

@@ -25,7 +25,7 @@ const CHANGES: f64 = 0.5;
                         It makes a database of its own and drops it afterwards.\n\n\
                         Exit codes: 0 every ratio was reached, 1 one was missed or something failed, 2 asked wrongly.")]
 pub(super) struct SqlServerArgs {
-    /// The configuration whose [mirror] section says which server [default: speil.toml].
+    /// The configuration, whose section "mirror" says which server [default: speil.toml].
     #[arg(long, short, value_name = "FILE", env = "SPEIL_CONFIG", conflicts_with = "connection")]
     config: Option<PathBuf>,
     /// A connection string, in the place of a configuration.

@@ -193,7 +193,7 @@ impl Layout {
         .expect("writing to a string cannot fail");
     }
 
-    /// Rows by parameter: `values` as [`Layout::row`] makes them.
+    /// Rows by parameter: each of `rows` is one bracketed list of values.
     pub fn insert_rows(into: &str, names: &[String], rows: &[String]) -> String {
         format!("INSERT INTO {into} ({}) VALUES {}", names.join(", "), rows.join(", "))
     }
