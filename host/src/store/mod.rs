@@ -16,6 +16,7 @@ pub mod error;
 pub mod guest;
 pub mod history;
 pub mod records;
+mod rules;
 pub mod sqlite;
 pub mod sqlserver;
 pub mod takeover;

@@ -6,18 +6,14 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::errors::Result;
-use super::known::{self, signed};
+use super::known;
 use super::metadata;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::table_name::fold;
 use crate::store::Ticket;
 use crate::store::history::{CallRecord, CycleRecord, EventLevel, EventRecord, Millis, TableError, TableHistory};
-
-/// Events kept.
-const EVENTS: i64 = 1_000;
-/// Cycles kept: about a month of one every ten minutes.
-const CYCLES: i64 = 5_000;
+use crate::store::rules::counts::{CYCLES, EVENTS, Received, level, level_code, mismatches, signed, totals};
 
 pub(super) fn begin_cycle(db: &Connection, ticket: Ticket, at: Millis) -> Result<()> {
     // The same TableSchema told twice is one cycle.
@@ -90,11 +86,8 @@ pub(super) fn complete_cycle(
             return Ok(Vec::new());
         }
     };
-    let total = |count: fn(&ReplicationSummary) -> i32| -> u64 {
-        reported.iter().map(|summary| unsigned(count(summary))).sum()
-    };
-    let (inserts, updates, deletes) = (total(|s| s.inserts), total(|s| s.updates), total(|s| s.deletes));
-    let mismatches = mismatches(db, reported)?;
+    let (inserts, updates, deletes) = totals(reported);
+    let mismatches = mismatches(received(db)?, reported);
     db.execute(
         "UPDATE speil_cycles SET completed_at = ?2, last_call_at = max(last_call_at, ?2), reported_inserts = ?3, \
          reported_updates = ?4, reported_deletes = ?5, mismatches = ?6 WHERE id = ?1",
@@ -122,47 +115,17 @@ pub(super) fn complete_cycle(
     Ok(mismatches)
 }
 
-fn unsigned(count: i32) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
-/// Inserts, updates, deletes.
-type Counts = (u64, u64, u64);
-
-fn mismatches(db: &Connection, reported: &[ReplicationSummary]) -> Result<Vec<String>> {
-    // Name, reported, received, by folded name.
-    let mut tables: BTreeMap<String, (String, Counts, Counts)> = BTreeMap::new();
-    for summary in reported {
-        let entry = tables
-            .entry(fold(&summary.table_name))
-            .or_insert_with(|| (summary.table_name.clone(), Counts::default(), Counts::default()));
-        entry.1.0 += unsigned(summary.inserts);
-        entry.1.1 += unsigned(summary.updates);
-        entry.1.2 += unsigned(summary.deletes);
-    }
-    let mut received = db.prepare(
+/// What came in the newest cycle, of the tables that got anything.
+fn received(db: &Connection) -> Result<Vec<Received>> {
+    let mut statement = db.prepare(
         "SELECT folded, tablename, cycle_inserts, cycle_updates, cycle_deletes FROM speil_tables \
          WHERE cycle_inserts + cycle_updates + cycle_deletes > 0",
     )?;
-    let mut rows = received.query([])?;
-    while let Some(row) = rows.next()? {
-        let name: Option<String> = row.get(1)?;
-        let folded: String = row.get(0)?;
+    let received = statement.query_map([], |row| {
         let counts = (count(row, 2)?, count(row, 3)?, count(row, 4)?);
-        let entry = tables
-            .entry(folded.clone())
-            .or_insert_with(|| (name.unwrap_or(folded), Counts::default(), Counts::default()));
-        entry.2 = counts;
-    }
-    let sentences = tables.into_values().filter(|(_, reported, received)| reported != received);
-    Ok(sentences
-        .map(|(table, reported, received)| {
-            format!(
-                "{table}: the Task reported {} inserts, {} updates and {} deletes, received were {}, {} and {}",
-                reported.0, reported.1, reported.2, received.0, received.1, received.2
-            )
-        })
-        .collect())
+        Ok(Received { folded: row.get(0)?, name: row.get(1)?, counts })
+    })?;
+    Ok(received.collect::<rusqlite::Result<_>>()?)
 }
 
 fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
@@ -232,14 +195,6 @@ pub(super) fn tables(db: &Connection) -> Result<Vec<TableHistory>> {
     Ok(tables.collect::<rusqlite::Result<_>>()?)
 }
 
-fn level_code(level: EventLevel) -> i64 {
-    match level {
-        EventLevel::Info => 0,
-        EventLevel::Warning => 1,
-        EventLevel::Error => 2,
-    }
-}
-
 pub(super) fn events(db: &Connection, newest: usize) -> Result<Vec<EventRecord>> {
     let mut statement = db.prepare_cached(
         "SELECT at, level, kind, operation, tablename, message, advice FROM speil_events ORDER BY id DESC LIMIT ?1",
@@ -247,11 +202,7 @@ pub(super) fn events(db: &Connection, newest: usize) -> Result<Vec<EventRecord>>
     let events = statement.query_map([limit(newest)], |row| {
         Ok(EventRecord {
             at: row.get(0)?,
-            level: match row.get::<_, i64>(1)? {
-                0 => EventLevel::Info,
-                1 => EventLevel::Warning,
-                _ => EventLevel::Error,
-            },
+            level: level(Some(row.get(1)?)),
             kind: row.get(2)?,
             operation: row.get(3)?,
             table: row.get(4)?,

@@ -16,31 +16,8 @@ use super::errors::Result;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::Ticket;
 use crate::store::history::{Millis, OpCounts, TableError};
-
-/// Whether rows that were sent are missing, so that the LSN may not move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) enum Gap {
-    #[default]
-    None,
-    /// A batch failed. Over when the next `TableSchema` looks at the table: the source sends it again.
-    Failed,
-}
-
-impl Gap {
-    fn code(self) -> i64 {
-        match self {
-            Self::None => 0,
-            Self::Failed => 1,
-        }
-    }
-
-    fn from_code(code: i64) -> Self {
-        match code {
-            0 => Self::None,
-            _ => Self::Failed,
-        }
-    }
-}
+use crate::store::rules::counts::signed;
+use crate::store::rules::marks::Gap;
 
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -124,7 +101,7 @@ pub(super) fn find(db: &Connection, table: &TableName) -> Result<Known> {
                 owned: row.get(0)?,
                 ticket: row.get::<_, Option<i64>>(1)?.map(Ticket),
                 rows: row.get::<_, Option<i64>>(2)?.map(i64::unsigned_abs),
-                gap: Gap::from_code(row.get(3)?),
+                gap: Gap::from_code(Some(row.get(3)?)),
                 made_as: row.get(4)?,
             })
         })
@@ -251,9 +228,4 @@ pub(super) fn failed(db: &Connection, table: &TableName, error: &TableError) -> 
     )?
     .execute(params![table.folded(), error.at, error.message, error.row.map(signed), error.column])?;
     Ok(())
-}
-
-/// SQLite's integers have a sign; no count of ours reaches it.
-pub(super) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

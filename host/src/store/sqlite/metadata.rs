@@ -16,36 +16,9 @@ use super::errors::Result;
 use super::ident::{quote, same};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_name::TableName;
+use crate::store::rules::definitions::{StoredRow, kind_of};
+use crate::store::rules::marks::Fill;
 use crate::store::{SchemaHash, TableKind, Ticket};
-
-/// Whether a table whose LSN means refill is being filled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fill {
-    /// No fill was announced: -1 was written by hand, rows that come are changes.
-    None,
-    /// The next rows must find the table emptied.
-    Expected,
-    /// Emptied; rows add to it.
-    Begun,
-}
-
-impl Fill {
-    fn code(self) -> i64 {
-        match self {
-            Self::None => 0,
-            Self::Expected => 1,
-            Self::Begun => 2,
-        }
-    }
-
-    fn from_code(code: Option<i64>) -> Self {
-        match code {
-            Some(1) => Self::Expected,
-            Some(2) => Self::Begun,
-            _ => Self::None,
-        }
-    }
-}
 
 /// A row of the metadata table.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +38,17 @@ pub(super) struct Row {
 
 impl Row {
     pub fn kind(&self) -> TableKind {
-        match (self.hash, self.skipped) {
-            (None, _) => TableKind::TakenOver,
-            (Some(_), true) => TableKind::Skipped,
-            (Some(_), false) => TableKind::Mirrored,
+        kind_of(self.hash, self.skipped)
+    }
+
+    /// As the rules of every engine look at it.
+    pub fn stored(&self) -> StoredRow<'_> {
+        StoredRow {
+            hash: self.hash,
+            skipped: self.skipped,
+            lsn: self.lsn,
+            fill: self.fill,
+            definition: self.definition.as_deref(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::catalog::{self, find_object};
 use super::errors::{Result, at, lost_task};
 use super::metadata::{self, Row};
 use super::session::{Durability, Session};
-use super::tables::{Work, next_ticket, unknown_table};
+use super::tables::{Work, next_ticket};
 use super::writer::{SqliteRowWriter, advance_skipped};
 use super::{guest, history, indexes, known, read};
 use crate::protocol::columns::TypedBatch;
@@ -20,6 +20,8 @@ use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
+use crate::store::rules::definitions::{Definitions, to_text};
+use crate::store::rules::refusals::{not_ours, unknown_table};
 use crate::store::{
     ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
     StoreError, StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
@@ -28,11 +30,8 @@ use crate::store::{
 /// One tenant's mirror file. Holds no file open by itself.
 pub(super) struct SqliteMirror {
     session: Arc<Session>,
-    definitions: Definitions,
+    definitions: Arc<Definitions>,
 }
-
-/// Definitions already read, by their text: a tenant of hundreds of tables asks for all of them in every cycle.
-type Definitions = Arc<Mutex<HashMap<TableName, (String, Option<TableDef>)>>>;
 
 impl SqliteMirror {
     pub fn new(session: Arc<Session>) -> Self {
@@ -45,44 +44,6 @@ impl SqliteMirror {
     }
 }
 
-/// A row of the metadata table in the trait's terms. One whose table was dropped by hand stands for nothing any more.
-fn record(table: TableName, row: &Row, is_there: bool, definitions: &Definitions) -> TableRecord {
-    let kind = row.kind();
-    if kind == TableKind::Mirrored && !is_there {
-        return TableRecord {
-            table,
-            hash: None,
-            lsn: Lsn::REFILL,
-            kind: TableKind::TakenOver,
-            fill_begun: false,
-            def: None,
-        };
-    }
-    let def = match (&row.definition, kind) {
-        (Some(text), TableKind::Mirrored) => {
-            let mut known = definitions.lock().unwrap_or_else(PoisonError::into_inner);
-            match known.get(&table) {
-                Some((known, def)) if known == text => def.clone(),
-                _ => {
-                    let def: Option<TableDef> = serde_json::from_str(text).ok();
-                    known.insert(table.clone(), (text.clone(), def.clone()));
-                    def
-                }
-            }
-        }
-        _ => None,
-    };
-    TableRecord { hash: row.hash, lsn: row.lsn, kind, fill_begun: row.fill == metadata::Fill::Begun, def, table }
-}
-
-/// The definition as it is stored beside the hash.
-fn definition(def: &TableDef) -> Result<String> {
-    serde_json::to_string(def).map_err(|error| {
-        StoreError::new(StoreErrorKind::Internal, format!("the definition of table {} cannot be stored", def.name))
-            .with_source(error)
-    })
-}
-
 /// The real name of a table of ours.
 fn own_table(work: &Work<'_>, table: &TableName) -> Result<String> {
     let row = metadata::find(work.db, work.metadata, table)?;
@@ -90,10 +51,7 @@ fn own_table(work: &Work<'_>, table: &TableName) -> Result<String> {
     let object = find_object(work.db, table.as_str())?.filter(catalog::Object::is_table);
     match object {
         Some(object) if listed || known::find(work.db, table)?.owns(work.db, &object)? => Ok(object.name),
-        Some(_) => Err(StoreError::new(
-            StoreErrorKind::Foreign,
-            format!("table {table} was not made by speil, which will not touch it"),
-        )),
+        Some(_) => Err(not_ours(table)),
         None => Err(unknown_table(table)),
     }
 }
@@ -126,7 +84,7 @@ impl MirrorDb for SqliteMirror {
                     .into_iter()
                     .map(|(table, row)| {
                         let is_there = there.contains(table.folded());
-                        record(table, &row, is_there, &definitions)
+                        definitions.record(table, &row.stored(), is_there)
                     })
                     .collect())
             })
@@ -140,7 +98,7 @@ impl MirrorDb for SqliteMirror {
                 let Some(row) = metadata::find(work.db, work.metadata, &table)? else { return Ok(None) };
                 let is_there = find_object(work.db, table.as_str())?.is_some_and(|object| object.is_table());
                 let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
-                Ok(Some(record(name, &row, is_there, &definitions)))
+                Ok(Some(definitions.record(name, &row.stored(), is_there)))
             })
             .await
     }
@@ -161,17 +119,17 @@ impl MirrorDb for SqliteMirror {
     }
 
     async fn create_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
-        let (turn, def, text) = (turn.clone(), def.clone(), definition(def)?);
+        let (turn, def, text) = (turn.clone(), def.clone(), to_text(def)?);
         self.session.write(Durability::Full, move |work| work.create(&turn, &def, hash, &text)).await
     }
 
     async fn alter_table(&self, turn: &Turn, old: &TableDef, new: &TableDef, hash: SchemaHash) -> Result<()> {
-        let (turn, old, new, text) = (turn.clone(), old.clone(), new.clone(), definition(new)?);
+        let (turn, old, new, text) = (turn.clone(), old.clone(), new.clone(), to_text(new)?);
         self.session.write(Durability::Full, move |work| work.alter(&turn, &old, &new, hash, &text)).await
     }
 
     async fn adopt_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
-        let (turn, def, text) = (turn.clone(), def.clone(), definition(def)?);
+        let (turn, def, text) = (turn.clone(), def.clone(), to_text(def)?);
         self.session.write(Durability::Full, move |work| work.adopt(&turn, &def, hash, &text)).await
     }
 

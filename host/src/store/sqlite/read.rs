@@ -6,11 +6,11 @@ use super::catalog::{find_object, spelled_columns};
 use super::errors::Result;
 use super::ident::quote;
 use super::rows::refused_row;
-use super::tables::unknown_table;
 use super::values::load;
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::messages::RowOp;
 use crate::protocol::table_def::TableDef;
+use crate::store::rules::refusals::unknown_table;
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Reads all rows in one snapshot and hands over chunk after chunk, until there are no more or `send` answers false.

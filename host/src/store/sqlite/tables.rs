@@ -11,11 +11,13 @@ use super::catalog::{self, Object, find_object};
 use super::ddl::{self, Affinity};
 use super::errors::Result;
 use super::ident::{quote, same};
-use super::known::{self, Gap, Known};
-use super::metadata::{self, Fill, Row, Written};
+use super::known::{self, Known};
+use super::metadata::{self, Row, Written};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
+use crate::store::rules::marks::{Fill, Gap};
+use crate::store::rules::refusals::{self, unknown_table};
 use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, Ticket, Turn};
 
 /// A transaction's view of one mirror.
@@ -45,25 +47,9 @@ impl Place {
     }
 }
 
-/// An error about a table the mirror does not have.
-pub(super) fn unknown_table(table: &TableName) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::UnknownTable,
-        format!("the mirror has no table {table}; the next TableSchema makes it"),
-    )
-}
-
-fn overtaken(table: &TableName) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Overtaken,
-        format!("a later call has already been at table {table}; this one changes nothing any more"),
-    )
-}
-
 /// Refuses a write that a later one has overtaken.
 pub(super) fn check_ticket(table: &TableName, row: Option<&Row>, known: &Known, ticket: Ticket) -> Result<()> {
-    let stored = known.ticket.max(row.and_then(|row| row.ticket));
-    if stored.is_some_and(|stored| ticket < stored) { Err(overtaken(table)) } else { Ok(()) }
+    refusals::check_ticket(table, [known.ticket, row.and_then(|row| row.ticket)], ticket)
 }
 
 impl Work<'_> {

@@ -8,15 +8,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::errors::{Result, at, lost_task};
-use super::known::{self, Committed, Gap};
-use super::metadata::{self, Fill, Row};
+use super::known::{self, Committed};
+use super::metadata::{self, Row};
 use super::pool::WriterLease;
 use super::rows::RowPlan;
 use super::session::{Durability, Session, Writing};
-use super::tables::{Work, unknown_table};
+use super::tables::Work;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::store::history::OpCounts;
+use crate::store::rules::marks::{Fill, Gap, moved};
+use crate::store::rules::refusals::unknown_table;
 use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, Turn};
 
 /// What a transaction of rows knows of its table.
@@ -49,15 +51,6 @@ fn checked(work: &Work<'_>, turn: &Turn, hash: SchemaHash, kind: TableKind) -> R
     Ok((place, row))
 }
 
-/// The LSN to store, by protocol.md section 7; one that was set to -1 by hand stays until a fill is announced.
-fn moved(row: &Row, batch: Lsn) -> Lsn {
-    if row.lsn.means_refill() && row.fill == Fill::None { row.lsn } else { row.lsn.moved_by(batch).unwrap_or(row.lsn) }
-}
-
-fn fill_after(row: &Row, lsn: Lsn) -> Fill {
-    if lsn.means_refill() { row.fill } else { Fill::None }
-}
-
 /// [`crate::store::MirrorDb::advance_skipped`].
 pub(super) fn advance_skipped(
     work: &Work<'_>,
@@ -71,8 +64,8 @@ pub(super) fn advance_skipped(
     if row.fill == Fill::Expected {
         row.fill = Fill::Begun;
     }
-    let lsn = moved(&row, lsn);
-    metadata::update(work.db, work.metadata, &row, lsn, fill_after(&row, lsn), turn.ticket)?;
+    let lsn = moved(row.lsn, row.fill, lsn);
+    metadata::update(work.db, work.metadata, &row, lsn, row.fill.after(lsn), turn.ticket)?;
     let done = Committed { ticket: turn.ticket, rows: 0, changed: false, filling: false, owned: false, received };
     known::committed(work.db, &turn.table, &done)?;
     Ok(lsn)
@@ -126,8 +119,8 @@ impl Open {
     }
 
     fn finish(&self, work: &Work<'_>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
-        let lsn = if self.gap == Gap::None { moved(&self.row, lsn) } else { self.row.lsn };
-        metadata::update(work.db, work.metadata, &self.row, lsn, fill_after(&self.row, lsn), self.turn.ticket)?;
+        let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
+        metadata::update(work.db, work.metadata, &self.row, lsn, self.row.fill.after(lsn), self.turn.ticket)?;
         let done = Committed {
             ticket: self.turn.ticket,
             rows: self.rows,

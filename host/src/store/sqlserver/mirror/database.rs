@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::metadata::{self, Row};
 use super::session::{Session, attempt};
 use super::statement::Statement;
-use super::tables::{Work, unknown_table};
+use super::tables::Work;
 use super::writer::{SqlServerRowWriter, advance_skipped};
 use super::{history, sets, side_tables};
 use crate::protocol::columns::TypedBatch;
@@ -19,6 +19,8 @@ use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
+use crate::store::rules::definitions::{Definitions, to_text};
+use crate::store::rules::refusals::{not_ours, unknown_table};
 use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::rows::read;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
@@ -33,9 +35,6 @@ pub(in crate::store::sqlserver) struct SqlServerMirror {
     session: Arc<Session>,
     definitions: Definitions,
 }
-
-/// Definitions already read, by their text: a tenant of hundreds of tables asks for all of them in every cycle.
-type Definitions = Mutex<HashMap<TableName, (String, Option<TableDef>)>>;
 
 impl SqlServerMirror {
     pub fn new(session: Arc<Session>) -> Self {
@@ -67,44 +66,6 @@ macro_rules! write {
     }};
 }
 
-/// A row of the metadata table in the trait's terms. One whose table was dropped by hand stands for nothing any more.
-fn record(table: TableName, row: &Row, is_there: bool, definitions: &Definitions) -> TableRecord {
-    let kind = row.kind();
-    if kind == TableKind::Mirrored && !is_there {
-        return TableRecord {
-            table,
-            hash: None,
-            lsn: Lsn::REFILL,
-            kind: TableKind::TakenOver,
-            fill_begun: false,
-            def: None,
-        };
-    }
-    let def = match (&row.definition, kind) {
-        (Some(text), TableKind::Mirrored) => {
-            let mut known = definitions.lock().unwrap_or_else(PoisonError::into_inner);
-            match known.get(&table) {
-                Some((known, def)) if known == text => def.clone(),
-                _ => {
-                    let def: Option<TableDef> = serde_json::from_str(text).ok();
-                    known.insert(table.clone(), (text.clone(), def.clone()));
-                    def
-                }
-            }
-        }
-        _ => None,
-    };
-    TableRecord { hash: row.hash, lsn: row.lsn, kind, fill_begun: row.fill == metadata::Fill::Begun, def, table }
-}
-
-/// The definition as it is stored beside the hash.
-fn definition(def: &TableDef) -> Result<String> {
-    serde_json::to_string(def).map_err(|error| {
-        StoreError::new(StoreErrorKind::Internal, format!("the definition of table {} cannot be stored", def.name))
-            .with_source(error)
-    })
-}
-
 /// The definition a row tells.
 fn known_definition(row: &Row) -> Option<TableDef> {
     serde_json::from_str(row.definition.as_deref()?).ok()
@@ -134,10 +95,7 @@ impl SqlServerMirror {
         let is_ours = place.is_ours();
         match place.object.filter(Object::is_table) {
             Some(object) if is_ours => Ok(object.name),
-            Some(_) => Err(StoreError::new(
-                StoreErrorKind::Foreign,
-                format!("table {table} was not made by speil, which will not touch it"),
-            )),
+            Some(_) => Err(not_ours(table)),
             None => Err(unknown_table(table)),
         }
     }
@@ -173,7 +131,7 @@ impl MirrorDb for SqlServerMirror {
         let there = sets::folded_names(&answers.next().unwrap_or_default());
         let records = rows.into_iter().map(|(table, row)| {
             let is_there = row.is_there || there.contains(table.folded());
-            record(table, &row, is_there, &self.definitions)
+            self.definitions.record(table, &row.stored(), is_there)
         });
         Ok(records.collect())
     }
@@ -182,7 +140,7 @@ impl MirrorDb for SqlServerMirror {
         let (row, object) = attempt!(&self.session, self.row_and_object(table).await)?;
         let Some(row) = row else { return Ok(None) };
         let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
-        Ok(Some(record(name, &row, object.is_some(), &self.definitions)))
+        Ok(Some(self.definitions.record(name, &row.stored(), object.is_some())))
     }
 
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>> {
@@ -199,17 +157,17 @@ impl MirrorDb for SqlServerMirror {
     }
 
     async fn create_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
-        let text = definition(def)?;
+        let text = to_text(def)?;
         write!(&self.session, &turn.table, |work| work.create(turn, def, hash, &text))
     }
 
     async fn alter_table(&self, turn: &Turn, old: &TableDef, new: &TableDef, hash: SchemaHash) -> Result<()> {
-        let text = definition(new)?;
+        let text = to_text(new)?;
         write!(&self.session, &turn.table, |work| work.alter(turn, old, new, hash, &text))
     }
 
     async fn adopt_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
-        let text = definition(def)?;
+        let text = to_text(def)?;
         write!(&self.session, &turn.table, |work| work.adopt(turn, def, hash, &text))
     }
 

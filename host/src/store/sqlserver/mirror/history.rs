@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::known::{self, signed};
+use super::known;
 use super::metadata;
 use super::session::{Names, Session};
 use super::statement::{Cells, Statement};
@@ -13,13 +13,10 @@ use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::{CallRecord, CycleRecord, EventLevel, EventRecord, Millis, TableError, TableHistory};
+use crate::store::rules::counts::{CYCLES, Counts, EVENTS, Received, level, level_code, mismatches, signed, totals};
 use crate::store::sqlserver::errors::Result;
 use crate::store::{StoreError, StoreErrorKind, Ticket};
 
-/// Events kept.
-const EVENTS: usize = 1_000;
-/// Cycles kept: about a month of one every ten minutes.
-const CYCLES: usize = 5_000;
 /// Events in one statement, of seven parameters each at most.
 const SET: usize = 250;
 
@@ -40,7 +37,7 @@ fn begin(names: &Names, ticket: Ticket, at: Millis) -> Statement {
     statement.alone()
 }
 
-fn keep_newest(table: &str, count: usize) -> String {
+fn keep_newest(table: &str, count: u32) -> String {
     format!(
         "DELETE FROM {table} WHERE id < (SELECT MIN(id) FROM (SELECT TOP ({count}) id FROM {table} ORDER BY id DESC) AS kept)"
     )
@@ -203,11 +200,8 @@ pub(in crate::store::sqlserver) async fn complete_cycle(
         tx.rollback().await?;
         return Ok(Vec::new());
     };
-    let total = |count: fn(&ReplicationSummary) -> i32| -> u64 {
-        reported.iter().map(|summary| unsigned(count(summary))).sum()
-    };
-    let totals = (total(|s| s.inserts), total(|s| s.updates), total(|s| s.deletes));
-    let mismatches = mismatches(received, reported);
+    let totals = totals(reported);
+    let mismatches = mismatches(received.iter().filter_map(received_of), reported);
     let listed = metadata::all(rows);
     let listed: Vec<&TableName> = listed.iter().map(|(table, _)| table).collect();
     let known: std::collections::HashSet<&str> = received.iter().filter_map(|row| row.text(0)).collect();
@@ -220,39 +214,11 @@ pub(in crate::store::sqlserver) async fn complete_cycle(
     Ok(mismatches)
 }
 
-fn unsigned(count: i32) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
-/// Inserts, updates, deletes.
-type Counts = (u64, u64, u64);
-
-fn mismatches(received: &[Cells], reported: &[ReplicationSummary]) -> Vec<String> {
-    // Name, reported, received, by folded name.
-    let mut tables: BTreeMap<String, (String, Counts, Counts)> = BTreeMap::new();
-    for summary in reported {
-        let entry = tables
-            .entry(fold(&summary.table_name))
-            .or_insert_with(|| (summary.table_name.clone(), Counts::default(), Counts::default()));
-        entry.1.0 += unsigned(summary.inserts);
-        entry.1.1 += unsigned(summary.updates);
-        entry.1.2 += unsigned(summary.deletes);
-    }
-    for row in received {
-        let counts = (row.count(2), row.count(3), row.count(4));
-        let Some(folded) = row.owned(0).filter(|_| counts != Counts::default()) else { continue };
-        let name = row.owned(1).unwrap_or_else(|| folded.clone());
-        tables.entry(folded).or_insert_with(|| (name, Counts::default(), Counts::default())).2 = counts;
-    }
-    let sentences = tables.into_values().filter(|(_, reported, received)| reported != received);
-    sentences
-        .map(|(table, reported, received)| {
-            format!(
-                "{table}: the Task reported {} inserts, {} updates and {} deletes, received were {}, {} and {}",
-                reported.0, reported.1, reported.2, received.0, received.1, received.2
-            )
-        })
-        .collect()
+/// What came to a table in the newest cycle, if anything.
+fn received_of(row: &Cells) -> Option<Received> {
+    let counts = (row.count(2), row.count(3), row.count(4));
+    let folded = row.owned(0).filter(|_| counts != Counts::default())?;
+    Some(Received { folded, name: row.owned(1), counts })
 }
 
 fn limit(statement: &mut Statement, newest: usize) -> String {
@@ -326,14 +292,6 @@ pub(in crate::store::sqlserver) async fn tables(session: &Session) -> Result<Vec
     Ok(rows.iter().map(table).collect())
 }
 
-fn level_code(level: EventLevel) -> i64 {
-    match level {
-        EventLevel::Info => 0,
-        EventLevel::Warning => 1,
-        EventLevel::Error => 2,
-    }
-}
-
 fn select_events(names: &Names, newest: usize) -> Statement {
     let mut statement = Statement::new();
     let newest = limit(&mut statement, newest);
@@ -348,11 +306,7 @@ pub(in crate::store::sqlserver) async fn events(session: &Session, newest: usize
     let rows = read(session, &select_events(&session.names(), newest)).await?;
     let event = |row: &Cells| EventRecord {
         at: row.integer(0).unwrap_or_default(),
-        level: match row.integer(1) {
-            Some(0) => EventLevel::Info,
-            Some(1) => EventLevel::Warning,
-            _ => EventLevel::Error,
-        },
+        level: level(row.integer(1)),
         kind: row.owned(2).unwrap_or_default(),
         operation: row.owned(3),
         table: row.owned(4),

@@ -15,32 +15,9 @@ use super::statement::{Cells, Statement};
 use crate::protocol::table_name::TableName;
 use crate::store::Ticket;
 use crate::store::history::{Millis, OpCounts, TableError};
+use crate::store::rules::counts::signed;
+use crate::store::rules::marks::Gap;
 use crate::store::sqlserver::schema::ident::qualified;
-
-/// Whether rows that were sent are missing, so that the LSN may not move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(in crate::store::sqlserver) enum Gap {
-    #[default]
-    None,
-    /// A batch failed. Over when the next `TableSchema` looks at the table: the source sends it again.
-    Failed,
-}
-
-impl Gap {
-    fn code(self) -> i64 {
-        match self {
-            Self::None => 0,
-            Self::Failed => 1,
-        }
-    }
-
-    fn from_code(code: Option<i64>) -> Self {
-        match code {
-            None | Some(0) => Self::None,
-            Some(_) => Self::Failed,
-        }
-    }
-}
 
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -406,11 +383,6 @@ pub(in crate::store::sqlserver) fn failed(
          WHERE folded = {folded}",
         names.tables
     ));
-}
-
-/// The database's integers have a sign; no count of ours reaches it.
-pub(in crate::store::sqlserver) fn signed(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// The statements of this file, for the golden files.

@@ -4,12 +4,13 @@
 use std::collections::{HashMap, HashSet};
 
 use super::known::{self, Known};
-use super::metadata::{self, Fill, Row};
+use super::metadata::{self, Row};
 use super::session::{Names, Session, Tx};
 use super::side_tables;
 use super::statement::{Cells, Statement};
 use super::tables::check_ticket;
 use crate::protocol::table_name::{TableName, fold};
+use crate::store::rules::marks::Fill;
 use crate::store::sqlserver::errors::Result;
 use crate::store::{StoreError, StoreErrorKind, TableKind, Ticket};
 

@@ -10,12 +10,14 @@ use std::sync::Arc;
 
 use super::empty::empty;
 use super::known::{self, Known, Mark};
-use super::metadata::{self, Fill, Row, Written};
+use super::metadata::{self, Row, Written};
 use super::session::{Names, Session, Tx, new_write};
 use super::statement::Statement;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
+use crate::store::rules::marks::Fill;
+use crate::store::rules::refusals::{self, unknown_table};
 use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::ddl;
@@ -51,21 +53,6 @@ impl Place {
     }
 }
 
-/// An error about a table the mirror does not have.
-pub(in crate::store::sqlserver) fn unknown_table(table: &TableName) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::UnknownTable,
-        format!("the mirror has no table {table}; the next TableSchema makes it"),
-    )
-}
-
-fn overtaken(table: &TableName) -> StoreError {
-    StoreError::new(
-        StoreErrorKind::Overtaken,
-        format!("a later call has already been at table {table}; this one changes nothing any more"),
-    )
-}
-
 /// Refuses a write that a later one has overtaken.
 pub(in crate::store::sqlserver) fn check_ticket(
     table: &TableName,
@@ -73,8 +60,7 @@ pub(in crate::store::sqlserver) fn check_ticket(
     known: &Known,
     ticket: Ticket,
 ) -> Result<()> {
-    let stored = known.ticket.max(row.and_then(|row| row.ticket));
-    if stored.is_some_and(|stored| ticket < stored) { Err(overtaken(table)) } else { Ok(()) }
+    refusals::check_ticket(table, [known.ticket, row.and_then(|row| row.ticket)], ticket)
 }
 
 /// The object that has a table's name, found as the server finds it.

@@ -9,15 +9,17 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::empty::empty;
-use super::known::{self, Committed, Gap, Mark};
-use super::metadata::{self, Fill, Row};
+use super::known::{self, Committed, Mark};
+use super::metadata::{self, Row};
 use super::session::{Attempts, Session, attempt};
 use super::statement::Statement;
-use super::tables::{Place, Work, unknown_table};
+use super::tables::{Place, Work};
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::store::history::OpCounts;
+use crate::store::rules::marks::{Fill, Gap, moved};
+use crate::store::rules::refusals::unknown_table;
 use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::rows::plan::RowPlan;
 use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, Turn};
@@ -61,15 +63,6 @@ fn checked(turn: &Turn, hash: SchemaHash, kind: TableKind, place: &mut Place) ->
     Ok(row)
 }
 
-/// The LSN to store, by protocol.md section 7; one that was set to -1 by hand stays until a fill is announced.
-fn moved(row: &Row, batch: Lsn) -> Lsn {
-    if row.lsn.means_refill() && row.fill == Fill::None { row.lsn } else { row.lsn.moved_by(batch).unwrap_or(row.lsn) }
-}
-
-fn fill_after(row: &Row, lsn: Lsn) -> Fill {
-    if lsn.means_refill() { row.fill } else { Fill::None }
-}
-
 /// [`crate::store::MirrorDb::advance_skipped`].
 pub(in crate::store::sqlserver) async fn advance_skipped(
     work: &mut Work,
@@ -84,7 +77,7 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
     if row.fill == Fill::Expected {
         row.fill = Fill::Begun;
     }
-    let lsn = moved(&row, lsn);
+    let lsn = moved(row.lsn, row.fill, lsn);
     let done = Committed { rows: 0, changed: false, filling: false, owned: false, received };
     write_down(work, turn, &row, lsn, &done).await?;
     Ok(lsn)
@@ -99,7 +92,7 @@ async fn write_down(work: &mut Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Co
 fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Statement {
     let mark = Mark { ticket: turn.ticket, write: &work.write };
     let mut statement = Statement::new();
-    metadata::update(&mut statement, &work.names, row, lsn, fill_after(row, lsn), turn.ticket);
+    metadata::update(&mut statement, &work.names, row, lsn, row.fill.after(lsn), turn.ticket);
     known::committed(&mut statement, &work.names, &turn.table, mark, done);
     statement
 }
@@ -202,7 +195,7 @@ impl Open {
     }
 
     async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
-        let lsn = if self.gap == Gap::None { moved(&self.row, lsn) } else { self.row.lsn };
+        let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         let done = Committed {
             rows: self.rows,
             changed: self.changed,

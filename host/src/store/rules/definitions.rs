@@ -1,0 +1,69 @@
+//! What a row of the metadata table stands for, in the trait's terms.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::marks::Fill;
+use crate::protocol::lsn::Lsn;
+use crate::protocol::table_def::TableDef;
+use crate::protocol::table_name::TableName;
+use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, TableRecord};
+
+/// What a row stands for: without a hash of ours the vendor's package, or a hand, wrote it.
+pub(in crate::store) fn kind_of(hash: Option<SchemaHash>, skipped: bool) -> TableKind {
+    match (hash, skipped) {
+        (None, _) => TableKind::TakenOver,
+        (Some(_), true) => TableKind::Skipped,
+        (Some(_), false) => TableKind::Mirrored,
+    }
+}
+
+/// A row as an engine has read it.
+pub(in crate::store) struct StoredRow<'r> {
+    pub hash: Option<SchemaHash>,
+    pub skipped: bool,
+    pub lsn: Lsn,
+    pub fill: Fill,
+    /// As [`to_text`] made it.
+    pub definition: Option<&'r str>,
+}
+
+/// Definitions already read, by their text: a tenant of hundreds of tables asks for all of them in every cycle.
+#[derive(Default)]
+pub(in crate::store) struct Definitions(Mutex<HashMap<TableName, (String, Option<TableDef>)>>);
+
+impl Definitions {
+    /// The row's record. One whose table was dropped by hand stands for nothing any more.
+    pub fn record(&self, table: TableName, row: &StoredRow<'_>, is_there: bool) -> TableRecord {
+        let kind = kind_of(row.hash, row.skipped);
+        if kind == TableKind::Mirrored && !is_there {
+            let (lsn, kind) = (Lsn::REFILL, TableKind::TakenOver);
+            return TableRecord { table, hash: None, lsn, kind, fill_begun: false, def: None };
+        }
+        let def = match (row.definition, kind) {
+            (Some(text), TableKind::Mirrored) => self.read(&table, text),
+            _ => None,
+        };
+        TableRecord { hash: row.hash, lsn: row.lsn, kind, fill_begun: row.fill == Fill::Begun, def, table }
+    }
+
+    fn read(&self, table: &TableName, text: &str) -> Option<TableDef> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match known.get(table) {
+            Some((known, def)) if known == text => def.clone(),
+            _ => {
+                let def: Option<TableDef> = serde_json::from_str(text).ok();
+                known.insert(table.clone(), (text.to_owned(), def.clone()));
+                def
+            }
+        }
+    }
+}
+
+/// The definition as it is stored beside the hash.
+pub(in crate::store) fn to_text(def: &TableDef) -> Result<String, StoreError> {
+    serde_json::to_string(def).map_err(|error| {
+        StoreError::new(StoreErrorKind::Internal, format!("the definition of table {} cannot be stored", def.name))
+            .with_source(error)
+    })
+}
