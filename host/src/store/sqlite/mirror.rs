@@ -1,14 +1,14 @@
 //! [`MirrorDb`] and [`History`] for SQLite: which body runs in which kind of transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::catalog::{self, find_object};
 use super::errors::{Result, at, lost_task};
-use super::metadata::{self, Row};
+use super::metadata::{self};
 use super::session::{Durability, Session};
 use super::tables::{Work, next_ticket};
 use super::writer::{SqliteRowWriter, advance_skipped};
@@ -23,8 +23,7 @@ use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCoun
 use crate::store::rules::definitions::{Definitions, to_text};
 use crate::store::rules::refusals::{not_ours, unknown_table};
 use crate::store::{
-    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
-    StoreError, StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash, TableKind, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror file. Holds no file open by itself.

@@ -1,8 +1,7 @@
 //! [`MirrorDb`] and [`History`] for SQL Server: which body runs in which kind of transaction.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -26,7 +25,7 @@ use crate::store::sqlserver::rows::read;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
-    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
+    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError,
     TableRecord, Ticket, Turn,
 };
 
