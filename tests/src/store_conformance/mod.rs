@@ -25,6 +25,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use speil::protocol::context_id::ContextId;
+use speil::protocol::datetime;
+use speil::protocol::sql_type::SqlType;
 use speil::store::Store;
 
 /// A place of an engine, fresh for every case, and a hand inside it.
@@ -49,6 +51,11 @@ pub trait StoreFactory: Send + Sync {
     /// Whether texts may hold the character 0: asked only where [`StoreFactory::holds_only_what_types_allow`].
     fn takes_nul(&self) -> bool {
         true
+    }
+
+    /// What a column of a type holds of a moment, in 100 ns: what the type keeps, unless the engine keeps less.
+    fn held(&self, ticks: i64, sql_type: SqlType) -> i64 {
+        datetime::cut(ticks, sql_type)
     }
 
     /// Another program's reading transaction: begun, with the query's first row read, open until the answer is dropped.
