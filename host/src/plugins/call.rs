@@ -44,8 +44,8 @@ pub struct PluginCall {
 struct Slot {
     /// Made at the first hook; gone after a fault.
     instance: Option<Instance>,
-    /// Its place among the instances the plug-in may have; kept to the end of the call.
-    permit: Option<OwnedSemaphorePermit>,
+    /// Its places among the instances that the plug-in, and that all plug-ins may have; kept to the end of the call.
+    permit: Option<[OwnedSemaphorePermit; 2]>,
     log: Option<Arc<Log>>,
     /// What is left of its outgoing requests.
     budget: Option<Arc<Budget>>,
@@ -174,12 +174,14 @@ impl PluginCall {
         if slot.permit.is_none() {
             let wait = tokio::time::timeout(plugin.limits.time, plugin.room.clone().acquire_owned());
             let tripped = Tripped::Instances { limit: plugin.limits.instances, waited: plugin.limits.time };
-            slot.permit = Some(wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?);
+            let own = wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?;
+            let room = set.machine.as_ref().ok_or_else(Failed::missing)?.room();
+            let wait = tokio::time::timeout(plugin.limits.time, room.places.clone().acquire_owned());
+            let tripped = Tripped::AllInstances { limit: room.limit, waited: plugin.limits.time };
+            slot.permit = Some([own, wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?]);
         }
         // Waiting for room is not the plug-in's own time.
-        let allowance = plugin
-            .allowance(rows, slot.spent, slot.rows)
-            .ok_or(limit(Tripped::CallTime { limit: plugin.limits.call_time }))?;
+        let allowance = plugin.allowance(rows, slot.spent, slot.rows).map_err(limit)?;
         slot.rows = slot.rows.saturating_add(rows);
         let instance = if let Some(mut instance) = slot.instance.take() {
             instance.allow(allowance);

@@ -4,6 +4,7 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::events::quoted;
 use super::hook::Hook;
 use super::import::{GRANTED, Grant, OFFERED};
 use super::sidecar::Grants;
@@ -90,6 +91,7 @@ impl Exports {
     /// A sentence without the plug-in's name.
     pub fn check(&self, wanted: Option<&[Hook]>) -> Result<(), String> {
         if let Some(other) = self.other_version.first() {
+            let other = quoted(other, 128);
             return Err(format!(
                 "it is made for another version of {PACKAGE}: it exports {other}, and this host speaks {VERSION}; build it \
                  against the wit/ folder of this release"
@@ -156,7 +158,17 @@ fn imported<'a>(names: impl Iterator<Item = &'a str>, grants: &Grants, sidecar: 
         return Err(ask(&ungranted, wanted, sidecar));
     }
     let advice = advice.unwrap_or_else(|| format!("this host offers {}", packages()));
-    Err(format!("it imports {}, which this host does not offer; {advice}", missing.join(", ")))
+    Err(format!("it imports {}, which this host does not offer; {advice}", some(&missing)))
+}
+
+/// The first of some names that a component made up, at a length that people read.
+fn some(names: &[&str]) -> String {
+    const MOST: usize = 12;
+    let mut shown: Vec<String> = names.iter().take(MOST).map(|name| quoted(name, 128)).collect();
+    if names.len() > MOST {
+        shown.push(format!("and {} others", names.len() - MOST));
+    }
+    shown.join(", ")
 }
 
 /// What to add to the sidecar.
@@ -174,7 +186,7 @@ fn ask(imports: &[&str], mut wanted: Vec<Grant>, sidecar: &str) -> String {
     format!(
         "it imports {}, which {many} not granted; if it is to have that, add {} under [grants] in {sidecar}; if not, leave it \
          out of the plug-in's world",
-        imports.join(", "),
+        some(imports),
         lines.join(" and ")
     )
 }

@@ -211,7 +211,7 @@ impl Draft {
                 .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", self.name) })?;
             let linked = import::grant(&shop.offered, &sidecar.grants)
                 .and_then(|linker| linker.instantiate_pre(component))
-                .and_then(|pre| Linked::new(pre, hooks, settings))
+                .and_then(|pre| Linked::new(pre, hooks, settings, shop.trust.clone()))
                 .map_err(|error| broken(Step::Link, unfit(&error)))?;
             try_once(engine, &self.name, &linked, &sidecar.limits).map_err(|reason| broken(Step::Start, reason))?;
             Ok(linked)
@@ -348,15 +348,19 @@ impl Plugin {
     }
 
     /// Time that is left in a call for a function that handles so many rows, and the limit that will trip first.
-    #[must_use]
-    pub fn allowance(&self, rows: usize, spent: Duration, rows_so_far: usize) -> Option<Allowance> {
+    ///
+    /// # Errors
+    /// Nothing is left.
+    pub fn allowance(&self, rows: usize, spent: Duration, rows_so_far: usize) -> Result<Allowance, Tripped> {
         let one = self.limits.time_for(rows);
-        let all = self.limits.call_time + super::limits::rows_time(rows_so_far.saturating_add(rows));
-        let left = all.checked_sub(spent).filter(|left| !left.is_zero())?;
-        Some(if left < one {
-            Allowance::of(left, Tripped::CallTime { limit: self.limits.call_time })
+        let all_rows = rows_so_far.saturating_add(rows);
+        let all = self.limits.call_time.saturating_add(super::limits::rows_time(all_rows));
+        let spent_all = Tripped::CallTime { limit: self.limits.call_time, rows: all_rows, took: spent };
+        let left = all.checked_sub(spent).filter(|left| !left.is_zero()).ok_or(spent_all)?;
+        Ok(if left < one {
+            Allowance::after(spent, left, spent_all)
         } else {
-            Allowance::of(one, Tripped::Time { limit: self.limits.time })
+            Allowance::of(one, Tripped::Time { limit: self.limits.time, rows, took: Duration::ZERO })
         })
     }
 }

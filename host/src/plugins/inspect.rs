@@ -148,9 +148,10 @@ impl Update {
 /// Something to look with.
 fn workshop(kept: Option<&Path>) -> Result<Workshop, String> {
     let cannot = |error: wasmtime::Error| format!("the WebAssembly engine does not start on this machine: {error:#}");
-    let machine = Arc::new(Machine::start().map_err(cannot)?);
+    let machine = Arc::new(Machine::start(1).map_err(cannot)?);
     let offered = import::linker(machine.engine()).map_err(cannot)?;
     // Nothing is linked here, so nothing of a sidecar is fetched.
     let folder = PathBuf::new();
-    Ok(Workshop { machine, offered, folder, cache: kept.map(|kept| CodeCache::new(kept.to_owned(), true)) })
+    let cache = kept.map(|kept| CodeCache::new(kept.to_owned(), true));
+    Ok(Workshop { machine, offered, folder, cache, trust: Arc::default() })
 }

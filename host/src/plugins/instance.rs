@@ -14,7 +14,7 @@ use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::bindings::exports::speil::mirror as exports;
 use super::hook::Hook;
-use super::import::http::{Budget, Http};
+use super::import::http::{Budget, Http, Trust};
 use super::import::{closed_wasi, log::Log};
 use super::limits::{Limits, Meter, Tripped};
 use super::sidecar::{HttpTarget, Settings};
@@ -92,14 +92,28 @@ impl State {
 /// How long the plug-in may run now, and which limit that is.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
+    from: Instant,
+    /// What the call's functions before it have used up of the same limit.
+    before: Duration,
     pub until: Instant,
-    pub limit: Tripped,
+    limit: Tripped,
 }
 
 impl Allowance {
     /// From now on.
     pub fn of(time: Duration, limit: Tripped) -> Self {
-        Self { until: Instant::now() + time, limit }
+        let from = Instant::now();
+        Self { from, before: Duration::ZERO, until: from + time, limit }
+    }
+
+    /// From now on, where so much was used up before.
+    pub fn after(before: Duration, time: Duration, limit: Tripped) -> Self {
+        Self { before, ..Self::of(time, limit) }
+    }
+
+    /// The limit that has tripped now, with what was measured.
+    pub fn tripped(&self) -> Tripped {
+        self.limit.after(self.before + self.from.elapsed())
     }
 }
 
@@ -110,18 +124,24 @@ pub struct Linked {
     indices: Indices,
     config: Arc<WasiConfigVariables>,
     targets: Arc<[HttpTarget]>,
+    trust: Arc<Trust>,
     pub settings: Arc<Settings>,
 }
 
 impl Linked {
     /// Looks up the exports of these hooks.
-    pub fn new(pre: InstancePre<State>, hooks: &[Hook], settings: Settings) -> wasmtime::Result<Self> {
+    pub fn new(
+        pre: InstancePre<State>,
+        hooks: &[Hook],
+        settings: Settings,
+        trust: Arc<Trust>,
+    ) -> wasmtime::Result<Self> {
         let indices = Indices::find(&pre, hooks)?;
         let open = settings.config.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all = open.chain(settings.secrets.expose());
         let config = Arc::new(all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
         let targets = settings.grants.http.clone().unwrap_or_default().into();
-        Ok(Self { pre, indices, config, targets, settings: Arc::new(settings) })
+        Ok(Self { pre, indices, config, targets, trust, settings: Arc::new(settings) })
     }
 
     /// The engine it was compiled for.
@@ -218,7 +238,13 @@ impl Instance {
     ) -> Result<Self, Fault> {
         let Given { log, budget, mirror, powers } = given;
         let wasi = closed_wasi(log, &linked.settings).map_err(|error| Fault::Trap(format!("{error:#}")))?;
-        let http = Http::new(powers.plugin.as_str().into(), linked.targets.clone(), budget.clone(), limits, log);
+        let http = Http::new(
+            powers.plugin.as_str().into(),
+            (linked.targets.clone(), linked.trust.clone()),
+            budget.clone(),
+            limits,
+            log,
+        );
         let state = State {
             wasi,
             table: ResourceTable::new(),
@@ -236,10 +262,14 @@ impl Instance {
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(limits.output);
-        store.set_max_component_handles(10_000);
+        store.set_max_component_handles(Limits::HANDLES);
         store.epoch_deadline_callback(|context| {
             let allowance = context.data().allowance;
-            if Instant::now() >= allowance.until { Err(allowance.limit.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+            if Instant::now() >= allowance.until {
+                Err(allowance.tripped().into())
+            } else {
+                Ok(UpdateDeadline::Yield(1))
+            }
         });
         store.set_epoch_deadline(1);
         let started = async {
@@ -291,7 +321,7 @@ pub async fn within<T>(
     match tokio::time::timeout_at(allowance.until.into(), call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(fault(&error, limits)),
-        Err(_) => Err(Fault::Limit(allowance.limit)),
+        Err(_) => Err(Fault::Limit(allowance.tripped())),
     }
 }
 
@@ -314,9 +344,12 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         None => {}
     }
     let cause = error.root_cause().to_string();
-    // wasmtime keeps the type of this one to itself; a test holds its words (plugins_limits.rs).
+    // wasmtime keeps the types of these to itself; tests hold their words (hostile_plugins).
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
         return Fault::Limit(Tripped::Output { limit: limits.output });
+    }
+    if cause.contains("store handle limit exceeded") {
+        return Fault::Limit(Tripped::Handles);
     }
     Fault::Trap(format!("it failed: {}; its log lines may say why", super::events::quoted(&cause, Limits::MESSAGE)))
 }

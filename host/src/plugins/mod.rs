@@ -56,7 +56,7 @@ mod transform;
 mod watch;
 mod workshop;
 
-pub use breaker::{FAILURES, Paused};
+pub use breaker::{FAILURES, Paused, Resumed};
 pub use component::{Broken, Step};
 pub use counters::{Count, LastError};
 pub use hook::{FailureRule, Function, Hook};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -10,7 +11,7 @@ use super::cache::CodeCache;
 use super::digest::Digest;
 use super::engine::Machine;
 use super::hooks::CallInfo;
-use super::import::http::Budget;
+use super::import::http::{Budget, Trust};
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Instance, Linked, State};
 use super::limits::{Limits, Tripped};
@@ -26,6 +27,8 @@ pub struct Workshop {
     /// The plug-in folder, where relative paths of sidecars begin.
     pub folder: PathBuf,
     pub cache: Option<CodeCache>,
+    /// Whom their HTTPS trusts.
+    pub trust: Arc<Trust>,
 }
 
 impl Workshop {
@@ -93,7 +96,7 @@ pub(super) fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Li
     let given = Given { log: &log, budget: &budget, mirror: None, powers };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("it cannot be tried: {error}"))?;
-    let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
+    let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time, rows: 0, took: Duration::ZERO });
     match runtime.block_on(Instance::start(engine, linked, limits, given, allowance)).map(drop) {
         Ok(()) => Ok(()),
         Err(Fault::Limit(tripped)) => {

@@ -3,6 +3,7 @@
 //! | idea | file |
 //! |---|---|
 //! | against a SQL Server | [`sqlserver`] |
+//! | what plug-ins cost | [`plugins`] |
 //! | the table that is mirrored, and calls made ready beforehand | [`table`] |
 //! | the limit: the driver's bare bulk load | [`bare`] |
 //! | a host of its own in this process, and a database that goes with it | [`place`] |
@@ -10,6 +11,7 @@
 
 mod bare;
 mod place;
+mod plugins;
 mod report;
 mod sqlserver;
 mod table;
@@ -31,10 +33,13 @@ pub(super) struct BenchArgs {
 enum What {
     /// Filling and changing a table in a SQL Server, held against the bare bulk load of the same rows into the same server.
     Sqlserver(sqlserver::SqlServerArgs),
+    /// What plug-ins cost, held against the same calls without any.
+    Plugins(plugins::PluginsArgs),
 }
 
 pub(super) fn run(args: &BenchArgs) -> Result<ExitCode, CliError> {
     match &args.what {
         What::Sqlserver(args) => sqlserver::run(args),
+        What::Plugins(args) => plugins::run(args),
     }
 }

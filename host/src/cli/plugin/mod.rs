@@ -3,6 +3,8 @@
 mod approve;
 mod inspect;
 mod list;
+mod resume;
+mod running;
 
 use std::process::ExitCode;
 
@@ -23,6 +25,8 @@ enum Verb {
     List(list::ListArgs),
     /// Let a new version run that asks for more than the one before.
     Approve(approve::ApproveArgs),
+    /// Have a plug-in called again whose hooks kept failing and were paused.
+    Resume(resume::ResumeArgs),
     /// Show what a component exports, imports and needs, without running it.
     Inspect(inspect::InspectArgs),
 }
@@ -31,6 +35,7 @@ pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
     match &args.verb {
         Verb::List(args) => list::run(args),
         Verb::Approve(args) => approve::run(args),
+        Verb::Resume(args) => resume::run(args),
         Verb::Inspect(args) => inspect::run(args),
     }
 }

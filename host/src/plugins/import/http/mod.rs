@@ -17,6 +17,8 @@ use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use self::body::Counted;
+pub use self::tls::Trust;
+
 use super::log::Log;
 use crate::plugins::bindings::speil::mirror::log::Level;
 use crate::plugins::instance::State;
@@ -55,6 +57,7 @@ pub struct Http {
 struct Gate {
     plugin: Arc<str>,
     targets: Arc<[HttpTarget]>,
+    trust: Arc<Trust>,
     budget: Arc<Budget>,
     limits: (usize, usize),
     at_once: Arc<tokio::sync::Semaphore>,
@@ -65,7 +68,7 @@ impl Http {
     /// For an instance that may reach these.
     pub fn new(
         plugin: Arc<str>,
-        targets: Arc<[HttpTarget]>,
+        (targets, trust): (Arc<[HttpTarget]>, Arc<Trust>),
         budget: Arc<Budget>,
         limits: &Limits,
         log: &Arc<Log>,
@@ -73,6 +76,7 @@ impl Http {
         let gate = Gate {
             plugin,
             targets,
+            trust,
             budget,
             limits: (limits.http_requests, limits.http_bytes),
             at_once: Arc::new(tokio::sync::Semaphore::new(AT_ONCE)),
@@ -129,6 +133,7 @@ impl WasiHttpHooks for Gate {
             .boxed_unsync()
         });
         let (at_once, log, plugin) = (self.at_once.clone(), self.log.clone(), self.plugin.clone());
+        let trust = self.trust.clone();
         Box::new(async move {
             let place = at_once.try_acquire_owned().map_err(|_| {
                 log.line(
@@ -138,7 +143,7 @@ impl WasiHttpHooks for Gate {
                 Error::ConnectionLimitReached
             })?;
             let (response, connection) =
-                send::send(request, &target, options.unwrap_or_default()).await.inspect_err(|error| {
+                send::send(request, &target, options.unwrap_or_default(), &trust).await.inspect_err(|error| {
                     log.line(Level::Warn, &send::words(error, &target, &plugin));
                 })?;
             let response = response.map(|body| {
