@@ -1,8 +1,10 @@
-//! `speil plugin`: what plug-ins do, what a file is, and letting a new version run.
+//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, trying one, and the rows it gets.
 
 mod approve;
 mod inspect;
 mod list;
+mod test;
+mod types;
 
 use std::process::ExitCode;
 
@@ -10,7 +12,7 @@ use clap::{Args, Subcommand};
 
 use super::CliError;
 
-/// Look at plug-ins, and let new versions run.
+/// Look at plug-ins, try them, and let new versions run.
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     #[command(subcommand)]
@@ -25,6 +27,10 @@ enum Verb {
     Approve(approve::ApproveArgs),
     /// Show what a component exports, imports and needs, without running it.
     Inspect(inspect::InspectArgs),
+    /// Try a component without a server: its fixtures, or samples, under the server's limits.
+    Test(test::TestArgs),
+    /// Write a table's rows as a type of a plug-in's language.
+    Types(types::TypesArgs),
 }
 
 pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
@@ -32,5 +38,7 @@ pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
         Verb::List(args) => list::run(args),
         Verb::Approve(args) => approve::run(args),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Test(args) => test::run(args),
+        Verb::Types(args) => types::run(args),
     }
 }
