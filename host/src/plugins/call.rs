@@ -18,6 +18,7 @@ use super::import::http::Budget;
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Guests, Instance};
 use super::limits::{Limits, Tripped};
+use super::outside::{Outside, World};
 use super::sidecar::DatabaseGrant;
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::messages::ReplicationSummary;
@@ -37,6 +38,7 @@ pub struct PluginCall {
     events: Events,
     /// The first failure that fails the call although its hook answers nothing.
     failure: Option<HookFailure>,
+    outside: Arc<dyn Outside>,
 }
 
 /// What a call holds of one plug-in.
@@ -56,6 +58,19 @@ struct Slot {
     /// for each.
     admitted: u16,
     judged: u16,
+}
+
+/// See [`PluginCall::spent`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent {
+    /// Of `call_time`.
+    pub(super) time: Duration,
+    /// Rows handled, which add to the time there is.
+    pub(super) rows: usize,
+    /// Log lines and their bytes.
+    pub(super) log: (usize, usize),
+    /// Requests and bytes that are left; `None`: no instance was made.
+    pub(super) http_left: Option<(usize, usize)>,
 }
 
 /// An instance taken out of its slot for the length of one function. If the function does not come back properly it is
@@ -115,7 +130,25 @@ impl PluginCall {
     /// `news`: events that the call begins with.
     pub(super) fn new(set: Arc<PluginSet>, info: CallInfo, news: Vec<EventRecord>) -> Self {
         let slots = set.plugins.iter().map(|_| Slot::default()).collect();
-        Self { set, info, mirror: None, slots, events: Events::begin_with(news), failure: None }
+        let outside = Arc::new(World);
+        Self { set, info, mirror: None, slots, events: Events::begin_with(news), failure: None, outside }
+    }
+
+    /// The same with another outside.
+    pub(super) fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.outside = outside;
+        self
+    }
+
+    /// What a plug-in has used of its limits so far.
+    pub(super) fn spent(&self, at: usize) -> Spent {
+        let slot = &self.slots[at];
+        Spent {
+            time: slot.spent,
+            rows: slot.rows,
+            log: slot.log.as_ref().map(|log| log.used()).unwrap_or_default(),
+            http_left: slot.budget.as_ref().map(|budget| budget.left()),
+        }
     }
 
     /// The plug-ins to call for a hook, in order.
@@ -188,14 +221,15 @@ impl PluginCall {
             instance
         } else {
             let settings = &linked.settings;
-            let log = slot
-                .log
-                .get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits, settings.clone())));
+            let log = slot.log.get_or_insert_with(|| {
+                let given = (settings.clone(), self.outside.clone());
+                Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits, given))
+            });
             let budget = slot.budget.get_or_insert_with(|| Arc::new(Budget::new(&plugin.limits)));
             let write = settings.grants.database == DatabaseGrant::Write;
             let names = set.plugins.iter().map(|plugin| plugin.name.as_str());
             let powers = GuestPowers::of(&plugin.name, write, names);
-            let given = Given { log, budget, mirror: self.mirror.clone(), powers };
+            let given = Given { log, budget, mirror: self.mirror.clone(), powers, outside: &self.outside };
             let begun = Instant::now();
             match Instance::start(linked.engine(), linked, &plugin.limits, given, allowance).await {
                 Ok(instance) => instance,
@@ -240,7 +274,9 @@ impl PluginCall {
     ) -> Result<Option<T>, HookFailure> {
         let set = self.set.clone();
         let plugin = &set.plugins[at];
-        plugin.counters.add(function, begun.elapsed(), result.is_err());
+        let took = begun.elapsed();
+        plugin.counters.add(function, took, result.is_err());
+        self.outside.settled(function, took, result.as_ref().err());
         let rule = plugin.failure_rule(function);
         // A refusal is no failure: it was asked for, whatever failures mean.
         let refused = function == Function::OperationBefore && matches!(result, Err(Failed::Answered(_)));

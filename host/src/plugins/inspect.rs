@@ -146,7 +146,7 @@ impl Update {
 }
 
 /// Something to look with.
-fn workshop(kept: Option<&Path>) -> Result<Workshop, String> {
+pub(super) fn workshop(kept: Option<&Path>) -> Result<Workshop, String> {
     let cannot = |error: wasmtime::Error| format!("the WebAssembly engine does not start on this machine: {error:#}");
     let machine = Arc::new(Machine::start(1).map_err(cannot)?);
     let offered = import::linker(machine.engine()).map_err(cannot)?;

@@ -17,6 +17,7 @@ use super::hook::Hook;
 use super::import::http::{Budget, Http, Trust};
 use super::import::{closed_wasi, log::Log};
 use super::limits::{Limits, Meter, Tripped};
+use super::outside::Outside;
 use super::sidecar::{HttpTarget, Settings};
 use crate::store::{GuestDatabase, GuestPowers, GuestValues, MirrorDb};
 
@@ -30,6 +31,7 @@ pub struct State {
     http: Http,
     mirror: Option<Arc<dyn MirrorDb>>,
     powers: GuestPowers,
+    outside: Arc<dyn Outside>,
     /// Made when first asked for.
     database: Option<Box<dyn GuestDatabase>>,
     values: Option<Box<dyn GuestValues>>,
@@ -55,6 +57,10 @@ impl State {
         self.mirror.as_ref()
     }
 
+    pub(super) const fn outside(&self) -> &Arc<dyn Outside> {
+        &self.outside
+    }
+
     pub(super) const fn allowance(&self) -> Allowance {
         self.allowance
     }
@@ -67,7 +73,7 @@ impl State {
     /// SQL on the call's mirror, where that is open.
     pub(super) fn open_database(&mut self) -> Option<&dyn GuestDatabase> {
         if self.database.is_none() {
-            self.database = Some(self.mirror.as_ref()?.guest(self.powers.clone()));
+            self.database = Some(self.outside.database(self.mirror.as_ref()?, &self.powers));
         }
         self.database.as_deref()
     }
@@ -75,9 +81,14 @@ impl State {
     /// The plug-in's values in the call's mirror, where that is open.
     pub(super) fn open_values(&mut self) -> Option<&dyn GuestValues> {
         if self.values.is_none() {
-            self.values = Some(self.mirror.as_ref()?.guest_values(&self.powers.plugin));
+            self.values = Some(self.outside.values(self.mirror.as_ref()?, &self.powers.plugin));
         }
         self.values.as_deref()
+    }
+
+    fn tell_end(&self) {
+        let (memory, table_elements) = self.meter.most();
+        self.outside.ended(memory, table_elements);
     }
 
     pub(super) const fn http_parts(&mut self) -> (&mut ResourceTable, &mut Http) {
@@ -207,6 +218,7 @@ pub struct Given<'a> {
     pub budget: &'a Arc<Budget>,
     pub mirror: Option<Arc<dyn MirrorDb>>,
     pub powers: GuestPowers,
+    pub outside: &'a Arc<dyn Outside>,
 }
 
 /// A live instance.
@@ -236,15 +248,11 @@ impl Instance {
         given: Given<'_>,
         allowance: Allowance,
     ) -> Result<Self, Fault> {
-        let Given { log, budget, mirror, powers } = given;
+        let Given { log, budget, mirror, powers, outside } = given;
         let wasi = closed_wasi(log, &linked.settings).map_err(|error| Fault::Trap(format!("{error:#}")))?;
-        let http = Http::new(
-            powers.plugin.as_str().into(),
-            (linked.targets.clone(), linked.trust.clone()),
-            budget.clone(),
-            limits,
-            log,
-        );
+        let plugin = powers.plugin.as_str().into();
+        let reach = (linked.targets.clone(), linked.trust.clone());
+        let http = Http::new(plugin, reach, budget.clone(), limits, log, outside);
         let state = State {
             wasi,
             table: ResourceTable::new(),
@@ -254,6 +262,7 @@ impl Instance {
             http,
             mirror,
             powers,
+            outside: outside.clone(),
             database: None,
             values: None,
             transforming: false,
@@ -279,7 +288,13 @@ impl Instance {
         let guests = within(allowance, limits, started).await;
         // Also on failure: what it printed says why.
         log.flush();
-        Ok(Self { guests: guests?, store })
+        match guests {
+            Ok(guests) => Ok(Self { guests, store }),
+            Err(fault) => {
+                store.data().tell_end();
+                Err(fault)
+            }
+        }
     }
 
     /// Sets the time for the next call.
@@ -305,6 +320,7 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         self.store.data().log.flush();
+        self.store.data().tell_end();
     }
 }
 

@@ -128,6 +128,20 @@ pub enum Tripped {
 }
 
 impl Tripped {
+    /// Its key under `[limits]`; the stack has none, it is the same for all.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } => "memory",
+            Self::TableElements { .. } => "table_elements",
+            Self::Time { .. } => "time",
+            Self::CallTime { .. } => "call_time",
+            Self::Output { .. } => "output",
+            Self::Stack => "stack",
+            Self::Instances { .. } => "instances",
+        }
+    }
+
     /// What happened and what to do, for a plug-in's sidecar `NAME.toml`.
     #[must_use]
     pub fn sentence(&self, sidecar: &str) -> String {
@@ -224,13 +238,27 @@ pub struct Meter {
     memory: usize,
     elements_limit: usize,
     elements: usize,
+    /// The most that was asked for of each, granted or not.
+    most: (usize, usize),
 }
 
 impl Meter {
     /// A meter at zero.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { memory_limit: limits.memory, memory: 0, elements_limit: limits.table_elements, elements: 0 }
+        Self {
+            memory_limit: limits.memory,
+            memory: 0,
+            elements_limit: limits.table_elements,
+            elements: 0,
+            most: (0, 0),
+        }
+    }
+
+    /// The most memory and table elements that were asked for, granted or not.
+    #[must_use]
+    pub const fn most(&self) -> (usize, usize) {
+        self.most
     }
 }
 
@@ -241,6 +269,7 @@ impl ResourceLimiter for Meter {
             return Ok(false);
         }
         let asked = self.memory.saturating_add(desired.saturating_sub(current));
+        self.most.0 = self.most.0.max(asked);
         if asked > self.memory_limit {
             // A trap rather than a refusal: a language runtime that meets a refusal aborts without saying why.
             return Err(Tripped::Memory { limit: self.memory_limit, asked }.into());
@@ -254,6 +283,7 @@ impl ResourceLimiter for Meter {
             return Ok(false);
         }
         let asked = self.elements.saturating_add(desired.saturating_sub(current));
+        self.most.1 = self.most.1.max(asked);
         if asked > self.elements_limit {
             return Err(Tripped::TableElements { limit: self.elements_limit, asked }.into());
         }

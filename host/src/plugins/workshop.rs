@@ -15,6 +15,7 @@ use super::import::http::{Budget, Trust};
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Instance, Linked, State};
 use super::limits::{Limits, Tripped};
+use super::outside::{Outside, World};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::names::Operation;
 use crate::store::GuestPowers;
@@ -89,11 +90,12 @@ pub(super) fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Li
         client_state: String::new(),
         request_id: "start".into(),
     };
-    let log = Arc::new(Log::new(name, &call, limits, linked.settings.clone()));
+    let outside: Arc<dyn Outside> = Arc::new(World);
+    let log = Arc::new(Log::new(name, &call, limits, (linked.settings.clone(), outside.clone())));
     // Nobody is called for yet: no mirror, no request.
     let budget = Arc::new(Budget::new(&Limits { http_requests: 0, ..limits.clone() }));
     let powers = GuestPowers::of(name, false, std::iter::empty());
-    let given = Given { log: &log, budget: &budget, mirror: None, powers };
+    let given = Given { log: &log, budget: &budget, mirror: None, powers, outside: &outside };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("it cannot be tried: {error}"))?;
     let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time, rows: 0, took: Duration::ZERO });

@@ -31,7 +31,7 @@ use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 pub use error::{StoreError, StoreErrorKind};
-pub use guest::{GuestDatabase, GuestPowers, GuestValues, prefix as guest_prefix};
+pub use guest::{GuestDatabase, GuestError, GuestPowers, GuestRows, GuestValue, GuestValues, prefix as guest_prefix};
 pub use history::History;
 pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableRecord};
 pub use takeover::{Takeover, TakeoverTable};

@@ -1,10 +1,12 @@
-//! `speil plugin`: what plug-ins do, what a file is, and letting a new version run.
+//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, trying one, and the rows it gets.
 
 mod approve;
 mod inspect;
 mod list;
 mod resume;
 mod running;
+mod test;
+mod types;
 
 use std::process::ExitCode;
 
@@ -12,7 +14,7 @@ use clap::{Args, Subcommand};
 
 use super::CliError;
 
-/// Look at plug-ins, and let new versions run.
+/// Look at plug-ins, try them, and let new versions run.
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     #[command(subcommand)]
@@ -29,6 +31,10 @@ enum Verb {
     Resume(resume::ResumeArgs),
     /// Show what a component exports, imports and needs, without running it.
     Inspect(inspect::InspectArgs),
+    /// Try a component without a server: its fixtures, or samples, under the server's limits.
+    Test(test::TestArgs),
+    /// Write a table's rows as a type of a plug-in's language.
+    Types(types::TypesArgs),
 }
 
 pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
@@ -37,5 +43,7 @@ pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
         Verb::Approve(args) => approve::run(args),
         Verb::Resume(args) => resume::run(args),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::Test(args) => test::run(args),
+        Verb::Types(args) => types::run(args),
     }
 }

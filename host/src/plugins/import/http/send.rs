@@ -30,7 +30,7 @@ const HEAD: usize = 64 << 10;
 const HEADERS: usize = 100;
 
 /// Sends it. The plug-in may set shorter times, not longer ones.
-pub(super) async fn send(
+pub(in crate::plugins) async fn send(
     mut request: http::Request<WasiBody>,
     target: &HttpTarget,
     options: RequestOptions,
