@@ -1,8 +1,9 @@
-//! `speil plugin`: what plug-ins do, what a file is, and letting a new version run.
+//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, and beginning one.
 
 mod approve;
 mod inspect;
 mod list;
+mod new;
 
 use std::process::ExitCode;
 
@@ -10,7 +11,7 @@ use clap::{Args, Subcommand};
 
 use super::CliError;
 
-/// Look at plug-ins, and let new versions run.
+/// Look at plug-ins, let new versions run, and begin new ones.
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     #[command(subcommand)]
@@ -25,6 +26,8 @@ enum Verb {
     Approve(approve::ApproveArgs),
     /// Show what a component exports, imports and needs, without running it.
     Inspect(inspect::InspectArgs),
+    /// Begin a plug-in: a folder that builds and passes its own test.
+    New(new::NewArgs),
 }
 
 pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
@@ -32,5 +35,6 @@ pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
         Verb::List(args) => list::run(args),
         Verb::Approve(args) => approve::run(args),
         Verb::Inspect(args) => inspect::run(args),
+        Verb::New(args) => new::run(args),
     }
 }
