@@ -209,7 +209,7 @@ impl Draft {
             let settings = sidecar
                 .settle(&shop.folder)
                 .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", self.name) })?;
-            let linked = import::grant(&shop.offered, &sidecar.grants)
+            let linked = import::grant(&shop.offered, &sidecar.grants, component)
                 .and_then(|linker| linker.instantiate_pre(component))
                 .and_then(|pre| Linked::new(pre, hooks, settings, shop.trust.clone()))
                 .map_err(|error| broken(Step::Link, unfit(&error)))?;

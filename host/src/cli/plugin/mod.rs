@@ -1,4 +1,5 @@
 //! `speil plugin`: what plug-ins do, what a file is, letting a new version run, trying one, and the rows it gets.
+//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, and beginning one.
 
 mod approve;
 mod inspect;
@@ -7,6 +8,7 @@ mod resume;
 mod running;
 mod test;
 mod types;
+mod new;
 
 use std::process::ExitCode;
 
@@ -15,6 +17,7 @@ use clap::{Args, Subcommand};
 use super::CliError;
 
 /// Look at plug-ins, try them, and let new versions run.
+/// Look at plug-ins, let new versions run, and begin new ones.
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     #[command(subcommand)]
@@ -35,6 +38,8 @@ enum Verb {
     Test(test::TestArgs),
     /// Write a table's rows as a type of a plug-in's language.
     Types(types::TypesArgs),
+    /// Begin a plug-in: a folder that builds and passes its own test.
+    New(new::NewArgs),
 }
 
 pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
@@ -45,5 +50,6 @@ pub(super) fn run(args: &PluginArgs) -> Result<ExitCode, CliError> {
         Verb::Inspect(args) => inspect::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Types(args) => types::run(args),
+        Verb::New(args) => new::run(args),
     }
 }
