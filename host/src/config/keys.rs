@@ -144,7 +144,8 @@ pub const KEYS: &[Key] = &[
         "mirror.max_connections",
         "number",
         "`32`",
-        "SQL Server: connections at once to one server under one login, all tenants together.",
+        "SQL Server: connections at once to one server under one login, all tenants together; a quarter as many beside them for \
+         plug-ins with `database`.",
     ),
     key("mirror.command_timeout", "time", "`10m`", "SQL Server: how long one statement may take."),
     key(

@@ -250,13 +250,13 @@ pub trait MirrorDb: Send + Sync + 'static {
     fn history(&self) -> &dyn History;
 
     /// SQL of a plug-in's own, within these powers ([`guest`]). Nothing is opened before the first statement. By default: this
-    /// engine does not offer it yet.
+    /// engine does not offer it.
     fn guest(&self, powers: GuestPowers) -> Box<dyn GuestDatabase> {
         let _ = powers;
         Box::new(guest::NotOffered)
     }
 
-    /// Small values of a plug-in's own, kept in the side tables. By default: this engine does not offer it yet.
+    /// Small values of a plug-in's own, kept in the side tables. By default: this engine does not offer it.
     fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
         let _ = plugin;
         Box::new(guest::NotOffered)

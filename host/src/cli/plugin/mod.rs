@@ -1,14 +1,13 @@
-//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, trying one, and the rows it gets.
-//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, and beginning one.
+//! `speil plugin`: what plug-ins do, what a file is, letting a new version run, beginning one, trying it, and the rows it gets.
 
 mod approve;
 mod inspect;
 mod list;
+mod new;
 mod resume;
 mod running;
 mod test;
 mod types;
-mod new;
 
 use std::process::ExitCode;
 
@@ -16,8 +15,7 @@ use clap::{Args, Subcommand};
 
 use super::CliError;
 
-/// Look at plug-ins, try them, and let new versions run.
-/// Look at plug-ins, let new versions run, and begin new ones.
+/// Look at plug-ins, begin new ones, try them, and let new versions run.
 #[derive(Debug, Args)]
 pub(super) struct PluginArgs {
     #[command(subcommand)]
