@@ -128,7 +128,8 @@ pub enum Tripped {
 }
 
 impl Tripped {
-    /// Its key under `[limits]`; the stack has none, it is the same for all.
+    /// Its key under `[limits]`; stack and handles have none, they are the same for all, and the instances of all plug-ins
+    /// together are limited in `speil.toml`.
     #[must_use]
     pub const fn key(&self) -> &'static str {
         match self {
@@ -138,7 +139,8 @@ impl Tripped {
             Self::CallTime { .. } => "call_time",
             Self::Output { .. } => "output",
             Self::Stack => "stack",
-            Self::Instances { .. } => "instances",
+            Self::Handles => "handles",
+            Self::Instances { .. } | Self::AllInstances { .. } => "instances",
         }
     }
 
