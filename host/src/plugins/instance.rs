@@ -289,7 +289,7 @@ impl Instance {
         // Also on failure: what it printed says why.
         log.flush();
         match guests {
-            Ok(guests) => Ok(Self { guests, store }),
+            Ok(guests) => Ok(Self { store, guests }),
             Err(fault) => {
                 store.data().tell_end();
                 Err(fault)

@@ -60,17 +60,14 @@ async fn a_component_damaged_in_every_place() {
         place(folder.path(), "raw.wasm", &bytes);
         host.reload().expect("the folder can be read");
         let status = host.list().remove(1);
-        match status.broken {
-            Some(reason) => {
-                assert!(reason.starts_with("raw.wasm: it "), "{reason}");
-                refused += 1;
-            }
-            None => {
-                let mut call = begin(&host, VICTIM, Operation::Authenticate);
-                // Whatever it answers now: it is an answer, or a failure with a sentence.
-                if let Err(failure) = call_hook(&mut *call, Function::Authenticated).await {
-                    assert!(failure.message.starts_with("plug-in raw, hook authenticated: "), "{failure}");
-                }
+        if let Some(reason) = status.broken {
+            assert!(reason.starts_with("raw.wasm: it "), "{reason}");
+            refused += 1;
+        } else {
+            let mut call = begin(&host, VICTIM, Operation::Authenticate);
+            // Whatever it answers now: it is an answer, or a failure with a sentence.
+            if let Err(failure) = call_hook(&mut *call, Function::Authenticated).await {
+                assert!(failure.message.starts_with("plug-in raw, hook authenticated: "), "{failure}");
             }
         }
         std::fs::remove_file(folder.path().join("raw.wasm")).expect("there");

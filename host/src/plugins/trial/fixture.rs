@@ -361,15 +361,14 @@ impl Fixture {
     /// By default all rows of the first table, just inserted.
     fn committed(&self, told: Commit) -> Result<Committed, String> {
         let table = self.table(told.table)?;
-        let changes: Vec<(bool, Vec<String>)> = match told.changes {
-            Some(changes) => changes.into_iter().map(|change| (change.deleted, change.key)).collect(),
-            None => {
-                let text = self.first()?;
-                let def = text.define()?;
-                let batches = table::batches(&def, &text.rows, &[])?;
-                let keys = batches.iter().flat_map(|batch| (0..batch.len()).map(|row| table::key(&def, batch, row)));
-                keys.take(Committed::MAX_CHANGES).map(|key| (false, key)).collect()
-            }
+        let changes: Vec<(bool, Vec<String>)> = if let Some(changes) = told.changes {
+            changes.into_iter().map(|change| (change.deleted, change.key)).collect()
+        } else {
+            let text = self.first()?;
+            let def = text.define()?;
+            let batches = table::batches(&def, &text.rows, &[])?;
+            let keys = batches.iter().flat_map(|batch| (0..batch.len()).map(|row| table::key(&def, batch, row)));
+            keys.take(Committed::MAX_CHANGES).map(|key| (false, key)).collect()
         };
         let inserted = told.inserted.unwrap_or(changes.iter().filter(|(deleted, _)| !deleted).count() as u64);
         let applied = Applied { inserted, updated: told.updated, deleted: told.deleted };

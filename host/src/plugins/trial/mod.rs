@@ -141,13 +141,11 @@ impl Trial {
         let draft = Draft::make(&self.name, &files, source, &self.shop, Some(&self.compiled));
         let plugin = draft.finish(&self.shop, Some(&self.compiled));
         drop(secrets);
-        match &plugin.linked {
-            Err(broken) => Err(broken.reason.clone()),
-            Ok(_) => {
-                let machine = Some(self.shop.machine.clone());
-                Ok(Subject(Arc::new(PluginSet::new(1, machine, vec![Arc::new(plugin)], BTreeMap::new()))))
-            }
+        if let Err(broken) = &plugin.linked {
+            return Err(broken.reason.clone());
         }
+        let machine = Some(self.shop.machine.clone());
+        Ok(Subject(Arc::new(PluginSet::new(1, machine, vec![Arc::new(plugin)], BTreeMap::new()))))
     }
 }
 

@@ -190,7 +190,7 @@ mod tests {
         assert_eq!((back["paid"].as_str(), back["born"].as_str()), (Some("12.50"), Some("2020-05-18")));
         assert_eq!(key(&def, &made[0], 0), ["7"]);
         // What comes out goes in again.
-        assert_eq!(row(&def, &batches(&def, &[back.clone()], &[]).unwrap()[0], 0), back);
+        assert_eq!(row(&def, &batches(&def, std::slice::from_ref(&back), &[]).unwrap()[0], 0), back);
     }
 
     #[test]

@@ -23,7 +23,8 @@ use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCoun
 use crate::store::rules::definitions::{Definitions, to_text};
 use crate::store::rules::refusals::{not_ours, unknown_table};
 use crate::store::{
-    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash, TableKind, TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
+    TableKind, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror file. Holds no file open by itself.

@@ -45,21 +45,20 @@ pub(in crate::cli) struct TypesArgs {
 
 pub(in crate::cli) fn run(args: &TypesArgs) -> Result<ExitCode, CliError> {
     let table = TableName::new(args.table.as_str()).map_err(CliError::usage)?;
-    let def = match &args.mirror {
-        Some(file) => in_file(file, &table)?,
-        None => {
-            let opened = target::open(&args.config)?;
-            opened.runtime.block_on(async {
-                let db = match &args.tenant {
-                    Some(tenant) => target::find(&opened, tenant).await?,
-                    None => only(&*opened.store).await?,
-                };
-                let def = defined(&*db, &table).await;
-                drop(db);
-                opened.store.close().await;
-                def
-            })?
-        }
+    let def = if let Some(file) = &args.mirror {
+        in_file(file, &table)?
+    } else {
+        let opened = target::open(&args.config)?;
+        opened.runtime.block_on(async {
+            let db = match &args.tenant {
+                Some(tenant) => target::find(&opened, tenant).await?,
+                None => only(&*opened.store).await?,
+            };
+            let def = defined(&*db, &table).await;
+            drop(db);
+            opened.store.close().await;
+            def
+        })?
     };
     print(write::row_type(&def, args.lang).trim_end())?;
     Ok(ExitCode::SUCCESS)

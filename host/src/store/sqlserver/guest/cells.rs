@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn money_is_exact_or_refused() {
         assert_eq!(money(-1.1).unwrap(), GuestValue::Decimal("-1.1000".into()));
-        assert_eq!(money(899_999_999_999.9999).unwrap(), GuestValue::Decimal("899999999999.9999".into()));
+        assert_eq!(money(899_999_999_999.999_9).unwrap(), GuestValue::Decimal("899999999999.9999".into()));
         assert!(matches!(money(922_337_203_685_477.0), Err(GuestError::Invalid(_))));
     }
 

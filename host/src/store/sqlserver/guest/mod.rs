@@ -64,7 +64,7 @@ impl SqlServerGuest {
 
     /// Does it in time, or throws the connection away in the middle of it; the server then takes the transaction back.
     async fn run(&self, ask: &Ask<'_>, until: Instant) -> Result<Answer, GuestError> {
-        match tokio::time::timeout_at(until.into(), self.work(ask)).await {
+        match tokio::time::timeout_at(until.into(), Box::pin(self.work(ask))).await {
             Ok(answer) => answer,
             Err(_) => Err(too_slow()),
         }
@@ -72,14 +72,14 @@ impl SqlServerGuest {
 
     async fn work(&self, ask: &Ask<'_>) -> Result<Answer, GuestError> {
         let users = Users::of(&self.powers);
-        match self.once(&users, ask).await {
+        match Box::pin(self.once(&users, ask)).await {
             // A table made since: mirrored ones are granted one by one, and one that is made anew has lost its grant.
             Err(Trouble::NotGranted(error)) => {
                 let changed = users::prepare(&self.session, &users).await.map_err(Trouble::told)?;
                 if !changed {
                     return Err(error);
                 }
-                self.once(&users, ask).await.map_err(Trouble::told)
+                Box::pin(self.once(&users, ask)).await.map_err(Trouble::told)
             }
             done => done.map_err(Trouble::told),
         }
@@ -87,13 +87,12 @@ impl SqlServerGuest {
 
     async fn once(&self, users: &Users, ask: &Ask<'_>) -> Result<Answer, Trouble> {
         let held = self.held().take();
-        let mut guarded = match held {
-            Some(guarded) => guarded,
-            None => {
-                users::prepare(&self.session, users).await?;
-                let lease = self.pool.lease(&self.session.database).await.map_err(store_failed)?;
-                Guarded::open(lease, &self.session, users, &self.powers).await?
-            }
+        let mut guarded = if let Some(guarded) = held {
+            guarded
+        } else {
+            users::prepare(&self.session, users).await?;
+            let lease = self.pool.lease(&self.session.database).await.map_err(store_failed)?;
+            Guarded::open(lease, &self.session, users, &self.powers).await?
         };
         let answer = match ask {
             Ask::Query(sql, parameters, bounds) => guarded.query(sql, parameters, *bounds).await.map(Answer::Rows),

@@ -60,6 +60,7 @@ impl Users {
 
 /// What is there.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one thing looked for")]
 struct Found {
     babelfish: bool,
     role: bool,

@@ -27,8 +27,8 @@ use crate::store::sqlserver::rows::read;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
-    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError,
-    TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
+    StoreError, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror database. Holds no connection by itself.
