@@ -48,8 +48,8 @@ rows = [
 #[test]
 fn a_fixture_is_written_down_passes_and_fails_with_both_sides_when_the_plug_in_differs() {
     let folder = folder("mail-domain", MAIL_DOMAIN, MAIL, &[("two-people.toml", TWO_PEOPLE)]);
-    let test = ["plugin", "test", "mail-domain.wasm"];
-    let (code, text) = run(folder.path(), &test);
+    let args = ["plugin", "test", "mail-domain.wasm"];
+    let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("it expects nothing but success"), "{text}");
 
@@ -61,7 +61,7 @@ fn a_fixture_is_written_down_passes_and_fails_with_both_sides_when_the_plug_in_d
     assert!(blessed.contains("keep = [true, false]"), "{blessed}");
     assert!(blessed.contains(r#""mail_domain nvarchar(max)""#), "{blessed}");
     assert!(blessed.contains(r#"mail_domain = "contoso.com""#), "{blessed}");
-    let (code, text) = run(folder.path(), &test);
+    let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("1 of 1 passed") && text.contains("memory "), "{text}");
     assert!(!text.contains('\u{1b}'), "no colours where nobody sees them: {text}");
@@ -69,7 +69,7 @@ fn a_fixture_is_written_down_passes_and_fails_with_both_sides_when_the_plug_in_d
     // The sidecar counts, as in the server.
     std::fs::write(folder.path().join("mail-domain.toml"), MAIL.replace("example.com", "contoso.com"))
         .expect("written");
-    let (code, text) = run(folder.path(), &test);
+    let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(1), "{text}");
     assert!(text.contains("keep, number 1 (expected 2, came 2)\n    expected true\n    came     false"), "{text}");
 
@@ -83,7 +83,7 @@ fn a_fixture_is_written_down_passes_and_fails_with_both_sides_when_the_plug_in_d
         ),
     )
     .expect("written");
-    let (code, text) = run(folder.path(), &test);
+    let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{text}");
 }
 
@@ -221,8 +221,8 @@ fn a_call_nobody_answers_is_printed_to_be_pasted_and_then_answered() {
                    query SELECT 1\n\"\"\"\n";
     let sql = "[[database]]\nsql = \"SELECT 2\"\nchanged = 1\n";
     let folder = folder("powers", POWERS, POWERFUL, &[("feed.toml", &format!("{fixture}{sql}"))]);
-    let test = ["plugin", "test", "powers.wasm"];
-    let (code, text) = run(folder.path(), &test);
+    let args = ["plugin", "test", "powers.wasm"];
+    let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(1), "{text}");
     // What was printed is what is pasted.
     let pasted: Vec<&str> = text
@@ -239,7 +239,7 @@ fn a_call_nobody_answers_is_printed_to_be_pasted_and_then_answered() {
     let expect = "\n[expect]\nlog = [\"info: 200, 6 bytes\", \"info: one: 1\"]\n";
     std::fs::write(folder.path().join("fixtures/feed.toml"), format!("{fixture}{sql}{answered}{expect}"))
         .expect("written");
-    let (code, text) = run(folder.path(), &test);
+    let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{text}");
 
     // A host that is not granted is refused by the same gate as ever.
