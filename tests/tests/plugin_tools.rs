@@ -151,17 +151,17 @@ fn a_trap_and_a_passed_limit_are_failures_that_name_themselves() {
         let (code, text) = run(folder.path(), &["plugin", "test", "hostile.wasm", "--json"]);
         assert_eq!(code, Some(1), "{behaviour}: {text}");
         let report: Value = serde_json::from_str(&text).expect("JSON");
-        let test = &report["tests"][0];
-        assert!(test["problems"][0].as_str().expect("a sentence").contains(said), "{behaviour}: {test}");
+        let ran = &report["tests"][0];
+        assert!(ran["problems"][0].as_str().expect("a sentence").contains(said), "{behaviour}: {ran}");
         let key = limits.split_once(' ').map(|(key, _)| key);
-        let over: Vec<&str> = test["limits"]
+        let over: Vec<&str> = ran["limits"]
             .as_array()
             .expect("a list")
             .iter()
             .filter(|one| one["over"] == true)
             .filter_map(|one| one["limit"].as_str())
             .collect();
-        assert_eq!(over.first().copied(), key, "{behaviour}: {test}");
+        assert_eq!(over.first().copied(), key, "{behaviour}: {ran}");
     }
     // An error in the plug-in's own words is an answer, which a fixture may expect.
     let sidecar = "hooks = [\"wiped\"]\n[config]\nhook = \"wiped\"\nbehaviour = \"error\"\n";
