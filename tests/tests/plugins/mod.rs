@@ -141,6 +141,13 @@ pub fn shown(table: &TableDef, batch: &TypedBatch) -> String {
     text
 }
 
+/// A message without the digits of the version, which each build of the guest has its own of.
+pub fn plain(text: &str) -> String {
+    let Some((before, rest)) = text.split_once(" version ") else { return text.to_owned() };
+    assert!(rest.chars().take(12).all(|digit| digit.is_ascii_hexdigit()), "{text}");
+    format!("{before} version VERSION{}", &rest[12..])
+}
+
 /// Events as text: kind, operation, table, message.
 pub fn told(events: &[EventRecord]) -> Vec<String> {
     events

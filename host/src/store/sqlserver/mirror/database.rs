@@ -11,7 +11,7 @@ use super::session::{Session, attempt};
 use super::statement::Statement;
 use super::tables::Work;
 use super::writer::{SqlServerRowWriter, advance_skipped};
-use super::{history, sets, side_tables};
+use super::{history, quarantine, sets, side_tables};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
@@ -26,8 +26,8 @@ use crate::store::sqlserver::rows::read;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
-    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
-    TableRecord, Ticket, Turn,
+    ActualTable, History, IndexDef, MirrorDb, QuarantineCount, Quarantined, RowWriter, SchemaHash, StoreError,
+    StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror database. Holds no connection by itself.
@@ -268,6 +268,24 @@ impl MirrorDb for SqlServerMirror {
 
     fn history(&self) -> &dyn History {
         self
+    }
+
+    async fn quarantine_counts(&self) -> Result<Vec<QuarantineCount>> {
+        attempt!(&self.session, {
+            let mut lease = self.session.reader().await?;
+            let counts = quarantine::counts(&mut lease, &self.session.names()).await?;
+            lease.finish();
+            Ok::<_, StoreError>(counts)
+        })
+    }
+
+    async fn quarantined(&self, table: Option<&TableName>, limit: usize) -> Result<Vec<Quarantined>> {
+        attempt!(&self.session, {
+            let mut lease = self.session.reader().await?;
+            let rows = quarantine::list(&mut lease, &self.session.names(), table, limit).await?;
+            lease.finish();
+            Ok::<_, StoreError>(rows)
+        })
     }
 
     async fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>> {
