@@ -87,6 +87,7 @@ const FORBIDDEN: [&str; 66] = [
     "SELECT * FROM speil_meta",
     "SELECT * FROM speil_events",
     "SELECT * FROM speil_values",
+    "SELECT cells FROM speil_quarantine",
     "SELECT * FROM speil_tables",
     // What the database knows of itself.
     "SELECT * FROM sqlite_schema",

@@ -1,7 +1,6 @@
 //! History in the side tables: cycles, calls, errors, events. Bodies of transactions; the trait is implemented in
 //! [`super::mirror`].
 
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::errors::Result;

@@ -3,7 +3,6 @@
 //! What a call leaves behind is written in one round trip: statements and their transaction in one batch. Tables come before
 //! events and cycles last, so that whoever writes here meets the writers of rows in their own order.
 
-
 use super::known;
 use super::metadata;
 use super::session::{Names, Session};
