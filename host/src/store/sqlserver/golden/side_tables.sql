@@ -22,8 +22,8 @@ EXEC(N'CREATE SCHEMA "mi]rror''s"')
 GO
 
 -- columns there
-SELECT OBJECT_ID(@P1), OBJECT_ID(@P2), OBJECT_ID(@P3), OBJECT_ID(@P4), OBJECT_ID(@P5), OBJECT_ID(@P6);
-SELECT c.object_id, c.name, t.name, c.max_length, CASE WHEN c.is_nullable = 0 AND c.is_identity = 0 AND c.is_computed = 0 AND c.default_object_id = 0 THEN 1 ELSE 0 END, CASE WHEN EXISTS (SELECT 1 FROM sys.index_columns k JOIN sys.indexes i ON i.object_id = k.object_id AND i.index_id = k.index_id WHERE i.is_unique = 1 AND k.object_id = c.object_id AND k.column_id = c.column_id) THEN 1 ELSE 0 END FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.user_type_id WHERE c.object_id IN (OBJECT_ID(@P1), OBJECT_ID(@P2), OBJECT_ID(@P3), OBJECT_ID(@P4), OBJECT_ID(@P5), OBJECT_ID(@P6)) ORDER BY c.object_id, c.column_id;
+SELECT OBJECT_ID(@P1), OBJECT_ID(@P2), OBJECT_ID(@P3), OBJECT_ID(@P4), OBJECT_ID(@P5), OBJECT_ID(@P6), OBJECT_ID(@P7);
+SELECT c.object_id, c.name, t.name, c.max_length, CASE WHEN c.is_nullable = 0 AND c.is_identity = 0 AND c.is_computed = 0 AND c.default_object_id = 0 THEN 1 ELSE 0 END, CASE WHEN EXISTS (SELECT 1 FROM sys.index_columns k JOIN sys.indexes i ON i.object_id = k.object_id AND i.index_id = k.index_id WHERE i.is_unique = 1 AND k.object_id = c.object_id AND k.column_id = c.column_id) THEN 1 ELSE 0 END FROM sys.columns c LEFT JOIN sys.types t ON t.user_type_id = c.user_type_id WHERE c.object_id IN (OBJECT_ID(@P1), OBJECT_ID(@P2), OBJECT_ID(@P3), OBJECT_ID(@P4), OBJECT_ID(@P5), OBJECT_ID(@P6), OBJECT_ID(@P7)) ORDER BY c.object_id, c.column_id;
 GO
 
 -- whose database
