@@ -151,7 +151,7 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Writes `word` for all that stands between `head` and `tail`.
-fn without(text: &str, head: &str, tail: &str, word: &str, is_one: fn(&str) -> bool) -> String {
+pub fn without(text: &str, head: &str, tail: &str, word: &str, is_one: fn(&str) -> bool) -> String {
     let mut pieces = text.split(head);
     let mut plain = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
