@@ -32,15 +32,15 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
     if let Some(refusal) = turn_away(&shared, &request) {
         return refusal;
     }
-    let tenants = match look(&shared).await {
-        Ok(overview) => states(&overview),
+    let (tenants, quarantined) = match look(&shared).await {
+        Ok(overview) => (states(&overview), overview.tenants.iter().map(|tenant| tenant.quarantined).sum()),
         Err(error) => {
             // The other numbers are good all the same.
             tracing::warn!(%error, "/metrics cannot look at the mirrors");
-            Vec::new()
+            (Vec::new(), 0)
         }
     };
-    match shared.metrics.text(shared.calls.count(), &tenants, &plugin_states(&shared)) {
+    match shared.metrics.text(shared.calls.count(), &tenants, &plugin_states(&shared), quarantined) {
         Ok(page) => {
             let mut response = text(StatusCode::OK, page);
             let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");

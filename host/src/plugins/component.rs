@@ -26,6 +26,7 @@ use super::import;
 use super::instance::{Allowance, Linked};
 use super::limits::{Limits, Tripped};
 use super::sidecar::Sidecar;
+use super::transform::sample::Sampler;
 use super::workshop::{Workshop, try_once, unfit};
 use crate::protocol::context_id::ContextId;
 
@@ -111,6 +112,8 @@ pub struct Plugin {
     /// Kept over changes of the sidecar: they are the component's.
     pub counters: Arc<Counters>,
     pub breakers: Breakers,
+    /// Which batches are made twice.
+    pub sampler: Sampler,
     pub room: Arc<Semaphore>,
     /// Compiled, to be linked again with another sidecar.
     component: Option<Component>,
@@ -181,6 +184,22 @@ impl Draft {
         &self.asks
     }
 
+    /// What is filled anew once it runs, if it is a transform: a sentence.
+    #[must_use]
+    pub fn refills(&self) -> Option<String> {
+        let sidecar = self.sidecar.as_ref().ok()?;
+        let hooks = sidecar.hooks.as_ref().or_else(|| self.compiled.as_ref().ok().map(|exports| &exports.hooks))?;
+        hooks.contains(&Hook::Transform).then(|| match &sidecar.revision {
+            Some(revision) => format!(
+                "once it runs, the tables its transform works on are filled anew in each tenant's next cycle, unless its revision \
+                 ({revision:?}), its configuration and its plans are those of the version before"
+            ),
+            None => "once it runs, the tables its transform works on are filled anew in each tenant's next cycle: its sidecar \
+                     has no `revision`, so another file counts as another transform"
+                .to_owned(),
+        })
+    }
+
     /// The component, to be looked at.
     ///
     /// # Errors
@@ -237,6 +256,7 @@ impl Draft {
             read: self.source.component.clone().map_err(unread),
             counters: same.map(|before| before.counters.clone()).unwrap_or_default(),
             breakers: Breakers::default(),
+            sampler: Sampler::default(),
             room: room.unwrap_or_else(|| Arc::new(Semaphore::new(limits.instances))),
             component: self.component.ok(),
             name: self.name,
@@ -276,6 +296,12 @@ impl Plugin {
             }
             None => self.read.as_ref().ok().copied(),
         }
+    }
+
+    /// Its component's digest, in hex; empty where its file could not be read.
+    #[must_use]
+    pub fn version(&self) -> String {
+        self.read.as_ref().map(digest::to_hex).unwrap_or_default()
     }
 
     /// What else of its sidecar the rows depend on: configuration and secrets.

@@ -90,6 +90,8 @@ pub struct Update {
     pub more: Vec<String>,
     /// The other way round.
     pub less: Vec<String>,
+    /// What is filled anew once it runs, if it is a transform: a sentence.
+    pub refills: Option<String>,
     record: Record,
     asks: Asks,
     before: Option<Approved>,
@@ -127,6 +129,7 @@ impl Update {
             approved: before.as_ref().map(|before| before.digest.clone()),
             more: draft.asks().beyond(old),
             less: old.beyond(draft.asks()),
+            refills: draft.refills(),
             asks: draft.asks().clone(),
             record,
             before,

@@ -234,6 +234,14 @@ pub enum Fault {
     Limit(Tripped),
     /// It trapped, exited, or broke the rules of the component model.
     Trap(String),
+    /// The host has no room for another instance just now.
+    NoRoom,
+}
+
+impl Fault {
+    /// What [`Fault::NoRoom`] says.
+    pub const NO_ROOM: &'static str =
+        "the host has no room for another instance just now; it will have for a repeated call";
 }
 
 impl Instance {
@@ -350,9 +358,7 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         return Fault::Trap(format!("it ended itself with exit code {code}"));
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return Fault::Trap(
-            "the host has no room for another instance just now; it will have for a repeated call".into(),
-        );
+        return Fault::NoRoom;
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => return Fault::Limit(Tripped::Stack),

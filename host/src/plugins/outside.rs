@@ -58,6 +58,11 @@ pub(super) trait Outside: Send + Sync + fmt::Debug {
         http::send(request, target, options, trust).await
     }
 
+    /// Whether rows that a transform fails on may be kept aside, where its sidecar says so.
+    fn keeps_aside(&self) -> bool {
+        true
+    }
+
     /// A line of the plug-in's, beside its way into the host's log.
     fn line(&self, level: &'static str, text: &str) {
         let _ = (level, text);

@@ -104,6 +104,7 @@ pub(super) fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Li
         Err(Fault::Limit(tripped)) => {
             Err(format!("it cannot be started: {}", tripped.sentence(&format!("{name}.toml"))))
         }
+        Err(Fault::NoRoom) => Err(format!("it cannot be started: {}", Fault::NO_ROOM)),
         Err(Fault::Trap(reason)) => Err(format!("it cannot be started: {reason}")),
     }
 }

@@ -98,9 +98,12 @@ impl Ending {
         match failed {
             None => Self::Done,
             Some(Failed::Answered(_)) => Self::Answered,
-            Some(Failed::Unusable(_) | Failed::Broken(_)) => Self::Unusable,
-            Some(Failed::Fault(Fault::Trap(_))) => Self::Trapped,
+            Some(Failed::Unusable(_) | Failed::Broken(_) | Failed::Violation(..) | Failed::Differs(..)) => {
+                Self::Unusable
+            }
+            Some(Failed::Fault(Fault::Trap(_) | Fault::NoRoom)) => Self::Trapped,
             Some(Failed::Fault(Fault::Limit(tripped))) => Self::Limit(tripped.key()),
+            Some(Failed::OfRow(failed, _) | Failed::Kept { first: failed, .. }) => Self::of(Some(failed)),
         }
     }
 }

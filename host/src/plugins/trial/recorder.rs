@@ -133,6 +133,11 @@ impl Outside for Recorder {
         mirror.drop_index(table, name).await
     }
 
+    /// A trial is to find such rows: it fails on them, whatever the sidecar says.
+    fn keeps_aside(&self) -> bool {
+        false
+    }
+
     async fn send(
         &self,
         request: http::Request<WasiBody>,

@@ -41,6 +41,7 @@ const FILES: &[(&str, Statements)] = &[
     ("metadata", crate::store::sqlserver::mirror::metadata::statements),
     ("preview", crate::store::sqlserver::place::preview::statements),
     ("probe", crate::store::sqlserver::place::probe::statements),
+    ("quarantine", crate::store::sqlserver::mirror::quarantine::statements),
     ("read", crate::store::sqlserver::rows::read::statements),
     ("sets", crate::store::sqlserver::mirror::sets::statements),
     ("side_tables", crate::store::sqlserver::mirror::side_tables::statements),

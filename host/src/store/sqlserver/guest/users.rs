@@ -246,7 +246,7 @@ fn too_much(names: &Names) -> Vec<(String, &'static str, &'static str)> {
         list.push(("DB_NAME()".to_owned(), "DATABASE", permission));
         list.push((text_literal(&quote(&names.schema)), "SCHEMA", permission));
     }
-    for table in [&names.metadata, &names.meta, &names.values] {
+    for table in [&names.metadata, &names.meta, &names.values, &names.quarantine] {
         list.push((text_literal(table), "OBJECT", "SELECT"));
     }
     list

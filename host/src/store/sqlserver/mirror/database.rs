@@ -10,7 +10,7 @@ use super::session::{Session, attempt};
 use super::statement::Statement;
 use super::tables::Work;
 use super::writer::{SqlServerRowWriter, advance_skipped};
-use super::{history, sets, side_tables};
+use super::{history, quarantine, sets, side_tables};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
@@ -27,8 +27,8 @@ use crate::store::sqlserver::rows::read;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
-    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
-    StoreError, TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, QuarantineCount, Quarantined,
+    RowWriter, SchemaHash, StoreError, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror database. Holds no connection by itself.
@@ -279,6 +279,24 @@ impl MirrorDb for SqlServerMirror {
 
     fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
         Box::new(SqlServerValues::new(Arc::clone(&self.session), plugin))
+    }
+
+    async fn quarantine_counts(&self) -> Result<Vec<QuarantineCount>> {
+        attempt!(&self.session, {
+            let mut lease = self.session.reader().await?;
+            let counts = quarantine::counts(&mut lease, &self.session.names()).await?;
+            lease.finish();
+            Ok::<_, StoreError>(counts)
+        })
+    }
+
+    async fn quarantined(&self, table: Option<&TableName>, limit: usize) -> Result<Vec<Quarantined>> {
+        attempt!(&self.session, {
+            let mut lease = self.session.reader().await?;
+            let rows = quarantine::list(&mut lease, &self.session.names(), table, limit).await?;
+            lease.finish();
+            Ok::<_, StoreError>(rows)
+        })
     }
 
     async fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>> {

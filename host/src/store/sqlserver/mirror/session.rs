@@ -90,6 +90,7 @@ impl Session {
             cycles: table("speil_cycles"),
             events: table("speil_events"),
             values: table("speil_values"),
+            quarantine: table("speil_quarantine"),
             metadata: table(&self.metadata),
             shape: self.shape(),
         }
@@ -181,6 +182,7 @@ pub(in crate::store::sqlserver) struct Names {
     pub cycles: String,
     pub events: String,
     pub values: String,
+    pub quarantine: String,
     pub metadata: String,
     pub shape: Arc<Shape>,
 }
@@ -197,6 +199,7 @@ impl Names {
             cycles: table("speil_cycles"),
             events: table("speil_events"),
             values: table("speil_values"),
+            quarantine: table("speil_quarantine"),
             metadata: table("Cust10195_mirroring"),
             shape: Arc::default(),
         }
