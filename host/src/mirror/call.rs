@@ -81,12 +81,20 @@ pub(super) struct CallError {
     pub(super) message: String,
     pub(super) cause: Cause,
     /// Whose fault it is shown as, where it is one table's.
-    pub(super) table: Option<(TableName, Option<u64>, Option<String>)>,
+    pub(super) table: Option<Box<Place>>,
     pub(super) advice: Option<String>,
     /// For the log, where `message` holds what a tenant wrote: rows belong to the tenant's mirror, not to our log.
-    log: Option<String>,
+    log: Option<Box<str>>,
     /// The engine's own words, for the log.
     detail: Option<String>,
+}
+
+/// The table, and if it is known the row and column, that a failure is about.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    table: TableName,
+    row: Option<u64>,
+    column: Option<String>,
 }
 
 /// What kind of trouble, as far as anything is decided by it.
@@ -117,13 +125,13 @@ impl CallError {
 
     #[must_use]
     pub(super) fn of_table(mut self, table: &TableName) -> Self {
-        self.table = Some((table.clone(), None, None));
+        self.table = Some(Box::new(Place { table: table.clone(), row: None, column: None }));
         self
     }
 
     #[must_use]
     pub(super) fn at(mut self, table: &TableName, row: u64, column: Option<String>) -> Self {
-        self.table = Some((table.clone(), Some(row), column));
+        self.table = Some(Box::new(Place { table: table.clone(), row: Some(row), column }));
         self
     }
 
@@ -136,7 +144,7 @@ impl CallError {
     /// What the log says instead of the message.
     #[must_use]
     pub(super) fn log_as(mut self, text: impl Into<String>) -> Self {
-        self.log = Some(text.into());
+        self.log = Some(text.into().into_boxed_str());
         self
     }
 
@@ -145,7 +153,7 @@ impl CallError {
         if matches!(self.cause, Cause::Overtaken | Cause::Refused) {
             return None;
         }
-        let (table, row, column) = self.table.clone()?;
+        let Place { table, row, column } = *self.table.clone()?;
         Some((table, TableError { at, message: self.message.clone(), row, column }))
     }
 }
@@ -345,7 +353,7 @@ impl<'m> Call<'m> {
             Cause::Plugin => (EventLevel::Error, "plugin"),
             Cause::Request | Cause::Store(_) => (EventLevel::Error, "error"),
         };
-        let table = error.table.as_ref().map(|(table, ..)| table.clone());
+        let table = error.table.as_ref().map(|at| at.table.clone());
         self.event(level, kind, table.as_ref(), error.message.clone(), error.advice.clone());
         self.table_errors.extend(error.table_error(self.now()));
         tracing::warn!(

@@ -137,8 +137,10 @@ impl Failed {
     /// the call no time left, nor where no code could run.
     pub(super) const fn may_be_a_row(&self) -> bool {
         match self {
-            Self::Broken(_) | Self::Kept { .. } | Self::Differs(..) => false,
-            Self::Fault(
+            Self::Broken(_)
+            | Self::Kept { .. }
+            | Self::Differs(..)
+            | Self::Fault(
                 Fault::NoRoom
                 | Fault::Limit(Tripped::Instances { .. } | Tripped::AllInstances { .. } | Tripped::CallTime { .. }),
             ) => false,
@@ -397,7 +399,7 @@ impl PluginCall {
         let (tenant, request_id) = (self.info.tenant.as_str(), self.info.request_id.as_str());
         match rule {
             rule if refused || rule == FailureRule::FailsCall => {
-                let log = (log != message).then_some(log);
+                let log = (log != message).then(|| log.into_boxed_str());
                 let place = failed.place();
                 Err(HookFailure { plugin: plugin.name.clone(), hook: function.name(), message, refused, log, place })
             }

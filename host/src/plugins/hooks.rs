@@ -40,7 +40,7 @@ pub struct HookFailure {
     /// The plug-in refused on purpose (`operation`'s before): not a defect.
     pub refused: bool,
     /// The same without any value of a row, for the log, where that differs.
-    pub log: Option<String>,
+    pub log: Option<Box<str>>,
     /// The row it is about, and the column.
     pub place: Option<RowPlace>,
 }

@@ -209,7 +209,8 @@ impl MirrorDb for SqlServerMirror {
     }
 
     async fn begin(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Box<dyn RowWriter>> {
-        let writer = SqlServerRowWriter::begin(Arc::clone(&self.session), turn.clone(), def.clone(), hash).await?;
+        let writer =
+            Box::pin(SqlServerRowWriter::begin(Arc::clone(&self.session), turn.clone(), def.clone(), hash)).await?;
         Ok(Box::new(writer))
     }
 
