@@ -285,3 +285,76 @@ fn the_commands_show_and_approve() {
     let rubbish = speil.run(&["plugin", "inspect", "speil.toml"]);
     assert!(rubbish.code == Some(1) && rubbish.err.contains("it is not WebAssembly at all"), "{rubbish:?}");
 }
+
+/// Ten calls in which it fails pause it; the command ends the pause in the host that runs, and so does a new file.
+#[test]
+fn a_paused_plug_in_has_a_way_back() {
+    let mut speil = speil!();
+    let plugins = speil.folder().join("plugins");
+    std::fs::create_dir(&plugins).expect("made");
+    place(&plugins, "feed.wasm", HOSTILE);
+    place(&plugins, "feed.toml", b"[config]\nhook = \"operation.after\"\nbehaviour = \"trap\"\n");
+    speil.start();
+    let text = std::fs::read_to_string(speil.folder().join("speil.toml")).expect("written");
+    let told = text.replace("127.0.0.1:0", &speil.address().to_string());
+    std::fs::write(speil.folder().join("told.toml"), told).expect("written");
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    let endpoint = speil::task::endpoint::Endpoint::new(&speil.url(), None).expect("an address");
+    let identity = speil_tests::kit::host::identity("Cust10195");
+    let mut client = speil::task::client::Client::new(endpoint, identity, speil::task::spelling::Spelling::DotNet);
+    let mut call = |times: u32| {
+        for _ in 0..times {
+            let answer = runtime.block_on(client.authenticate()).expect("an answer");
+            assert!(answer.successful, "what is paused may be left out: {}", answer.error_message);
+        }
+    };
+    let state = |speil: &speil_tests::kit::Speil| {
+        let listed = speil.run(&["plugin", "list", "--json", "--config", "told.toml"]);
+        let listed: serde_json::Value = serde_json::from_str(&listed.out).expect("JSON");
+        listed["plugins"][0]["state"].as_str().expect("a word").to_owned()
+    };
+    let page = |path: &str| {
+        let address = speil.address();
+        runtime.block_on(speil_tests::kit::client::get(address, path, "")).body
+    };
+    let resume = |name: &str| speil.run(&["plugin", "resume", name, "--config", "told.toml"]);
+
+    call(9);
+    assert_eq!(state(&speil), "running");
+    let early = resume("feed");
+    assert!(early.code == Some(0) && early.out.contains("feed was not paused"), "{early:?}");
+
+    call(1);
+    assert_eq!(state(&speil), "paused");
+    assert!(page("/readyz").contains("plug-in feed (paused): ok"), "{}", page("/readyz"));
+    assert!(page("/metrics").contains("speil_plugins{state=\"paused\"} 1"), "{}", page("/metrics"));
+    call(3);
+    let resumed = resume("feed");
+    assert!(
+        resumed.code == Some(0) && resumed.out.contains("feed: operation.after is called again; 3 calls were left out"),
+        "{resumed:?}"
+    );
+    assert_eq!(state(&speil), "running");
+
+    // It fails as before: counted from nothing.
+    call(9);
+    assert_eq!(state(&speil), "running");
+    call(1);
+    assert_eq!(state(&speil), "paused");
+    place(&plugins, "feed.wasm", &another(HOSTILE, "mended"));
+    let begun = Instant::now();
+    while state(&speil) != "running" {
+        assert!(begun.elapsed() < speil_tests::kit::wait::PATIENCE, "not taken in\n{}", speil.log());
+    }
+
+    let unknown = resume("nobody");
+    assert!(unknown.code == Some(1) && unknown.err.contains("the running host has no plug-in nobody"), "{unknown:?}");
+    // A page in an operator's browser may not do it.
+    let answer = runtime.block_on(async {
+        let mut connection = speil_tests::kit::client::Connection::open(speil.address()).await;
+        let head = "POST /plugins/feed/resume HTTP/1.1\r\nHost: localhost\r\nOrigin: http://localhost\r\nContent-Length: 0\r\n\r\n";
+        connection.send(head.to_owned()).await;
+        connection.answer().await
+    });
+    assert_eq!(answer.status, 403);
+}

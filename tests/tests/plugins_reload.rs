@@ -148,7 +148,7 @@ async fn taking_the_component_alone_away_is_no_update_and_taking_both_is_removal
     let mut call = begin(&host, Operation::TableSchema);
     assert_eq!(call.plan(&person()).await.expect("planned").digest, None);
     let expected = "Info plugin - -: plug-in p was removed; the tables it has worked on (person) are filled anew in each \
-                    tenant's next cycle";
+                    tenant's next cycle; so far that is 1 tenant (Cust1)";
     assert_eq!(told(&call.take_events()), [expected]);
     assert_eq!(begin(&host, Operation::RowData).plan(&person()).await.expect("planned").digest, None);
 }

@@ -232,21 +232,21 @@ async fn every_wrong_plan_is_refused() {
         let host = hostile("transform.plan", behaviour, "");
         let failure = begin(&host, Operation::TableSchema).plan(&person()).await.unwrap_err();
         assert_eq!((failure.plugin.as_str(), failure.hook, failure.refused), ("hostile", "transform.plan", false));
-        all.push(failure.message);
+        all.push(plugins::plain(&failure.message));
     }
     insta::assert_snapshot!(all.join("\n"), @r#"
-    plug-in hostile, hook transform.plan for table person: its plan drops `id`, which is part of the primary key; key columns stay
-    plug-in hostile, hook transform.plan for table person: its plan promises `id`, which is part of the primary key; key columns are not changed
-    plug-in hostile, hook transform.plan for table person: its plan drops `nobody`, and the table has no column of that name
-    plug-in hostile, hook transform.plan for table person: its plan asks for `nobody`, and the table has no column of that name
-    plug-in hostile, hook transform.plan for table person: its plan promises `nobody`, and the table has no column of that name
-    plug-in hostile, hook transform.plan for table person: its plan both drops and promises `name`
-    plug-in hostile, hook transform.plan for table person: its plan promises `NAME` twice
-    plug-in hostile, hook transform.plan for table person: its plan adds `NAME`, and the table has a column of that name
-    plug-in hostile, hook transform.plan for table person: its plan adds `A`, and the table has a column of that name
-    plug-in hostile, hook transform.plan for table person: its plan adds `a` with the type `varchar(5); drop table x`: "varchar(5); drop table x" is not written as a column type is: expected a name, then perhaps numbers in parentheses
-    plug-in hostile, hook transform.plan for table person: its plan adds a column named ``; a name has 1 to 128 characters and no NUL
-    plug-in hostile, hook transform.plan for table person: after its plan the table would have more than 1024 columns
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan drops `id`, which is part of the primary key; key columns stay
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan promises `id`, which is part of the primary key; key columns are not changed
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan drops `nobody`, and the table has no column of that name
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan asks for `nobody`, and the table has no column of that name
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan promises `nobody`, and the table has no column of that name
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan both drops and promises `name`
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan promises `NAME` twice
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan adds `NAME`, and the table has a column of that name
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan adds `A`, and the table has a column of that name
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan adds `a` with the type `varchar(5); drop table x`: "varchar(5); drop table x" is not written as a column type is: expected a name, then perhaps numbers in parentheses
+    plug-in hostile version VERSION, hook transform.plan for table person: its plan adds a column named ``; a name has 1 to 128 characters and no NUL
+    plug-in hostile version VERSION, hook transform.plan for table person: after its plan the table would have more than 1024 columns
     "#);
 }
 
@@ -272,20 +272,20 @@ async fn every_wrong_answer_is_refused() {
         let mut call = begin(&host, Operation::RowData);
         let failure = call.transform(&plan, four()).await.unwrap_err();
         assert_eq!((failure.plugin.as_str(), failure.hook, failure.refused), ("hostile", "transform.apply", false));
-        all.push(failure.message);
+        all.push(plugins::plain(&failure.message));
     }
     insta::assert_snapshot!(all.join("\n"), @r#"
-    plug-in hostile, hook transform.apply for table person: it returned 2 values for the column `name`, and got 3 rows
-    plug-in hostile, hook transform.apply for table person: it returned 4 values for the column `name`, and got 3 rows
-    plug-in hostile, hook transform.apply for table person: it returned 2 keep flags for 3 rows
-    plug-in hostile, hook transform.apply for table person: it returned 0 keep flags for 3 rows
-    plug-in hostile, hook transform.apply for table person: it did not return the column `added`, which its plan promised
-    plug-in hostile, hook transform.apply for table person: it returned the column `name` twice
-    plug-in hostile, hook transform.apply for table person: it returned the column `id`, which its plan did not promise
-    plug-in hostile, hook transform.apply for table person: it returned text values for the column `age`, whose type int takes integer values
-    plug-in hostile, hook transform.apply for table person: its value for the column `age` in row 1: outside what int holds
-    plug-in hostile, hook transform.apply for table person: its value for the column `age` in row 1: NULL, which the column does not allow
-    plug-in hostile, hook transform.apply for table person: its value for the column `added` in row 1: longer than nvarchar(5) holds
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned 2 values for the column `name`, and got 3 rows
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned 4 values for the column `name`, and got 3 rows
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned 2 keep flags for 3 rows
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned 0 keep flags for 3 rows
+    plug-in hostile version VERSION, hook transform.apply for table person: it did not return the column `added`, which its plan promised
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned the column `name` twice
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned the column `id`, which is part of the primary key; key columns are not changed
+    plug-in hostile version VERSION, hook transform.apply for table person: it returned text values for the column `age`, whose type int takes integer values
+    plug-in hostile version VERSION, hook transform.apply for table person, row id = 1: its value for the column `age`: outside what int holds
+    plug-in hostile version VERSION, hook transform.apply for table person, row id = 1: its value for the column `age`: NULL, which the column does not allow
+    plug-in hostile version VERSION, hook transform.apply for table person, row id = 1: its value for the column `added`: longer than nvarchar(5) holds
     plug-in hostile, hook transform.apply for table person: it handed over more than its limit of 8 MiB at once; raise `output` under [limits] in hostile.toml if it needs that much
     "#);
 }

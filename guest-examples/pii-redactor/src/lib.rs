@@ -9,6 +9,7 @@
 //! "person.phone" = "hash:16"   # the first 16 of them, for short columns
 //! "person.notes" = "blank"     # an empty text; NULL in columns that hold no text
 //! "person.photo" = "drop"      # the column is not in the mirror at all
+//! "person.name"  = "keep"      # nothing: through this plug-in and back as it is, to measure what that costs
 //! ```
 //!
 //! The host asks `plan` about each table and keeps the answer; `apply` then gets the columns named there and no others.
@@ -44,6 +45,7 @@ enum Action {
     Hash(usize),
     Blank,
     Drop,
+    Keep,
 }
 
 impl Guest for PiiRedactor {
@@ -75,6 +77,7 @@ impl Guest for PiiRedactor {
                 }
                 (Some(Action::Blank), ColumnValues::Text(texts)) => ColumnValues::Text(each(texts, |_| String::new())),
                 (Some(Action::Blank), values) => nulls(&values),
+                (Some(Action::Keep), values) => values,
                 _ => return Err(format!("{table}.{name} came, but the plan did not ask for it")),
             };
             columns.push(NamedColumn { name, values });
@@ -115,12 +118,13 @@ fn action(table: &str, column: &str) -> Result<Option<Action>, String> {
         None if value == "hash" => Some(Action::Hash(64)),
         None if value == "blank" => Some(Action::Blank),
         None if value == "drop" => Some(Action::Drop),
+        None if value == "keep" => Some(Action::Keep),
         Some(("hash", digits)) => digits.parse().ok().filter(|digits| (8..=64).contains(digits)).map(Action::Hash),
         _ => None,
     };
     match action {
         Some(action) => Ok(Some(action)),
-        None => Err(format!("[config] {key:?} is {value:?}: write hash, hash:8 to hash:64, blank or drop")),
+        None => Err(format!("[config] {key:?} is {value:?}: write hash, hash:8 to hash:64, blank, drop or keep")),
     }
 }
 

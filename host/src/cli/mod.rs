@@ -42,7 +42,6 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[expect(clippy::large_enum_variant, reason = "made once per process")]
 enum Verb {
     /// Mirror a simulated tenant end to end, with nothing configured, and show what happened.
     Demo(demo::DemoArgs),

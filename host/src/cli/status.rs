@@ -157,7 +157,8 @@ pub(super) fn one_tenant(report: &TenantReport, now: i64, all: bool) -> String {
         format!("  refill forced  {}", refill(report)),
     ];
     lines.extend(report.advice.iter().map(|advice| format!("  -> {advice}")));
-    let shown: Vec<_> = report.tables.iter().filter(|one| all || one.state != TableState::Current).collect();
+    let calm = |one: &&TableReport| one.state == TableState::Current && one.quarantined == 0;
+    let shown: Vec<_> = report.tables.iter().filter(|one| all || !calm(one)).collect();
     if !shown.is_empty() {
         lines.push(format!("\n{}", tables(&shown, now)));
     }
@@ -165,6 +166,16 @@ pub(super) fn one_tenant(report: &TenantReport, now: i64, all: bool) -> String {
     if hidden > 0 {
         let are = if hidden == 1 { "table is current; --all shows it" } else { "tables are current; --all shows them" };
         lines.push(format!("\n{hidden} {are}."));
+    }
+    if !report.quarantine.is_empty() {
+        let shown = report.quarantine.iter().take(10);
+        lines.push(format!(
+            "\nKept aside and not in the mirror, {} rows, those tried last first:",
+            thousands(report.quarantined)
+        ));
+        for row in shown {
+            lines.push(format!("  {} [{}] {}: {}", ago(Some(row.at), now), row.table, row.key, row.error));
+        }
     }
     if !report.cycles.is_empty() {
         lines.push(format!("\n{}", cycles(&report.cycles, now)));

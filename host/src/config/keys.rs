@@ -27,7 +27,9 @@ impl Key {
             }
         }
         match self.path {
-            "application.certificates" | "mirror.allowed_connections" => name.push_str("__0"),
+            "application.certificates" | "mirror.allowed_connections" | "plugins.http_certificates" => {
+                name.push_str("__0");
+            }
             "mirror.keys" => name.push_str("__TABLE__0"),
             _ => {}
         }
@@ -142,7 +144,8 @@ pub const KEYS: &[Key] = &[
         "mirror.max_connections",
         "number",
         "`32`",
-        "SQL Server: connections at once to one server under one login, all tenants together.",
+        "SQL Server: connections at once to one server under one login, all tenants together; a quarter as many beside them for \
+         plug-ins with `database`.",
     ),
     key("mirror.command_timeout", "time", "`10m`", "SQL Server: how long one statement may take."),
     key(
@@ -183,6 +186,18 @@ pub const KEYS: &[Key] = &[
         "`on`, `off`",
         "`on`",
         "Whether a new version of a plug-in that imports or asks for more than the approved one waits for `speil plugin approve`, while the approved one runs on.",
+    ),
+    key(
+        "plugins.http_certificates",
+        "list of paths",
+        "none",
+        "PEM files of certificates that HTTPS requests of plug-ins trust, beside those this machine trusts: of an authority of your own.",
+    ),
+    key(
+        "plugins.instances",
+        "1 to 1000",
+        "`1000`",
+        "Instances of all plug-ins at once, beside the limit that each has in its sidecar. A call has one of each plug-in it uses.",
     ),
     key("log.format", "`text`, `json`", "`text`", "How log lines look."),
     key(

@@ -229,6 +229,10 @@ pub struct PluginsConfig {
     pub poll_interval: Duration,
     /// Whether a new version that asks for more waits for `speil plugin approve`. Default yes.
     pub approval: bool,
+    /// Files of certificates that requests of plug-ins trust, beside this machine's.
+    pub http_certificates: Vec<PathBuf>,
+    /// Instances of all plug-ins at once. Default 1,000.
+    pub instances: usize,
 }
 
 /// `watch = "auto" | "poll" | "off"`: how a running host learns of changed plug-ins.
@@ -258,6 +262,8 @@ impl Default for PluginsConfig {
             watch: Watch::Auto,
             poll_interval: Duration::from_secs(10),
             approval: true,
+            http_certificates: Vec::new(),
+            instances: 1_000,
         }
     }
 }

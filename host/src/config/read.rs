@@ -361,6 +361,8 @@ fn plugins(section: &mut Section<'_>, around: &Surroundings<'_>) -> PluginsConfi
         watch: section.or("watch", standard.watch, values::choice(watch)),
         poll_interval: section.or("poll_interval", standard.poll_interval, values::duration(SECOND / 10..=HOUR)),
         approval: section.or("approval", standard.approval, values::choice(&[("on", true), ("off", false)])),
+        http_certificates: section.or("http_certificates", Vec::new(), values::list(values::path(around.base))),
+        instances: section.or("instances", standard.instances, values::count(1..=1_000)),
     }
 }
 

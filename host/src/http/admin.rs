@@ -1,4 +1,4 @@
-//! `/metrics`, `/status` and `/plugins`: for administrators. With `[server] admin_token` they answer to whoever brings it
+//! `/metrics`, `/status`, `/plugins` and `/plugins/NAME/resume`: for administrators. With `[server] admin_token` they answer to whoever brings it
 //! (`Authorization: Bearer ...`); without one, to callers on this machine that came straight here.
 
 use std::net::IpAddr;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, WWW_AUTHENTICATE};
+use axum::extract::{Path, Request, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use rsa::sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
@@ -32,15 +32,15 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
     if let Some(refusal) = turn_away(&shared, &request) {
         return refusal;
     }
-    let tenants = match look(&shared).await {
-        Ok(overview) => states(&overview),
+    let (tenants, quarantined) = match look(&shared).await {
+        Ok(overview) => (states(&overview), overview.tenants.iter().map(|tenant| tenant.quarantined).sum()),
         Err(error) => {
             // The other numbers are good all the same.
             tracing::warn!(%error, "/metrics cannot look at the mirrors");
-            Vec::new()
+            (Vec::new(), 0)
         }
     };
-    match shared.metrics.text(shared.calls.count(), &tenants, &plugin_states(&shared)) {
+    match shared.metrics.text(shared.calls.count(), &tenants, &plugin_states(&shared), quarantined) {
         Ok(page) => {
             let mut response = text(StatusCode::OK, page);
             let kind = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -78,6 +78,28 @@ pub(super) async fn plugins(State(shared): State<Arc<Shared>>, request: Request)
         return refusal;
     }
     match serde_json::to_vec_pretty(&shared.plugins.list()) {
+        Ok(json) => as_json(json),
+        Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
+    }
+}
+
+/// `POST /plugins/NAME/resume`: hooks that kept failing are called again at once. Answers which, as JSON.
+pub(super) async fn resume(
+    State(shared): State<Arc<Shared>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response<Body> {
+    if let Some(refusal) = turn_away(&shared, &request) {
+        return refusal;
+    }
+    // Without a token nothing else tells an operator from a page that his browser shows.
+    if shared.config.admin_token.is_none() && request.headers().contains_key(ORIGIN) {
+        return text(StatusCode::FORBIDDEN, "This is not for web pages.\n");
+    }
+    let Some(resumed) = shared.plugins.resume(&name) else {
+        return text(StatusCode::NOT_FOUND, "There is no plug-in of this name; /plugins lists those there are.\n");
+    };
+    match serde_json::to_vec_pretty(&resumed) {
         Ok(json) => as_json(json),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }

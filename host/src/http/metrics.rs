@@ -72,6 +72,7 @@ pub(super) struct Metrics {
     at_work: Gauge<i64, AtomicI64>,
     tenants: Family<StateLabel, Gauge>,
     plugins: Family<StateLabel, Gauge>,
+    quarantined: Gauge<i64, AtomicI64>,
     build: Gauge<u64, AtomicU64>,
 }
 
@@ -92,6 +93,7 @@ impl Metrics {
             at_work: Gauge::default(),
             tenants: Family::default(),
             plugins: Family::default(),
+            quarantined: Gauge::default(),
             build: Gauge::default(),
         };
         metrics.build.set(1);
@@ -109,6 +111,11 @@ impl Metrics {
         registry.register("calls_at_work", "Calls under way now", metrics.at_work.clone());
         registry.register("tenants", "Mirrors on this host by the state of their tenant", metrics.tenants.clone());
         registry.register("plugins", "Plug-ins by their state", metrics.plugins.clone());
+        registry.register(
+            "quarantined_rows",
+            "Rows of all mirrors that are kept aside, since a plug-in fails on them",
+            metrics.quarantined.clone(),
+        );
         registry.register("up", "This process runs", metrics.build.clone());
         metrics
     }
@@ -133,8 +140,10 @@ impl Metrics {
         at_work: usize,
         tenants: &[(String, i64)],
         plugins: &[(&'static str, i64)],
+        quarantined: u64,
     ) -> Result<String, std::fmt::Error> {
         self.at_work.set(i64::try_from(at_work).unwrap_or(i64::MAX));
+        self.quarantined.set(i64::try_from(quarantined).unwrap_or(i64::MAX));
         self.tenants.clear();
         for (state, count) in tenants {
             self.tenants.get_or_create(&StateLabel { state: state.clone() }).set(*count);
@@ -160,7 +169,7 @@ mod tests {
         metrics.call(Some(Operation::RowData), Outcome::Success, took, 500, 3);
         metrics.call(None, Outcome::Fault, took, 1, 0);
         metrics.refused(RefusalReason::Audience);
-        let text = metrics.text(2, &[("current".into(), 5)], &[("paused", 1)]).expect("text");
+        let text = metrics.text(2, &[("current".into(), 5)], &[("paused", 1)], 7).expect("text");
         for line in [
             "speil_calls_total{operation=\"RowData\",outcome=\"success\"} 2",
             "speil_calls_total{operation=\"unknown\",outcome=\"fault\"} 1",
@@ -171,11 +180,12 @@ mod tests {
             "speil_calls_at_work 2",
             "speil_tenants{state=\"current\"} 5",
             "speil_plugins{state=\"paused\"} 1",
+            "speil_quarantined_rows 7",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line}\n{text}");
         }
-        let later = metrics.text(0, &[("silent".into(), 1)], &[]).expect("text");
+        let later = metrics.text(0, &[("silent".into(), 1)], &[], 0).expect("text");
         assert!(!later.contains("state=\"current\""), "a state nobody is in any more is not told");
     }
 }

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderValue, Method, Response, StatusCode};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::connection::Peer;
 use super::parts::Shared;
@@ -21,6 +21,7 @@ pub(super) fn router(shared: Arc<Shared>) -> Router {
         .route("/metrics", get(admin::metrics))
         .route("/status", get(admin::status))
         .route("/plugins", get(admin::plugins))
+        .route("/plugins/{name}/resume", post(admin::resume))
         .fallback(service)
         .with_state(shared)
 }

@@ -100,6 +100,26 @@ pub(super) fn table(name: &str, state: TableState, rows: u64, events: &[EventRec
     }
 }
 
+/// A sentence for one table of which rows are kept aside.
+pub(super) fn kept_aside(rows: u64) -> Option<String> {
+    match rows {
+        0 => None,
+        1 => Some("1 row is kept aside and not in the mirror; the plug-in's next version is given it again".into()),
+        _ => Some(format!(
+            "{rows} rows are kept aside and not in the mirror; the plug-in's next version is given them again"
+        )),
+    }
+}
+
+/// A sentence for a tenant of which rows are kept aside.
+pub(super) fn quarantine(rows: u64, tables: usize) -> Option<String> {
+    let of = if tables == 1 { "1 table".to_owned() } else { format!("{tables} tables") };
+    let are = if rows == 1 { "1 row is".to_owned() } else { format!("{rows} rows are") };
+    (rows > 0).then(|| {
+        format!("{are} kept aside, of {of}: a plug-in fails on them, and they are not in the mirror; mend the plug-in")
+    })
+}
+
 /// A length of time in its two largest units: `6 days 3 hours`.
 pub(super) fn span(millis: Millis) -> String {
     let seconds = Duration::from_millis(u64::try_from(millis).unwrap_or_default()).as_secs();

@@ -109,6 +109,12 @@ impl CallError {
         Self { message: message.into(), cause: Cause::Request, table: None, advice: None, log: None, detail: None }
     }
 
+    /// A plug-in failed.
+    pub(super) fn plugin(message: String, plugin: &str) -> Self {
+        let advice = Some(mend(plugin));
+        Self { message, cause: Cause::Plugin, table: None, advice, log: None, detail: None }
+    }
+
     #[must_use]
     pub(super) fn of_table(mut self, table: &TableName) -> Self {
         self.table = Some((table.clone(), None, None));
@@ -144,13 +150,15 @@ impl CallError {
     }
 }
 
+fn mend(plugin: &str) -> String {
+    format!("mend or remove the plug-in {plugin:?}; the Mirroring Task repeats what failed")
+}
+
 impl From<HookFailure> for CallError {
     fn from(failure: HookFailure) -> Self {
         let cause = if failure.refused { Cause::Refused } else { Cause::Plugin };
-        let advice = (!failure.refused).then(|| {
-            format!("mend or remove the plug-in {:?}; the Mirroring Task repeats what failed", failure.plugin)
-        });
-        Self { message: failure.message, cause, table: None, advice, log: None, detail: None }
+        let advice = (!failure.refused).then(|| mend(&failure.plugin));
+        Self { message: failure.message, cause, table: None, advice, log: failure.log, detail: None }
     }
 }
 

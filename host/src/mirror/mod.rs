@@ -23,6 +23,7 @@ mod connections;
 mod defs;
 mod mirrors;
 mod order;
+mod quarantine;
 mod reduce;
 pub mod refusals;
 mod replication_completed;

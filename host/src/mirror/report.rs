@@ -14,11 +14,13 @@ use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_name::fold;
 use crate::store::history::{CycleRecord, EventRecord, Millis, TableError, TableHistory};
-use crate::store::{MirrorDb, StoreError, TableKind, TableRecord};
+use crate::store::{MirrorDb, Quarantined, StoreError, TableKind, TableRecord};
 
 /// Cycles and events in a report.
 const CYCLES: usize = 20;
 const EVENTS: usize = 100;
+/// Rows kept aside in a report.
+const QUARANTINED: usize = 100;
 
 /// One tenant.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
@@ -42,6 +44,8 @@ pub struct TenantReport {
     pub newest_lsn: Option<Lsn>,
     /// Rows in all tables.
     pub rows: u64,
+    /// Rows kept aside in all tables: not in the mirror, since a transform fails on them.
+    pub quarantined: u64,
     /// How many tables are in each state; states without a table are left out.
     pub table_states: BTreeMap<&'static str, usize>,
     /// Worst first, then by name.
@@ -52,6 +56,21 @@ pub struct TenantReport {
     pub events: Vec<EventRecord>,
     /// Newest first.
     pub refusals: Vec<RefusedCalls>,
+    /// Rows kept aside, those tried last first.
+    pub quarantine: Vec<QuarantineReport>,
+}
+
+/// A row kept aside.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct QuarantineReport {
+    pub table: String,
+    pub key: String,
+    /// When it was last tried.
+    pub at: Millis,
+    pub plugin: String,
+    /// The version of the plug-in it was tried with: its component's digest.
+    pub version: String,
+    pub error: String,
 }
 
 /// One table.
@@ -66,6 +85,8 @@ pub struct TableReport {
     pub kind: Option<TableKind>,
     /// In the mirror now; while filling: so far.
     pub rows: u64,
+    /// Kept aside: not in the mirror, since a transform fails on them.
+    pub quarantined: u64,
     pub last_change_at: Option<Millis>,
     pub last_confirmed_at: Option<Millis>,
     pub fill_started_at: Option<Millis>,
@@ -107,6 +128,9 @@ pub async fn report(
     let cycles = history.cycles(CYCLES).await?;
     let events = history.events(EVENTS).await?;
     let newest_lsn = history.newest_lsn().await?;
+    let kept_aside: BTreeMap<String, u64> =
+        db.quarantine_counts().await?.into_iter().map(|count| (count.table.folded().to_owned(), count.rows)).collect();
+    let quarantine = if kept_aside.is_empty() { Vec::new() } else { db.quarantined(None, QUARANTINED).await? };
     let refusals: Vec<RefusedCalls> =
         refusals.iter().filter(|refused| refused.tenant.as_ref() == Some(db.tenant())).cloned().collect();
     let facts = Facts {
@@ -120,8 +144,10 @@ pub async fn report(
         refusals: &refusals,
     };
     let derived = derive(&facts);
-    let advice = advice::tenant(&facts, &derived);
-    let tables = tables(&records, &histories, &events, &derived);
+    let quarantined: u64 = kept_aside.values().sum();
+    let mut advice = advice::tenant(&facts, &derived);
+    advice.extend(advice::quarantine(quarantined, kept_aside.len()));
+    let tables = tables(&records, &histories, &events, &derived, &kept_aside);
     let mut table_states = BTreeMap::new();
     for table in &tables {
         *table_states.entry(table.state.word()).or_default() += 1;
@@ -140,12 +166,21 @@ pub async fn report(
         refill_in: derived.refill_deadline.map(|deadline| deadline.saturating_sub(now).max(0)),
         newest_lsn,
         rows: tables.iter().map(|table| table.rows).sum(),
+        quarantined,
         table_states,
         tables,
         cycles: cycle_reports.map(|(&state, cycle)| CycleReport { state, cycle: cycle.clone() }).collect(),
         events,
         refusals,
+        quarantine: quarantine.into_iter().map(QuarantineReport::of).collect(),
     })
+}
+
+impl QuarantineReport {
+    fn of(row: Quarantined) -> Self {
+        let table = row.table.as_str().to_owned();
+        Self { table, key: row.key, at: row.at, plugin: row.plugin, version: row.version, error: row.error }
+    }
 }
 
 fn tables(
@@ -153,6 +188,7 @@ fn tables(
     histories: &[TableHistory],
     events: &[EventRecord],
     derived: &Derived,
+    kept_aside: &BTreeMap<String, u64>,
 ) -> Vec<TableReport> {
     let records: BTreeMap<&str, &TableRecord> = records.iter().map(|record| (record.table.folded(), record)).collect();
     let histories: BTreeMap<String, &TableHistory> =
@@ -164,14 +200,16 @@ fn tables(
             let record = records.get(folded.as_str()).copied();
             let history = histories.get(folded).copied();
             let rows = history.map_or(0, |history| history.rows);
+            let quarantined = kept_aside.get(folded).copied().unwrap_or(0);
             let name = record.map(|record| record.table.as_str()).or(history.map(|history| history.table.as_str()));
             TableReport {
                 table: name.unwrap_or(folded).to_owned(),
                 state,
-                advice: advice::table(folded, state, rows, events),
+                advice: advice::table(folded, state, rows, events).or_else(|| advice::kept_aside(quarantined)),
                 lsn: record.map(|record| record.lsn),
                 kind: record.map(|record| record.kind),
                 rows,
+                quarantined,
                 last_change_at: history.and_then(|history| history.last_change_at),
                 last_confirmed_at: history.and_then(|history| history.last_confirmed_at),
                 fill_started_at: history.and_then(|history| history.fill_started_at),

@@ -10,16 +10,16 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::BrokenBody;
-use super::batch_schema::{self, Fit};
+use super::batch_schema;
 use super::call::{Call, CallError, Cause, Opened};
+use super::quarantine::Aside;
 use super::reduce::{ReduceError, reduce};
-use crate::plugins::hooks::Committed;
+use crate::plugins::hooks::{Committed, TransformPlan};
 use crate::protocol::cell::{self, CellError};
-use crate::protocol::columns::{TypedBatch, Value};
+use crate::protocol::columns::TypedBatch;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::{RowDataBatch, RowOp};
 use crate::protocol::raw_batch::RawBatch;
-use crate::protocol::sql_type::Family;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::history::OpCounts;
@@ -115,11 +115,13 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
             return Ok(());
         }
     }
+    let mut aside = Aside::begin(&mut *writer, &fit.plan).await.map_err(of_table)?;
     while let Some(segment) = next {
         let segment = segment.map_err(|error| error.into_call_error(&fit.wire))?;
         segment.ops.iter().for_each(|&op| count(&mut received, op));
-        let batch = to_target(call, &fit, &target, segment).await?;
+        let batch = to_target(call, &fit.plan, &target, fit.in_source_order(segment)).await?;
         let reduced = reduce(&batch, &target).map_err(|error| reduce_error(error, &batch, &target))?;
+        aside.note(call.hooks.take_poisoned(), &batch, &target, &reduced, call.now())?;
         if let Some(changes) = &mut changes {
             changes.note(&batch, &target, &reduced.deletes, true);
             changes.note(&batch, &target, &reduced.upserts, false);
@@ -136,7 +138,9 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
         let message = format!("typing the rows of table {table} broke off; nothing of the batch is applied");
         return Err(of_table(StoreError::new(StoreErrorKind::Internal, message)));
     }
+    let told = aside.write(&mut *writer).await.map_err(of_table)?;
     let lsn = writer.commit(batch.lsn, received).await.map_err(of_table)?;
+    told.tell(call, table);
     if let Some(changes) = changes {
         let (changes, truncated) = changes.finish();
         // Under the table's lock, so that commits are told in the order in which they were made.
@@ -152,23 +156,30 @@ fn is_repeated(target: &TableDef, lsn: Lsn, record: Option<&TableRecord>) -> boo
 }
 
 /// Through the transforms. What they may not touch is checked again: a key that comes back shorter would be our mistake.
-async fn to_target(
+pub(super) async fn to_target(
     call: &mut Call<'_>,
-    fit: &Fit,
+    plan: &TransformPlan,
     target: &Arc<TableDef>,
-    segment: TypedBatch,
+    source: TypedBatch,
 ) -> Result<TypedBatch, CallError> {
-    let source = fit.in_source_order(segment);
-    if fit.plan.digest.is_none() {
+    if plan.digest.is_none() {
         return Ok(source);
     }
     let table = &target.name;
     let first_row = source.first_row;
-    let rows = source.len();
-    let batch =
-        call.hooks.transform(&fit.plan, source).await.map_err(|failure| CallError::from(failure).of_table(table))?;
+    // Without a key a row that is not kept is left out: there is nothing in the mirror to delete.
+    let least = if target.key.is_empty() { 0 } else { source.len() };
+    let most = source.len();
+    let batch = call.hooks.transform(plan, source).await.map_err(|failure| {
+        let place = failure.place.clone();
+        match place {
+            Some(place) => CallError::from(failure).at(table, place.row, place.column),
+            None => CallError::from(failure).of_table(table),
+        }
+    })?;
+    let rows = batch.len();
     if batch.columns.len() != target.columns.len()
-        || batch.len() != rows
+        || !(least..=most).contains(&rows)
         || batch.columns.iter().any(|column| column.len() != rows)
     {
         let message =
@@ -180,13 +191,13 @@ async fn to_target(
 }
 
 /// Why a segment could not be typed.
-enum SegmentError {
+pub(super) enum SegmentError {
     Cell(CellError),
     Spill(std::io::Error),
 }
 
 impl SegmentError {
-    fn into_call_error(self, def: &TableDef) -> CallError {
+    pub(super) fn into_call_error(self, def: &TableDef) -> CallError {
         match self {
             Self::Cell(error) => {
                 let advice = if def.key.is_empty() {
@@ -218,7 +229,7 @@ fn spill_error(error: std::io::Error) -> CallError {
 }
 
 /// Types segments one ahead of whoever takes them. Ends with the first error.
-fn typed_segments(rows: RawBatch, def: Arc<TableDef>) -> mpsc::Receiver<Result<TypedBatch, SegmentError>> {
+pub(super) fn typed_segments(rows: RawBatch, def: Arc<TableDef>) -> mpsc::Receiver<Result<TypedBatch, SegmentError>> {
     let (sender, receiver) = mpsc::channel(1);
     tokio::task::spawn_blocking(move || {
         for segment in rows.into_segments() {
@@ -261,7 +272,7 @@ fn count(received: &mut OpCounts, op: RowOp) {
     }
 }
 
-fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallError {
+pub(super) fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallError {
     let table = &def.name;
     match error {
         ReduceError::NoKey { row, op } => {
@@ -294,18 +305,23 @@ fn configure_key(def: &TableDef) -> String {
     format!("if the table has a key, name its columns in the configuration, under [mirror.keys]: {} = [...]", def.name)
 }
 
+/// A row's key as texts.
+pub(super) fn key_of(batch: &TypedBatch, def: &TableDef, row: usize) -> Vec<String> {
+    def.key.iter().map(|&at| cell::plain(&batch.columns[at], row, def.columns[at].sql_type)).collect()
+}
+
 /// Keys for `rows-committed`: the last change of each, in order of first appearance.
 #[derive(Default)]
-struct Changes {
+pub(super) struct Changes {
     at: HashMap<Vec<String>, usize>,
     list: Vec<(bool, Vec<String>)>,
     truncated: bool,
 }
 
 impl Changes {
-    fn note(&mut self, batch: &TypedBatch, def: &TableDef, rows: &[u32], deleted: bool) {
+    pub(super) fn note(&mut self, batch: &TypedBatch, def: &TableDef, rows: &[u32], deleted: bool) {
         for &row in rows {
-            let key: Vec<String> = def.key.iter().map(|&at| key_text(batch, def, at, row as usize)).collect();
+            let key = key_of(batch, def, row as usize);
             // Without a key every row is a change of its own.
             if !key.is_empty()
                 && let Some(&at) = self.at.get(&key)
@@ -323,21 +339,7 @@ impl Changes {
         }
     }
 
-    fn finish(self) -> (Vec<(bool, Vec<String>)>, bool) {
+    pub(super) fn finish(self) -> (Vec<(bool, Vec<String>)>, bool) {
         (self.list, self.truncated)
-    }
-}
-
-/// A key cell as text: as NetServer writes it, without the marker; text as it is.
-fn key_text(batch: &TypedBatch, def: &TableDef, at: usize, row: usize) -> String {
-    let sql_type = def.columns[at].sql_type;
-    let value = batch.columns[at].value(row, sql_type.decimal_scale());
-    if let Value::Text(text) = value {
-        return text.to_owned();
-    }
-    let encoded = cell::encode(value, sql_type).unwrap_or_default();
-    match (sql_type.family(), encoded.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) {
-        (Family::Text, _) | (_, None) => encoded,
-        (_, Some(marked)) => marked.split_once(':').map_or(marked, |(_, value)| value).to_owned(),
     }
 }

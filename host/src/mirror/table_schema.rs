@@ -69,12 +69,20 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Resu
     let records: HashMap<String, TableRecord> =
         opened.db.tables().await?.into_iter().map(|record| (record.table.folded().to_owned(), record)).collect();
 
+    let kept_aside: HashSet<String> =
+        opened.db.quarantine_counts().await?.into_iter().map(|count| count.table.folded().to_owned()).collect();
+
     let mut done = Vec::with_capacity(listed.len());
     let mut told = Told::default();
     for one in listed {
         let record = records.get(one.table.folded());
         match fit(call, &opened, &one, record, &mut told).await {
-            Ok((change, lsn)) => done.push(Done { table: one.table, spelled: one.spelled, change, lsn }),
+            Ok((change, lsn)) => {
+                if kept_aside.contains(one.table.folded()) && change == SchemaChange::Unchanged && !lsn.means_refill() {
+                    try_again(call, &opened, &one).await?;
+                }
+                done.push(Done { table: one.table, spelled: one.spelled, change, lsn });
+            }
             Err(error) if error.cause == Cause::Overtaken => return Err(error),
             Err(error) => call.trouble(&error.of_table(&one.table)),
         }
@@ -189,6 +197,14 @@ async fn fit(
         change @ (SchemaChange::Unchanged | SchemaChange::Altered) => Ok((change, lsn)),
         change @ (SchemaChange::Created | SchemaChange::Recreated | SchemaChange::Dropped) => Ok((change, Lsn::REFILL)),
     }
+}
+
+/// Rows kept aside are given to the next version of the plug-in they failed in. Where the table is filled anew they come again
+/// from the source instead.
+async fn try_again(call: &mut Call<'_>, opened: &Opened, one: &Listed) -> Result<(), CallError> {
+    let plan = call.hooks.plan(&one.described.def).await?;
+    let hash = schema_hash::of_plan(&plan, one.described.digest);
+    super::quarantine::again(call, opened, &one.table, &plan, hash).await
 }
 
 /// Everything below zero is answered as -1.

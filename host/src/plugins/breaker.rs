@@ -5,6 +5,9 @@
 //! 400 tables does its work for the others.
 //!
 //! Functions whose failure fails the call are never paused: what they guard would pass without them.
+//!
+//! Three ways lead back: the try after the pause, a new version of the file (its breakers are its own), and an operator who
+//! knows that what was wrong is mended ([`Breakers::resume`]).
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -69,6 +72,15 @@ pub struct Paused {
     pub left_out: u64,
 }
 
+/// A pause that an operator has ended.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Resumed {
+    /// Such as `rows-committed`.
+    pub function: &'static str,
+    /// Calls left out meanwhile.
+    pub left_out: u64,
+}
+
 impl Breakers {
     /// Whether the function is to be called now.
     pub fn admits(&self, function: Function, now: Instant) -> bool {
@@ -101,6 +113,19 @@ impl Breakers {
         };
         breaker.pause = Some(Pause { until: now + length, length, left_out, trying: false });
         Some(Turn::Paused(length))
+    }
+
+    /// Ends every pause: the next call is let through, and failures are counted from nothing. Answers which functions were
+    /// paused, and how many calls were left out.
+    pub fn resume(&self) -> Vec<Resumed> {
+        let all = Function::ALL.into_iter();
+        all.filter_map(|function| {
+            let mut breaker = self.of(function);
+            let pause = breaker.pause.take()?;
+            breaker.failures = 0;
+            Some(Resumed { function: function.name(), left_out: pause.left_out })
+        })
+        .collect()
     }
 
     /// What is paused now.
@@ -173,6 +198,20 @@ mod tests {
         assert!(breakers.admits(F, later));
         assert_eq!(breakers.ended(F, false, later), Some(Turn::Resumed(2)));
         assert!(breakers.admits(F, later) && breakers.paused(later).is_empty());
+    }
+
+    #[test]
+    fn an_operator_ends_the_pause_and_failures_are_counted_from_nothing() {
+        let now = Instant::now();
+        let breakers = paused(now);
+        assert!(!breakers.admits(F, now));
+        assert_eq!(breakers.resume(), [Resumed { function: "rows-committed", left_out: 1 }]);
+        assert!(breakers.admits(F, now) && breakers.paused(now).is_empty());
+        for _ in 1..FAILURES {
+            assert_eq!(breakers.ended(F, true, now), None);
+        }
+        assert_eq!(breakers.ended(F, true, now), Some(Turn::Paused(FIRST)), "the pause is the first again");
+        assert_eq!(Breakers::default().resume(), []);
     }
 
     #[test]

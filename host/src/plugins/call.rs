@@ -13,17 +13,21 @@ use super::component::{Broken, Plugin};
 use super::events::{Events, now, quoted};
 use super::generation::PluginSet;
 use super::hook::{FailureRule, Function, Hook};
-use super::hooks::{CallHooks, CallInfo, CallOutcome, Committed, HookFailure, SchemaChange, TransformPlan};
+use super::hooks::{CallHooks, CallInfo, CallOutcome, Committed, HookFailure, Poisoned, SchemaChange, TransformPlan};
 use super::import::http::Budget;
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Guests, Instance};
 use super::limits::{Limits, Tripped};
+use super::outside::{Outside, World};
 use super::sidecar::DatabaseGrant;
+use super::transform::plan::Steps;
+use super::transform::violation::{RowName, Violation};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::names::Operation;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
+use crate::store::error::RowPlace;
 use crate::store::history::EventRecord;
 use crate::store::{Connection, GuestPowers, MirrorDb};
 
@@ -35,8 +39,11 @@ pub struct PluginCall {
     /// One for each plug-in.
     slots: Vec<Slot>,
     events: Events,
+    /// Rows that the last batch went on without.
+    pub(super) poisoned: Vec<Poisoned>,
     /// The first failure that fails the call although its hook answers nothing.
     failure: Option<HookFailure>,
+    pub(super) outside: Arc<dyn Outside>,
 }
 
 /// What a call holds of one plug-in.
@@ -44,8 +51,8 @@ pub struct PluginCall {
 struct Slot {
     /// Made at the first hook; gone after a fault.
     instance: Option<Instance>,
-    /// Its place among the instances the plug-in may have; kept to the end of the call.
-    permit: Option<OwnedSemaphorePermit>,
+    /// Its places among the instances that the plug-in, and that all plug-ins may have; kept to the end of the call.
+    permit: Option<[OwnedSemaphorePermit; 2]>,
     log: Option<Arc<Log>>,
     /// What is left of its outgoing requests.
     budget: Option<Arc<Budget>>,
@@ -56,6 +63,19 @@ struct Slot {
     /// for each.
     admitted: u16,
     judged: u16,
+}
+
+/// See [`PluginCall::spent`].
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Spent {
+    /// Of `call_time`.
+    pub(super) time: Duration,
+    /// Rows handled, which add to the time there is.
+    pub(super) rows: usize,
+    /// Log lines and their bytes.
+    pub(super) log: (usize, usize),
+    /// Requests and bytes that are left; `None`: no instance was made.
+    pub(super) http_left: Option<(usize, usize)>,
 }
 
 /// An instance taken out of its slot for the length of one function. If the function does not come back properly it is
@@ -84,6 +104,14 @@ pub(super) enum Failed {
     Answered(String),
     /// It answered something that cannot be used: our words.
     Unusable(String),
+    /// A transform answered against the rules of the hook's edge, of this row if it is one row's.
+    Violation(Violation, Option<RowName>),
+    /// A transform made something else of the same rows, of which this is the first.
+    Differs(Violation, Option<RowName>),
+    /// Something else, of this row.
+    OfRow(Box<Self>, RowName),
+    /// Rows at fault could not be kept aside: the first failure, and why.
+    Kept { first: Box<Self>, why: String },
 }
 
 impl Failed {
@@ -92,30 +120,134 @@ impl Failed {
         Self::Unusable("it has no such hook; this is a mistake in Speil".into())
     }
 
-    /// The sentence, safe to answer: a plug-in's words are shortened and made printable, values never shown.
-    fn sentence(&self, plugin: &Plugin, function: Function, table: Option<&str>) -> String {
+    /// A violation that is no single row's.
+    pub(super) const fn violation(violation: Violation) -> Self {
+        Self::Violation(violation, None)
+    }
+
+    /// The same, known to be about this row.
+    pub(super) fn of_row(self, row: &RowName) -> Self {
+        match self {
+            Self::Violation(violation, _) => Self::Violation(violation, Some(row.clone())),
+            other => Self::OfRow(Box::new(other), row.clone()),
+        }
+    }
+
+    /// Whether a row can be to blame. Not where the plug-in itself makes now this and now that, where the host had no room or
+    /// the call no time left, nor where no code could run.
+    pub(super) const fn may_be_a_row(&self) -> bool {
+        match self {
+            Self::Broken(_) | Self::Kept { .. } | Self::Differs(..) => false,
+            Self::Fault(
+                Fault::NoRoom
+                | Fault::Limit(Tripped::Instances { .. } | Tripped::AllInstances { .. } | Tripped::CallTime { .. }),
+            ) => false,
+            Self::Fault(Fault::Trap(_) | Fault::Limit(_))
+            | Self::Answered(_)
+            | Self::Unusable(_)
+            | Self::Violation(..)
+            | Self::OfRow(..) => true,
+        }
+    }
+
+    /// The row and the column it is about.
+    fn place(&self) -> Option<RowPlace> {
+        match self {
+            Self::Violation(violation, row) | Self::Differs(violation, row) => violation.place(row.as_ref()),
+            Self::OfRow(_, row) => Some(RowPlace { row: row.number, column: None }),
+            Self::Kept { first, .. } => first.place(),
+            Self::Broken(_) | Self::Fault(_) | Self::Answered(_) | Self::Unusable(_) => None,
+        }
+    }
+
+    /// The sentence, safe to answer: a plug-in's words are shortened and made printable, and of a row's values only its key is
+    /// shown.
+    pub(super) fn sentence(&self, plugin: &Plugin, function: Function, table: Option<&str>) -> String {
+        self.worded(plugin, function, table, RowName::told)
+    }
+
+    /// The same without any value of a row, for the log.
+    pub(super) fn logged(&self, plugin: &Plugin, function: Function, table: Option<&str>) -> String {
+        self.worded(plugin, function, table, RowName::logged)
+    }
+
+    fn worded(
+        &self,
+        plugin: &Plugin,
+        function: Function,
+        table: Option<&str>,
+        row_name: fn(&RowName) -> String,
+    ) -> String {
+        if let Self::Kept { first, why } = self {
+            return format!("{}; {why}", first.worded(plugin, function, table, row_name));
+        }
         let name = &plugin.name;
         let table = table.map(|table| format!(" for table {}", quoted(table, 128))).unwrap_or_default();
-        let what = match self {
-            Self::Broken(Broken { reason, .. }) => return format!("plug-in {name} cannot be used: {reason}"),
-            Self::Answered(text) if function == Function::OperationBefore => {
-                return format!("plug-in {name} refuses the call: {}", quoted(&plugin.strike(text), Limits::MESSAGE));
+        let (version, row) = match self {
+            Self::Violation(_, row) | Self::Differs(_, row) => {
+                (format!(" version {}", short(&plugin.version())), row.as_ref().map(row_name).unwrap_or_default())
             }
+            Self::OfRow(_, row) => (format!(" version {}", short(&plugin.version())), row_name(row)),
+            Self::Broken(_) | Self::Fault(_) | Self::Answered(_) | Self::Unusable(_) | Self::Kept { .. } => {
+                Default::default()
+            }
+        };
+        if let Self::Broken(Broken { reason, .. }) = self {
+            return format!("plug-in {name} cannot be used: {reason}");
+        }
+        if let (Self::Answered(text), Function::OperationBefore) = (self, function) {
+            return format!("plug-in {name} refuses the call: {}", quoted(&plugin.strike(text), Limits::MESSAGE));
+        }
+        format!("plug-in {name}{version}, hook {function}{table}{row}: {}", self.what(plugin))
+    }
+
+    /// What happened, without where.
+    fn what(&self, plugin: &Plugin) -> String {
+        match self {
+            Self::Broken(Broken { reason, .. }) => reason.clone(),
             Self::Answered(text) => {
                 format!("it answered an error: {}", quoted(&plugin.strike(text), Limits::MESSAGE))
             }
-            Self::Unusable(text) | Self::Fault(Fault::Trap(text)) => text.clone(),
+            Self::Unusable(text)
+            | Self::Fault(Fault::Trap(text))
+            | Self::Violation(Violation { text, .. }, _)
+            | Self::Differs(Violation { text, .. }, _) => text.clone(),
+            Self::Fault(Fault::NoRoom) => Fault::NO_ROOM.to_owned(),
             Self::Fault(Fault::Limit(tripped)) => tripped.sentence(&plugin.sidecar_name()),
-        };
-        format!("plug-in {name}, hook {function}{table}: {what}")
+            Self::OfRow(failed, _) | Self::Kept { first: failed, .. } => failed.what(plugin),
+        }
     }
+}
+
+/// The first digits of a version.
+fn short(version: &str) -> &str {
+    version.get(..12).unwrap_or(version)
 }
 
 impl PluginCall {
     /// `news`: events that the call begins with.
     pub(super) fn new(set: Arc<PluginSet>, info: CallInfo, news: Vec<EventRecord>) -> Self {
         let slots = set.plugins.iter().map(|_| Slot::default()).collect();
-        Self { set, info, mirror: None, slots, events: Events::begin_with(news), failure: None }
+        let outside = Arc::new(World);
+        let (events, poisoned) = (Events::begin_with(news), Vec::new());
+        Self { set, info, mirror: None, slots, events, poisoned, failure: None, outside }
+    }
+
+    /// The same with another outside.
+    pub(super) fn with_outside(mut self, outside: Arc<dyn Outside>) -> Self {
+        self.outside = outside;
+        self
+    }
+
+    /// What a plug-in has used of its limits so far.
+    pub(super) fn spent(&self, at: usize) -> Spent {
+        let slot = &self.slots[at];
+        Spent {
+            time: slot.spent,
+            rows: slot.rows,
+            log: slot.log.as_ref().map(|log| log.used()).unwrap_or_default(),
+            http_left: slot.budget.as_ref().map(|budget| budget.left()),
+        }
     }
 
     /// The plug-ins to call for a hook, in order.
@@ -174,26 +306,29 @@ impl PluginCall {
         if slot.permit.is_none() {
             let wait = tokio::time::timeout(plugin.limits.time, plugin.room.clone().acquire_owned());
             let tripped = Tripped::Instances { limit: plugin.limits.instances, waited: plugin.limits.time };
-            slot.permit = Some(wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?);
+            let own = wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?;
+            let room = set.machine.as_ref().ok_or_else(Failed::missing)?.room();
+            let wait = tokio::time::timeout(plugin.limits.time, room.places.clone().acquire_owned());
+            let tripped = Tripped::AllInstances { limit: room.limit, waited: plugin.limits.time };
+            slot.permit = Some([own, wait.await.ok().and_then(Result::ok).ok_or(limit(tripped))?]);
         }
         // Waiting for room is not the plug-in's own time.
-        let allowance = plugin
-            .allowance(rows, slot.spent, slot.rows)
-            .ok_or(limit(Tripped::CallTime { limit: plugin.limits.call_time }))?;
+        let allowance = plugin.allowance(rows, slot.spent, slot.rows).map_err(limit)?;
         slot.rows = slot.rows.saturating_add(rows);
         let instance = if let Some(mut instance) = slot.instance.take() {
             instance.allow(allowance);
             instance
         } else {
             let settings = &linked.settings;
-            let log = slot
-                .log
-                .get_or_insert_with(|| Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits, settings.clone())));
+            let log = slot.log.get_or_insert_with(|| {
+                let given = (settings.clone(), self.outside.clone());
+                Arc::new(Log::new(&plugin.name, &self.info, &plugin.limits, given))
+            });
             let budget = slot.budget.get_or_insert_with(|| Arc::new(Budget::new(&plugin.limits)));
             let write = settings.grants.database == DatabaseGrant::Write;
             let names = set.plugins.iter().map(|plugin| plugin.name.as_str());
             let powers = GuestPowers::of(&plugin.name, write, names);
-            let given = Given { log, budget, mirror: self.mirror.clone(), powers };
+            let given = Given { log, budget, mirror: self.mirror.clone(), powers, outside: &self.outside };
             let begun = Instant::now();
             match Instance::start(linked.engine(), linked, &plugin.limits, given, allowance).await {
                 Ok(instance) => instance,
@@ -204,6 +339,11 @@ impl PluginCall {
             }
         };
         Ok(Entered { at, instance, allowance, started })
+    }
+
+    /// Drops the plug-in's instance of this call: the next function gets one that has seen nothing.
+    pub(super) fn forget_instance(&mut self, at: usize) {
+        self.slots[at].instance = None;
     }
 
     /// Puts the instance back if it can be called again.
@@ -238,7 +378,9 @@ impl PluginCall {
     ) -> Result<Option<T>, HookFailure> {
         let set = self.set.clone();
         let plugin = &set.plugins[at];
-        plugin.counters.add(function, begun.elapsed(), result.is_err());
+        let took = begun.elapsed();
+        plugin.counters.add(function, took, result.is_err());
+        self.outside.settled(function, took, result.as_ref().err());
         let rule = plugin.failure_rule(function);
         // A refusal is no failure: it was asked for, whatever failures mean.
         let refused = function == Function::OperationBefore && matches!(result, Err(Failed::Answered(_)));
@@ -250,11 +392,14 @@ impl PluginCall {
             Err(failed) => failed,
         };
         let message = failed.sentence(plugin, function, table);
-        plugin.counters.failed(function, now(), &message);
+        let log = failed.logged(plugin, function, table);
+        plugin.counters.failed(function, now(), &log);
         let (tenant, request_id) = (self.info.tenant.as_str(), self.info.request_id.as_str());
         match rule {
             rule if refused || rule == FailureRule::FailsCall => {
-                Err(HookFailure { plugin: plugin.name.clone(), hook: function.name(), message, refused })
+                let log = (log != message).then_some(log);
+                let place = failed.place();
+                Err(HookFailure { plugin: plugin.name.clone(), hook: function.name(), message, refused, log, place })
             }
             FailureRule::FailsCall | FailureRule::Logged => {
                 tracing::error!(plugin = plugin.name, tenant, request_id, "{message}");
@@ -299,6 +444,8 @@ impl PluginCall {
                     hook: function.name(),
                     message: Failed::Broken(broken.clone()).sentence(plugin, function, None),
                     refused: false,
+                    log: None,
+                    place: None,
                 });
             }
         }
@@ -404,6 +551,16 @@ impl CallHooks for PluginCall {
             let result = self.call_log_event(at, event).await;
             self.told(at, Function::LogEvent, None, begun, result);
         }
+    }
+
+    fn take_poisoned(&mut self) -> Vec<Poisoned> {
+        std::mem::take(&mut self.poisoned)
+    }
+
+    fn makers(&self, plan: &TransformPlan) -> Vec<(String, String)> {
+        let steps = plan.steps.downcast_ref::<Steps>().map(|Steps(steps)| steps.as_slice()).unwrap_or_default();
+        let plugins = steps.iter().map(|step| self.plugin(step.plugin));
+        plugins.map(|plugin| (plugin.name.clone(), plugin.version())).collect()
     }
 
     fn take_failure(&mut self) -> Option<HookFailure> {

@@ -171,7 +171,25 @@ fn refills(old: &PluginSet, new: &PluginSet, before: &Plugin, after: Option<&Plu
         format!("the tables it has worked on ({}{more})", tables.join(", "))
     };
     let new = if is { ", and those it works on now," } else { "" };
-    format!("; {known}{new} are filled anew in {whose}")
+    let tenants: Vec<String> = old.plans.tenants(&at).iter().map(|tenant| tenant.as_str().to_owned()).collect();
+    format!("; {known}{new} are filled anew in {whose}{}", known_tenants(&tenants))
+}
+
+/// The tenants that the tables have been looked at for since the start; others may come.
+fn known_tenants(tenants: &[String]) -> String {
+    match tenants {
+        [] => String::new(),
+        [one] => format!("; so far that is 1 tenant ({one})"),
+        many if many.len() > 20 => {
+            format!(
+                "; so far these are {} tenants ({} and {} more)",
+                many.len(),
+                many[..20].join(", "),
+                many.len() - 20
+            )
+        }
+        many => format!("; so far these are {} tenants ({})", many.len(), many.join(", ")),
+    }
 }
 
 /// The transforms that come before this one, and those that come after it.

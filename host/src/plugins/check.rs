@@ -4,7 +4,9 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
+use super::events::quoted;
 use super::hook::Hook;
+use super::import::unused::covers;
 use super::import::{GRANTED, Grant, OFFERED};
 use super::sidecar::Grants;
 
@@ -90,6 +92,7 @@ impl Exports {
     /// A sentence without the plug-in's name.
     pub fn check(&self, wanted: Option<&[Hook]>) -> Result<(), String> {
         if let Some(other) = self.other_version.first() {
+            let other = quoted(other, 128);
             return Err(format!(
                 "it is made for another version of {PACKAGE}: it exports {other}, and this host speaks {VERSION}; build it \
                  against the wit/ folder of this release"
@@ -119,6 +122,16 @@ pub(super) fn needs(import: &str) -> Option<Grant> {
     GRANTED.iter().find(|(_, text)| Name::parse(text).is_some_and(same)).map(|(grant, _)| *grant)
 }
 
+/// Whether the sidecar says that an import is never called, and nothing else gives it.
+#[must_use]
+pub(super) fn is_unused(import: &str, grants: &Grants) -> bool {
+    let name = Name::parse(import);
+    let takes = |text: &str| name.zip(Name::parse(text)).is_some_and(|(name, offer)| name.takes(&offer));
+    let given = OFFERED.iter().any(|text| takes(text))
+        || GRANTED.iter().any(|(grant, text)| grant.given(grants) && takes(text));
+    covers(&grants.unused, import) && !given
+}
+
 /// Whether everything imported is offered, and granted where it must be.
 ///
 /// # Errors
@@ -140,14 +153,17 @@ fn imported<'a>(names: impl Iterator<Item = &'a str>, grants: &Grants, sidecar: 
         let name = Name::parse(text);
         if name.is_some_and(|name| offered.iter().any(|offer| name.takes(offer))) {
             let grant = granted.iter().find(|(_, offer)| name.is_some_and(|name| name.takes(offer)));
-            if let Some((grant, _)) = grant.filter(|(grant, _)| !grant.given(grants)) {
+            if let Some((grant, _)) = grant.filter(|(grant, _)| !grant.given(grants) && !is_unused(text, grants)) {
                 ungranted.push(text);
                 wanted.push(*grant);
             }
             continue;
         }
+        if is_unused(text, grants) {
+            continue;
+        }
         missing.push(text);
-        advice = advice.or_else(|| Some(advise(name?, &offered)));
+        advice = advice.or_else(|| Some(advise(name?, &offered, sidecar)));
     }
     if missing.is_empty() && ungranted.is_empty() {
         return Ok(());
@@ -156,7 +172,17 @@ fn imported<'a>(names: impl Iterator<Item = &'a str>, grants: &Grants, sidecar: 
         return Err(ask(&ungranted, wanted, sidecar));
     }
     let advice = advice.unwrap_or_else(|| format!("this host offers {}", packages()));
-    Err(format!("it imports {}, which this host does not offer; {advice}", missing.join(", ")))
+    Err(format!("it imports {}, which this host does not offer; {advice}", some(&missing)))
+}
+
+/// The first of some names that a component made up, at a length that people read.
+fn some(names: &[&str]) -> String {
+    const MOST: usize = 12;
+    let mut shown: Vec<String> = names.iter().take(MOST).map(|name| quoted(name, 128)).collect();
+    if names.len() > MOST {
+        shown.push(format!("and {} others", names.len() - MOST));
+    }
+    shown.join(", ")
 }
 
 /// What to add to the sidecar.
@@ -174,12 +200,12 @@ fn ask(imports: &[&str], mut wanted: Vec<Grant>, sidecar: &str) -> String {
     format!(
         "it imports {}, which {many} not granted; if it is to have that, add {} under [grants] in {sidecar}; if not, leave it \
          out of the plug-in's world",
-        imports.join(", "),
+        some(imports),
         lines.join(" and ")
     )
 }
 
-fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
+fn advise(name: Name<'_>, offered: &[Name<'_>], sidecar: &str) -> String {
     if let Some(other) = offered.iter().find(|other| other.package == name.package && other.interface == name.interface)
     {
         return format!(
@@ -189,8 +215,9 @@ fn advise(name: Name<'_>, offered: &[Name<'_>]) -> String {
     }
     match name.package {
         "wasi:sockets" => format!(
-            "plug-ins have no sockets; leave them out of the plug-in's world (componentize-py: `--stub-wasi`), and use \
-             wasi:http for HTTP. This host offers {}",
+            "plug-ins have no sockets; leave them out of the plug-in's world, and use wasi:http for HTTP; if only its \
+             language's runtime imports them (Python does), add `unused = [\"wasi:sockets\"]` under [grants] in {sidecar}. \
+             This host offers {}",
             packages()
         ),
         "wasi:http" => format!(
@@ -243,7 +270,7 @@ mod tests {
         .map(|names| imported(names.iter().copied(), &Grants::default(), "x.toml").unwrap_err())
         .collect();
         insta::assert_snapshot!(refusals.join("\n"), @r#"
-        it imports wasi:sockets/tcp@0.2.6, which this host does not offer; plug-ins have no sockets; leave them out of the plug-in's world (componentize-py: `--stub-wasi`), and use wasi:http for HTTP. This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
+        it imports wasi:sockets/tcp@0.2.6, which this host does not offer; plug-ins have no sockets; leave them out of the plug-in's world, and use wasi:http for HTTP; if only its language's runtime imports them (Python does), add `unused = ["wasi:sockets"]` under [grants] in x.toml. This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
         it imports wasi:http/incoming-handler@0.2.6, which this host does not offer; plug-ins make requests by wasi:http/outgoing-handler and answer none; leave the rest out of the plug-in's world. This host offers speil:mirror@0.1.0, wasi:config@0.2.0-rc.1, wasi:cli@0.2.12, wasi:clocks@0.2.12, wasi:filesystem@0.2.12, wasi:io@0.2.12, wasi:random@0.2.12, wasi:http@0.2.12 (granted), wasi:keyvalue@0.2.0-draft (granted)
         it imports speil:mirror/log@0.2.0, which this host does not offer; it offers speil:mirror/log@0.1.0; build the plug-in against that
         it imports wasi:config/store@0.2.0-draft, which this host does not offer; it offers wasi:config/store@0.2.0-rc.1; build the plug-in against that
@@ -272,6 +299,19 @@ mod tests {
             ..Grants::default()
         };
         assert_eq!(imported(GRANTED.iter().map(|(_, text)| *text), &all, "x.toml"), Ok(()));
+    }
+
+    #[test]
+    fn what_is_listed_as_unused_may_be_imported() {
+        let grants = Grants { unused: vec!["wasi:sockets".into(), "wasi:http".into()], ..Grants::default() };
+        let sockets = "wasi:sockets/tcp@0.2.6";
+        let http = "wasi:http/outgoing-handler@0.2.0";
+        assert_eq!(imported([sockets, http, "wasi:io/poll@0.2.0"].into_iter(), &grants, "x.toml"), Ok(()));
+        assert!(is_unused(sockets, &grants) && is_unused(http, &grants));
+        let granted = Grants { http: Some(vec![]), ..grants.clone() };
+        assert!(!is_unused(http, &granted), "what is granted is the real one");
+        assert!(!is_unused("wasi:io/poll@0.2.0", &grants));
+        imported(["acme:sockets/tcp@0.2.6"].into_iter(), &grants, "x.toml").unwrap_err();
     }
 
     #[test]

@@ -26,6 +26,7 @@ use super::import;
 use super::instance::{Allowance, Linked};
 use super::limits::{Limits, Tripped};
 use super::sidecar::Sidecar;
+use super::transform::sample::Sampler;
 use super::workshop::{Workshop, try_once, unfit};
 use crate::protocol::context_id::ContextId;
 
@@ -111,6 +112,8 @@ pub struct Plugin {
     /// Kept over changes of the sidecar: they are the component's.
     pub counters: Arc<Counters>,
     pub breakers: Breakers,
+    /// Which batches are made twice.
+    pub sampler: Sampler,
     pub room: Arc<Semaphore>,
     /// Compiled, to be linked again with another sidecar.
     component: Option<Component>,
@@ -181,6 +184,22 @@ impl Draft {
         &self.asks
     }
 
+    /// What is filled anew once it runs, if it is a transform: a sentence.
+    #[must_use]
+    pub fn refills(&self) -> Option<String> {
+        let sidecar = self.sidecar.as_ref().ok()?;
+        let hooks = sidecar.hooks.as_ref().or_else(|| self.compiled.as_ref().ok().map(|exports| &exports.hooks))?;
+        hooks.contains(&Hook::Transform).then(|| match &sidecar.revision {
+            Some(revision) => format!(
+                "once it runs, the tables its transform works on are filled anew in each tenant's next cycle, unless its revision \
+                 ({revision:?}), its configuration and its plans are those of the version before"
+            ),
+            None => "once it runs, the tables its transform works on are filled anew in each tenant's next cycle: its sidecar \
+                     has no `revision`, so another file counts as another transform"
+                .to_owned(),
+        })
+    }
+
     /// The component, to be looked at.
     ///
     /// # Errors
@@ -209,9 +228,9 @@ impl Draft {
             let settings = sidecar
                 .settle(&shop.folder)
                 .map_err(|reason| Broken { step: Step::Sidecar, reason: format!("{}.toml: {reason}", self.name) })?;
-            let linked = import::grant(&shop.offered, &sidecar.grants)
+            let linked = import::grant(&shop.offered, &sidecar.grants, component)
                 .and_then(|linker| linker.instantiate_pre(component))
-                .and_then(|pre| Linked::new(pre, hooks, settings))
+                .and_then(|pre| Linked::new(pre, hooks, settings, shop.trust.clone()))
                 .map_err(|error| broken(Step::Link, unfit(&error)))?;
             try_once(engine, &self.name, &linked, &sidecar.limits).map_err(|reason| broken(Step::Start, reason))?;
             Ok(linked)
@@ -237,6 +256,7 @@ impl Draft {
             read: self.source.component.clone().map_err(unread),
             counters: same.map(|before| before.counters.clone()).unwrap_or_default(),
             breakers: Breakers::default(),
+            sampler: Sampler::default(),
             room: room.unwrap_or_else(|| Arc::new(Semaphore::new(limits.instances))),
             component: self.component.ok(),
             name: self.name,
@@ -276,6 +296,12 @@ impl Plugin {
             }
             None => self.read.as_ref().ok().copied(),
         }
+    }
+
+    /// Its component's digest, in hex; empty where its file could not be read.
+    #[must_use]
+    pub fn version(&self) -> String {
+        self.read.as_ref().map(digest::to_hex).unwrap_or_default()
     }
 
     /// What else of its sidecar the rows depend on: configuration and secrets.
@@ -348,15 +374,19 @@ impl Plugin {
     }
 
     /// Time that is left in a call for a function that handles so many rows, and the limit that will trip first.
-    #[must_use]
-    pub fn allowance(&self, rows: usize, spent: Duration, rows_so_far: usize) -> Option<Allowance> {
+    ///
+    /// # Errors
+    /// Nothing is left.
+    pub fn allowance(&self, rows: usize, spent: Duration, rows_so_far: usize) -> Result<Allowance, Tripped> {
         let one = self.limits.time_for(rows);
-        let all = self.limits.call_time + super::limits::rows_time(rows_so_far.saturating_add(rows));
-        let left = all.checked_sub(spent).filter(|left| !left.is_zero())?;
-        Some(if left < one {
-            Allowance::of(left, Tripped::CallTime { limit: self.limits.call_time })
+        let all_rows = rows_so_far.saturating_add(rows);
+        let all = self.limits.call_time.saturating_add(super::limits::rows_time(all_rows));
+        let spent_all = Tripped::CallTime { limit: self.limits.call_time, rows: all_rows, took: spent };
+        let left = all.checked_sub(spent).filter(|left| !left.is_zero()).ok_or(spent_all)?;
+        Ok(if left < one {
+            Allowance::after(spent, left, spent_all)
         } else {
-            Allowance::of(one, Tripped::Time { limit: self.limits.time })
+            Allowance::of(one, Tripped::Time { limit: self.limits.time, rows, took: Duration::ZERO })
         })
     }
 }

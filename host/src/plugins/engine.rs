@@ -4,9 +4,11 @@
 //! next gets it. Guest code yields to the event loop at every tick of the clock, so that an endless loop holds no
 //! thread; [`super::instance`] cuts it when its time is up.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
 use super::limits::Limits;
@@ -14,22 +16,31 @@ use super::limits::Limits;
 /// How often guest code is interrupted.
 pub const TICK: Duration = Duration::from_millis(10);
 
-/// Instances of all plug-ins at once.
-const INSTANCES: u32 = 1_000;
+/// Instances there is room for: those of calls, and some that are only tried while plug-ins are loaded.
+const INSTANCES: u32 = Limits::MAX_INSTANCES + 64;
 
 /// The engine; its clock stops when this is dropped.
 pub struct Machine {
     engine: Engine,
+    room: Room,
     /// Dropped to stop the clock.
     _stop: Sender<()>,
+}
+
+/// Places for instances of all plug-ins together.
+pub struct Room {
+    pub limit: usize,
+    pub places: Arc<Semaphore>,
 }
 
 impl Machine {
     /// Starts the engine and its clock.
     ///
+    /// `instances`: how many all plug-ins together may have in calls.
+    ///
     /// # Errors
     /// This machine cannot run it at all: no such processor, no memory, no thread.
-    pub fn start() -> wasmtime::Result<Self> {
+    pub fn start(instances: usize) -> wasmtime::Result<Self> {
         let engine = match Engine::new(&config(true)) {
             Ok(engine) => engine,
             Err(error) => {
@@ -41,7 +52,14 @@ impl Machine {
         let (stop, stopped) = channel();
         let ticked = engine.clone();
         std::thread::Builder::new().name("plugin-clock".into()).spawn(move || tick(&ticked, &stopped))?;
-        Ok(Self { engine, _stop: stop })
+        let room = Room { limit: instances, places: Arc::new(Semaphore::new(instances)) };
+        Ok(Self { engine, room, _stop: stop })
+    }
+
+    /// The places of instances in calls.
+    #[must_use]
+    pub const fn room(&self) -> &Room {
+        &self.room
     }
 
     /// The engine.

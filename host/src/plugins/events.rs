@@ -63,7 +63,10 @@ impl Events {
         let (level, advice) = match turn {
             Turn::Paused(_) => (
                 EventLevel::Warning,
-                Some("then one call tries it; mend the plug-in, a changed file is tried at once".into()),
+                Some(format!(
+                    "then one call tries it; mend the plug-in (a changed file is tried at once), or what it needs and then `speil plugin \
+                     resume {plugin}`"
+                )),
             ),
             Turn::Resumed(_) => (EventLevel::Info, None),
         };

@@ -14,8 +14,8 @@ use super::transform::cache::PlanCache;
 pub struct PluginSet {
     /// Counted up from 0, which is the empty one before the first.
     pub(super) number: u64,
-    /// Keeps the engine's clock going.
-    pub(super) _machine: Option<Arc<Machine>>,
+    /// Keeps the engine's clock going, and counts instances; `None` only where there is no plug-in.
+    pub(super) machine: Option<Arc<Machine>>,
     /// In the order they are called, broken ones included. What has not changed is shared with the generation before.
     pub(super) plugins: Vec<Arc<Plugin>>,
     /// What lies in the folder and does not run, by plug-in.
@@ -66,7 +66,7 @@ impl PluginSet {
         pending: BTreeMap<String, Pending>,
     ) -> Self {
         let rows = rows_are_made_by(&plugins);
-        Self { number, _machine: machine, plugins, pending, plans: PlanCache::default(), rows }
+        Self { number, machine, plugins, pending, plans: PlanCache::default(), rows }
     }
 
     /// A plug-in by its name.

@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::protocol::cell::RawCell;
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
-use crate::protocol::messages::ReplicationSummary;
+use crate::protocol::messages::{ReplicationSummary, RowOp};
 use crate::protocol::names::Operation;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
+use crate::store::error::RowPlace;
 use crate::store::history::EventRecord;
 use crate::store::{Applied, Connection, MirrorDb};
 
@@ -37,6 +39,30 @@ pub struct HookFailure {
     pub message: String,
     /// The plug-in refused on purpose (`operation`'s before): not a defect.
     pub refused: bool,
+    /// The same without any value of a row, for the log, where that differs.
+    pub log: Option<String>,
+    /// The row it is about, and the column.
+    pub place: Option<RowPlace>,
+}
+
+/// A row that a transform cannot be made to take, where its sidecar says that such rows are to be kept aside. In the batch that
+/// went on it is a delete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Poisoned {
+    /// Its place in the batch, from 0.
+    pub row: usize,
+    pub plugin: String,
+    /// The plug-in's version: its component's digest, in hex.
+    pub version: String,
+    /// Rows of one table that the plug-in may have kept aside at most.
+    pub cap: usize,
+    /// What happened: a sentence that names plug-in, version, table, the row's key and the column.
+    pub error: String,
+    /// The same without any value.
+    pub log: String,
+    pub op: RowOp,
+    /// The row as the source sent it.
+    pub cells: Vec<RawCell>,
 }
 
 /// How a table's schema was changed in this cycle.
@@ -126,6 +152,17 @@ pub trait CallHooks: Send {
     /// `transform`'s apply: from rows of `plan.source` to rows of `plan.target`. A row that a filter leaves out
     /// becomes a delete. Keys, types, lengths and counts of what comes back have been checked.
     async fn transform(&mut self, plan: &TransformPlan, batch: TypedBatch) -> Result<TypedBatch, HookFailure>;
+
+    /// The rows that the last [`CallHooks::transform`] went on without.
+    fn take_poisoned(&mut self) -> Vec<Poisoned> {
+        Vec::new()
+    }
+
+    /// The plug-ins that make a table's rows, each with its version.
+    fn makers(&self, plan: &TransformPlan) -> Vec<(String, String)> {
+        let _ = plan;
+        Vec::new()
+    }
 
     /// `before-replicate-table`.
     async fn before_replicate_table(&mut self, table: &TableName, change: SchemaChange);

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Instant;
 
+use super::breaker::Resumed;
 use super::call::PluginCall;
 use super::changes::{self, Notices};
 use super::generation::PluginSet;
@@ -130,6 +131,19 @@ impl PluginHost {
         let set = self.newest();
         let now = Instant::now();
         set.plugins.iter().map(|plugin| PluginStatus::of(plugin, set.pending.get(&plugin.name), now)).collect()
+    }
+
+    /// Ends the pauses of a plug-in whose hooks kept failing. `None`: there is no plug-in of that name.
+    #[must_use]
+    pub fn resume(&self, name: &str) -> Option<Vec<Resumed>> {
+        let resumed = self.newest().find(name)?.breakers.resume();
+        for Resumed { function, left_out } in &resumed {
+            tracing::info!(
+                plugin = name,
+                "an operator lets {function} be called again; {left_out} calls were left out"
+            );
+        }
+        Some(resumed)
     }
 
     /// Whether plug-ins are called at all.

@@ -90,6 +90,8 @@ pub struct Update {
     pub more: Vec<String>,
     /// The other way round.
     pub less: Vec<String>,
+    /// What is filled anew once it runs, if it is a transform: a sentence.
+    pub refills: Option<String>,
     record: Record,
     asks: Asks,
     before: Option<Approved>,
@@ -127,6 +129,7 @@ impl Update {
             approved: before.as_ref().map(|before| before.digest.clone()),
             more: draft.asks().beyond(old),
             less: old.beyond(draft.asks()),
+            refills: draft.refills(),
             asks: draft.asks().clone(),
             record,
             before,
@@ -146,11 +149,12 @@ impl Update {
 }
 
 /// Something to look with.
-fn workshop(kept: Option<&Path>) -> Result<Workshop, String> {
+pub(super) fn workshop(kept: Option<&Path>) -> Result<Workshop, String> {
     let cannot = |error: wasmtime::Error| format!("the WebAssembly engine does not start on this machine: {error:#}");
-    let machine = Arc::new(Machine::start().map_err(cannot)?);
+    let machine = Arc::new(Machine::start(1).map_err(cannot)?);
     let offered = import::linker(machine.engine()).map_err(cannot)?;
     // Nothing is linked here, so nothing of a sidecar is fetched.
     let folder = PathBuf::new();
-    Ok(Workshop { machine, offered, folder, cache: kept.map(|kept| CodeCache::new(kept.to_owned(), true)) })
+    let cache = kept.map(|kept| CodeCache::new(kept.to_owned(), true));
+    Ok(Workshop { machine, offered, folder, cache, trust: Arc::default() })
 }

@@ -14,9 +14,10 @@ use wasmtime_wasi_config::WasiConfigVariables;
 
 use super::bindings::exports::speil::mirror as exports;
 use super::hook::Hook;
-use super::import::http::{Budget, Http};
+use super::import::http::{Budget, Http, Trust};
 use super::import::{closed_wasi, log::Log};
 use super::limits::{Limits, Meter, Tripped};
+use super::outside::Outside;
 use super::sidecar::{HttpTarget, Settings};
 use crate::store::{GuestDatabase, GuestPowers, GuestValues, MirrorDb};
 
@@ -30,6 +31,7 @@ pub struct State {
     http: Http,
     mirror: Option<Arc<dyn MirrorDb>>,
     powers: GuestPowers,
+    outside: Arc<dyn Outside>,
     /// Made when first asked for.
     database: Option<Box<dyn GuestDatabase>>,
     values: Option<Box<dyn GuestValues>>,
@@ -55,6 +57,10 @@ impl State {
         self.mirror.as_ref()
     }
 
+    pub(super) const fn outside(&self) -> &Arc<dyn Outside> {
+        &self.outside
+    }
+
     pub(super) const fn allowance(&self) -> Allowance {
         self.allowance
     }
@@ -67,7 +73,7 @@ impl State {
     /// SQL on the call's mirror, where that is open.
     pub(super) fn open_database(&mut self) -> Option<&dyn GuestDatabase> {
         if self.database.is_none() {
-            self.database = Some(self.mirror.as_ref()?.guest(self.powers.clone()));
+            self.database = Some(self.outside.database(self.mirror.as_ref()?, &self.powers));
         }
         self.database.as_deref()
     }
@@ -75,9 +81,14 @@ impl State {
     /// The plug-in's values in the call's mirror, where that is open.
     pub(super) fn open_values(&mut self) -> Option<&dyn GuestValues> {
         if self.values.is_none() {
-            self.values = Some(self.mirror.as_ref()?.guest_values(&self.powers.plugin));
+            self.values = Some(self.outside.values(self.mirror.as_ref()?, &self.powers.plugin));
         }
         self.values.as_deref()
+    }
+
+    fn tell_end(&self) {
+        let (memory, table_elements) = self.meter.most();
+        self.outside.ended(memory, table_elements);
     }
 
     pub(super) const fn http_parts(&mut self) -> (&mut ResourceTable, &mut Http) {
@@ -92,14 +103,28 @@ impl State {
 /// How long the plug-in may run now, and which limit that is.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowance {
+    from: Instant,
+    /// What the call's functions before it have used up of the same limit.
+    before: Duration,
     pub until: Instant,
-    pub limit: Tripped,
+    limit: Tripped,
 }
 
 impl Allowance {
     /// From now on.
     pub fn of(time: Duration, limit: Tripped) -> Self {
-        Self { until: Instant::now() + time, limit }
+        let from = Instant::now();
+        Self { from, before: Duration::ZERO, until: from + time, limit }
+    }
+
+    /// From now on, where so much was used up before.
+    pub fn after(before: Duration, time: Duration, limit: Tripped) -> Self {
+        Self { before, ..Self::of(time, limit) }
+    }
+
+    /// The limit that has tripped now, with what was measured.
+    pub fn tripped(&self) -> Tripped {
+        self.limit.after(self.before + self.from.elapsed())
     }
 }
 
@@ -110,18 +135,24 @@ pub struct Linked {
     indices: Indices,
     config: Arc<WasiConfigVariables>,
     targets: Arc<[HttpTarget]>,
+    trust: Arc<Trust>,
     pub settings: Arc<Settings>,
 }
 
 impl Linked {
     /// Looks up the exports of these hooks.
-    pub fn new(pre: InstancePre<State>, hooks: &[Hook], settings: Settings) -> wasmtime::Result<Self> {
+    pub fn new(
+        pre: InstancePre<State>,
+        hooks: &[Hook],
+        settings: Settings,
+        trust: Arc<Trust>,
+    ) -> wasmtime::Result<Self> {
         let indices = Indices::find(&pre, hooks)?;
         let open = settings.config.iter().map(|(key, value)| (key.as_str(), value.as_str()));
         let all = open.chain(settings.secrets.expose());
         let config = Arc::new(all.map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
         let targets = settings.grants.http.clone().unwrap_or_default().into();
-        Ok(Self { pre, indices, config, targets, settings: Arc::new(settings) })
+        Ok(Self { pre, indices, config, targets, trust, settings: Arc::new(settings) })
     }
 
     /// The engine it was compiled for.
@@ -187,6 +218,7 @@ pub struct Given<'a> {
     pub budget: &'a Arc<Budget>,
     pub mirror: Option<Arc<dyn MirrorDb>>,
     pub powers: GuestPowers,
+    pub outside: &'a Arc<dyn Outside>,
 }
 
 /// A live instance.
@@ -202,6 +234,14 @@ pub enum Fault {
     Limit(Tripped),
     /// It trapped, exited, or broke the rules of the component model.
     Trap(String),
+    /// The host has no room for another instance just now.
+    NoRoom,
+}
+
+impl Fault {
+    /// What [`Fault::NoRoom`] says.
+    pub const NO_ROOM: &'static str =
+        "the host has no room for another instance just now; it will have for a repeated call";
 }
 
 impl Instance {
@@ -216,9 +256,11 @@ impl Instance {
         given: Given<'_>,
         allowance: Allowance,
     ) -> Result<Self, Fault> {
-        let Given { log, budget, mirror, powers } = given;
+        let Given { log, budget, mirror, powers, outside } = given;
         let wasi = closed_wasi(log, &linked.settings).map_err(|error| Fault::Trap(format!("{error:#}")))?;
-        let http = Http::new(powers.plugin.as_str().into(), linked.targets.clone(), budget.clone(), limits, log);
+        let plugin = powers.plugin.as_str().into();
+        let reach = (linked.targets.clone(), linked.trust.clone());
+        let http = Http::new(plugin, reach, budget.clone(), limits, log, outside);
         let state = State {
             wasi,
             table: ResourceTable::new(),
@@ -228,6 +270,7 @@ impl Instance {
             http,
             mirror,
             powers,
+            outside: outside.clone(),
             database: None,
             values: None,
             transforming: false,
@@ -236,10 +279,14 @@ impl Instance {
         let mut store = Store::new(engine, state);
         store.limiter(|state| &mut state.meter);
         store.set_hostcall_fuel(limits.output);
-        store.set_max_component_handles(10_000);
+        store.set_max_component_handles(Limits::HANDLES);
         store.epoch_deadline_callback(|context| {
             let allowance = context.data().allowance;
-            if Instant::now() >= allowance.until { Err(allowance.limit.into()) } else { Ok(UpdateDeadline::Yield(1)) }
+            if Instant::now() >= allowance.until {
+                Err(allowance.tripped().into())
+            } else {
+                Ok(UpdateDeadline::Yield(1))
+            }
         });
         store.set_epoch_deadline(1);
         let started = async {
@@ -249,7 +296,13 @@ impl Instance {
         let guests = within(allowance, limits, started).await;
         // Also on failure: what it printed says why.
         log.flush();
-        Ok(Self { guests: guests?, store })
+        match guests {
+            Ok(guests) => Ok(Self { store, guests }),
+            Err(fault) => {
+                store.data().tell_end();
+                Err(fault)
+            }
+        }
     }
 
     /// Sets the time for the next call.
@@ -275,6 +328,7 @@ impl Instance {
 impl Drop for Instance {
     fn drop(&mut self) {
         self.store.data().log.flush();
+        self.store.data().tell_end();
     }
 }
 
@@ -291,7 +345,7 @@ pub async fn within<T>(
     match tokio::time::timeout_at(allowance.until.into(), call).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(fault(&error, limits)),
-        Err(_) => Err(Fault::Limit(allowance.limit)),
+        Err(_) => Err(Fault::Limit(allowance.tripped())),
     }
 }
 
@@ -304,9 +358,7 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         return Fault::Trap(format!("it ended itself with exit code {code}"));
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
-        return Fault::Trap(
-            "the host has no room for another instance just now; it will have for a repeated call".into(),
-        );
+        return Fault::NoRoom;
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => return Fault::Limit(Tripped::Stack),
@@ -314,9 +366,12 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         None => {}
     }
     let cause = error.root_cause().to_string();
-    // wasmtime keeps the type of this one to itself; a test holds its words (plugins_limits.rs).
+    // wasmtime keeps the types of these to itself; tests hold their words (hostile_plugins).
     if cause.contains("fuel allocated for hostcalls has been exhausted") {
         return Fault::Limit(Tripped::Output { limit: limits.output });
+    }
+    if cause.contains("store handle limit exceeded") {
+        return Fault::Limit(Tripped::Handles);
     }
     Fault::Trap(format!("it failed: {}; its log lines may say why", super::events::quoted(&cause, Limits::MESSAGE)))
 }

@@ -51,6 +51,10 @@ impl Limits {
     pub const MESSAGE: usize = 500;
     /// What `resolve-connection` and `authenticated` may answer, in bytes.
     pub const ANSWER: usize = 64 << 10;
+    /// Handles of host resources that one instance holds at once, the same for every plug-in.
+    pub const HANDLES: usize = 10_000;
+    /// The most instances that all plug-ins together can be allowed.
+    pub const MAX_INSTANCES: u32 = 1_000;
     /// Core instances, memories and tables of one component.
     pub const PARTS: usize = 64;
 
@@ -87,16 +91,59 @@ impl Default for Limits {
 /// A limit that tripped. The sentence needs the sidecar's name: [`Tripped::sentence`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tripped {
-    Memory { limit: usize, asked: usize },
-    TableElements { limit: usize, asked: usize },
-    Time { limit: Duration },
-    CallTime { limit: Duration },
-    Output { limit: usize },
+    Memory {
+        limit: usize,
+        asked: usize,
+    },
+    TableElements {
+        limit: usize,
+        asked: usize,
+    },
+    /// `rows`: how many the function was given, which add to the limit. `took`: until it was cut.
+    Time {
+        limit: Duration,
+        rows: usize,
+        took: Duration,
+    },
+    /// The same for all functions of the call together.
+    CallTime {
+        limit: Duration,
+        rows: usize,
+        took: Duration,
+    },
+    Output {
+        limit: usize,
+    },
     Stack,
-    Instances { limit: usize, waited: Duration },
+    Handles,
+    Instances {
+        limit: usize,
+        waited: Duration,
+    },
+    /// All plug-ins together.
+    AllInstances {
+        limit: usize,
+        waited: Duration,
+    },
 }
 
 impl Tripped {
+    /// Its key under `[limits]`; stack and handles have none, they are the same for all, and the instances of all plug-ins
+    /// together are limited in `speil.toml`.
+    #[must_use]
+    pub const fn key(&self) -> &'static str {
+        match self {
+            Self::Memory { .. } => "memory",
+            Self::TableElements { .. } => "table_elements",
+            Self::Time { .. } => "time",
+            Self::CallTime { .. } => "call_time",
+            Self::Output { .. } => "output",
+            Self::Stack => "stack",
+            Self::Handles => "handles",
+            Self::Instances { .. } | Self::AllInstances { .. } => "instances",
+        }
+    }
+
     /// What happened and what to do, for a plug-in's sidecar `NAME.toml`.
     #[must_use]
     pub fn sentence(&self, sidecar: &str) -> String {
@@ -111,14 +158,19 @@ impl Tripped {
                 "it asked for {asked} table elements, more than its limit of {limit}; raise `table_elements` under \
                  [limits] in {sidecar} if it needs that many"
             ),
-            Self::Time { limit } => format!(
-                "it took longer than its limit of {}; raise `time` under [limits] in {sidecar} if it needs longer",
-                duration(limit)
+            Self::Time { limit, rows, took } => format!(
+                "it took longer than its limit of {}{} (cut after {}); raise `time` under [limits] in {sidecar} if it needs \
+                 longer",
+                duration(limit),
+                of_rows(rows),
+                millis(took)
             ),
-            Self::CallTime { limit } => format!(
-                "all its hooks of this call together took longer than its limit of {}; raise `call_time` under [limits] \
-                 in {sidecar} if it needs longer",
-                duration(limit)
+            Self::CallTime { limit, rows, took } => format!(
+                "all its hooks of this call together took longer than its limit of {}{} (cut after {}); raise `call_time` \
+                 under [limits] in {sidecar} if it needs longer",
+                duration(limit),
+                of_rows(rows),
+                millis(took)
             ),
             Self::Output { limit } => format!(
                 "it handed over more than its limit of {} at once; raise `output` under [limits] in {sidecar} if it \
@@ -129,13 +181,48 @@ impl Tripped {
                 "it used up its stack of {}, which is the same for every plug-in: a recursion without an end?",
                 size(Limits::STACK)
             ),
+            Self::Handles => format!(
+                "it holds more than {} handles, which is the most for every plug-in; streams, waits and answers that are not \
+                 dropped?",
+                Limits::HANDLES
+            ),
             Self::Instances { limit, waited } => format!(
                 "all {limit} instances it may have at once were busy for {}; raise `instances` under [limits] in \
                  {sidecar}, or look at what keeps them busy",
                 duration(waited)
             ),
+            Self::AllInstances { limit, waited } => format!(
+                "all {limit} instances that all plug-ins together may have at once were busy for {}; raise `instances` under \
+                 [plugins] in speil.toml, or look at what keeps them busy",
+                duration(waited)
+            ),
         }
     }
+
+    /// The same with the time it was cut after, where that is what it is about.
+    #[must_use]
+    pub fn after(self, took: Duration) -> Self {
+        match self {
+            Self::Time { limit, rows, .. } => Self::Time { limit, rows, took },
+            Self::CallTime { limit, rows, .. } => Self::CallTime { limit, rows, took },
+            other => other,
+        }
+    }
+}
+
+/// What rows add to a limit of time, where there were any.
+fn of_rows(rows: usize) -> String {
+    let more = rows_time(rows);
+    // Too few to have made a difference.
+    if more < Duration::from_millis(1) {
+        return String::new();
+    }
+    format!(" and {} more for {rows} rows", millis(more))
+}
+
+/// A measured time.
+fn millis(time: Duration) -> String {
+    format!("{} ms", time.as_millis())
 }
 
 impl fmt::Display for Tripped {
@@ -153,13 +240,27 @@ pub struct Meter {
     memory: usize,
     elements_limit: usize,
     elements: usize,
+    /// The most that was asked for of each, granted or not.
+    most: (usize, usize),
 }
 
 impl Meter {
     /// A meter at zero.
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
-        Self { memory_limit: limits.memory, memory: 0, elements_limit: limits.table_elements, elements: 0 }
+        Self {
+            memory_limit: limits.memory,
+            memory: 0,
+            elements_limit: limits.table_elements,
+            elements: 0,
+            most: (0, 0),
+        }
+    }
+
+    /// The most memory and table elements that were asked for, granted or not.
+    #[must_use]
+    pub const fn most(&self) -> (usize, usize) {
+        self.most
     }
 }
 
@@ -170,6 +271,7 @@ impl ResourceLimiter for Meter {
             return Ok(false);
         }
         let asked = self.memory.saturating_add(desired.saturating_sub(current));
+        self.most.0 = self.most.0.max(asked);
         if asked > self.memory_limit {
             // A trap rather than a refusal: a language runtime that meets a refusal aborts without saying why.
             return Err(Tripped::Memory { limit: self.memory_limit, asked }.into());
@@ -183,6 +285,7 @@ impl ResourceLimiter for Meter {
             return Ok(false);
         }
         let asked = self.elements.saturating_add(desired.saturating_sub(current));
+        self.most.1 = self.most.1.max(asked);
         if asked > self.elements_limit {
             return Err(Tripped::TableElements { limit: self.elements_limit, asked }.into());
         }
@@ -262,11 +365,14 @@ mod tests {
         let sentences: Vec<String> = [
             Tripped::Memory { limit: 256 << 20, asked: 300 << 20 },
             Tripped::TableElements { limit: 10, asked: 11 },
-            Tripped::Time { limit: Duration::from_secs(10) },
-            Tripped::CallTime { limit: Duration::from_mins(2) },
+            Tripped::Time { limit: Duration::from_secs(10), rows: 0, took: Duration::from_millis(10_003) },
+            Tripped::Time { limit: Duration::from_secs(10), rows: 5_000, took: Duration::from_millis(11_001) },
+            Tripped::CallTime { limit: Duration::from_mins(2), rows: 0, took: Duration::from_millis(120_009) },
             Tripped::Output { limit: 64 << 20 },
             Tripped::Stack,
+            Tripped::Handles,
             Tripped::Instances { limit: 64, waited: Duration::from_secs(10) },
+            Tripped::AllInstances { limit: 1_000, waited: Duration::from_secs(10) },
         ]
         .iter()
         .map(|tripped| tripped.sentence("x.toml"))
@@ -274,11 +380,14 @@ mod tests {
         insta::assert_snapshot!(sentences.join("\n"), @r#"
         it asked for 300 MiB of memory, more than its limit of 256 MiB; raise `memory` under [limits] in x.toml if it needs that much
         it asked for 11 table elements, more than its limit of 10; raise `table_elements` under [limits] in x.toml if it needs that many
-        it took longer than its limit of 10 s; raise `time` under [limits] in x.toml if it needs longer
-        all its hooks of this call together took longer than its limit of 120 s; raise `call_time` under [limits] in x.toml if it needs longer
+        it took longer than its limit of 10 s (cut after 10003 ms); raise `time` under [limits] in x.toml if it needs longer
+        it took longer than its limit of 10 s and 1000 ms more for 5000 rows (cut after 11001 ms); raise `time` under [limits] in x.toml if it needs longer
+        all its hooks of this call together took longer than its limit of 120 s (cut after 120009 ms); raise `call_time` under [limits] in x.toml if it needs longer
         it handed over more than its limit of 64 MiB at once; raise `output` under [limits] in x.toml if it needs that much
         it used up its stack of 1 MiB, which is the same for every plug-in: a recursion without an end?
+        it holds more than 10000 handles, which is the most for every plug-in; streams, waits and answers that are not dropped?
         all 64 instances it may have at once were busy for 10 s; raise `instances` under [limits] in x.toml, or look at what keeps them busy
+        all 1000 instances that all plug-ins together may have at once were busy for 10 s; raise `instances` under [plugins] in speil.toml, or look at what keeps them busy
         "#);
     }
 }

@@ -13,7 +13,7 @@ use super::engine::Machine;
 use super::folder::{self, Found, Stamps};
 use super::generation::{Pending, PluginSet};
 use super::host::PluginsError;
-use super::import;
+use super::import::{self, http::Trust};
 use super::names::{self, Claim};
 use super::workshop::Workshop;
 use crate::config::PluginsConfig;
@@ -136,7 +136,7 @@ impl Loader {
 
     fn open_shop(&mut self) -> Result<Workshop, PluginsError> {
         let cannot = |error: wasmtime::Error| PluginsError::Engine(format!("{error:#}"));
-        let machine = Arc::new(Machine::start().map_err(cannot)?);
+        let machine = Arc::new(Machine::start(self.config.instances).map_err(cannot)?);
         let offered = import::linker(machine.engine()).map_err(cannot)?;
         let looking = self.purpose == Purpose::Look;
         let mut cache = None;
@@ -153,7 +153,8 @@ impl Loader {
             }
         }
         let folder = self.config.directory.clone().unwrap_or_default();
-        Ok(Workshop { machine, offered, folder, cache })
+        let trust = Arc::new(Trust::with(self.config.http_certificates.clone()));
+        Ok(Workshop { machine, offered, folder, cache, trust })
     }
 
     /// All plug-ins, several at a time: most of the time is spent on reading, compiling or loading code. On threads of

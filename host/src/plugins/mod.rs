@@ -25,6 +25,8 @@
 //! | the hooks of one incoming call | [`call`] |
 //! | what transforms make of tables and rows | [`transform`] |
 //! | failures that do not fail the call | [`events`] |
+//! | where imports lead out of the sandbox | [`outside`] |
+//! | a component tried with a fixture | [`trial`] |
 
 mod approval;
 mod bindings;
@@ -49,14 +51,16 @@ mod instance;
 mod limits;
 mod loader;
 mod names;
+mod outside;
 mod pins;
 mod sidecar;
 mod status;
 mod transform;
+pub mod trial;
 mod watch;
 mod workshop;
 
-pub use breaker::{FAILURES, Paused};
+pub use breaker::{FAILURES, Paused, Resumed};
 pub use component::{Broken, Step};
 pub use counters::{Count, LastError};
 pub use hook::{FailureRule, Function, Hook};

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
@@ -10,10 +11,11 @@ use super::cache::CodeCache;
 use super::digest::Digest;
 use super::engine::Machine;
 use super::hooks::CallInfo;
-use super::import::http::Budget;
+use super::import::http::{Budget, Trust};
 use super::import::log::Log;
 use super::instance::{Allowance, Fault, Given, Instance, Linked, State};
 use super::limits::{Limits, Tripped};
+use super::outside::{Outside, World};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::names::Operation;
 use crate::store::GuestPowers;
@@ -26,6 +28,8 @@ pub struct Workshop {
     /// The plug-in folder, where relative paths of sidecars begin.
     pub folder: PathBuf,
     pub cache: Option<CodeCache>,
+    /// Whom their HTTPS trusts.
+    pub trust: Arc<Trust>,
 }
 
 impl Workshop {
@@ -86,19 +90,21 @@ pub(super) fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Li
         client_state: String::new(),
         request_id: "start".into(),
     };
-    let log = Arc::new(Log::new(name, &call, limits, linked.settings.clone()));
+    let outside: Arc<dyn Outside> = Arc::new(World);
+    let log = Arc::new(Log::new(name, &call, limits, (linked.settings.clone(), outside.clone())));
     // Nobody is called for yet: no mirror, no request.
     let budget = Arc::new(Budget::new(&Limits { http_requests: 0, ..limits.clone() }));
     let powers = GuestPowers::of(name, false, std::iter::empty());
-    let given = Given { log: &log, budget: &budget, mirror: None, powers };
+    let given = Given { log: &log, budget: &budget, mirror: None, powers, outside: &outside };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("it cannot be tried: {error}"))?;
-    let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time });
+    let allowance = Allowance::of(limits.time, Tripped::Time { limit: limits.time, rows: 0, took: Duration::ZERO });
     match runtime.block_on(Instance::start(engine, linked, limits, given, allowance)).map(drop) {
         Ok(()) => Ok(()),
         Err(Fault::Limit(tripped)) => {
             Err(format!("it cannot be started: {}", tripped.sentence(&format!("{name}.toml"))))
         }
+        Err(Fault::NoRoom) => Err(format!("it cannot be started: {}", Fault::NO_ROOM)),
         Err(Fault::Trap(reason)) => Err(format!("it cannot be started: {reason}")),
     }
 }

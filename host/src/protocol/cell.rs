@@ -27,7 +27,7 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-pub use encode::{encode, encode_into};
+pub use encode::{encode, encode_into, plain};
 pub use error::CellError;
 pub(super) use error::Misfit;
 pub(super) use parse::{binary, decimal, guid, integer, real, time, timestamp, timestamp_offset, utf16_units};
@@ -37,6 +37,14 @@ use super::messages::RowOp;
 use super::raw_batch::Segment;
 use super::sql_type::SqlType;
 use super::table_def::{ColumnDef, TableDef};
+
+/// A cell as the wire has it, with its column's name: for rows that are kept as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawCell {
+    pub column: String,
+    /// `None` is NULL.
+    pub text: Option<String>,
+}
 
 /// Rows typed before going on to the next column: their texts and offsets stay in the cache meanwhile.
 const STRETCH: usize = 1024;

@@ -14,8 +14,7 @@
 //!    interrupted, also when the future that asked is dropped.
 //! 5. A connection on which a statement was interrupted or refused is clean before anybody uses it again.
 //!
-//! On SQL Server that means: a database user WITHOUT LOGIN per plug-in with `SELECT` on the mirrored tables, and a schema or
-//! ownership of its own tables; `EXECUTE AS USER … WITH COOKIE`, so that a `REVERT` inside the text cannot lead back.
+//! What each engine does for it: `sqlite/guest/`, `sqlserver/guest/`, and docs/decisions/sql-of-plug-ins.md.
 
 use std::time::Instant;
 
@@ -209,13 +208,13 @@ impl GuestValuesLimits {
     pub const BATCH: usize = 1_000;
 }
 
-/// An engine that does not offer it yet.
+/// An engine that does not offer it.
 #[derive(Debug, Clone, Copy)]
 pub struct NotOffered;
 
 fn not_offered() -> GuestError {
     GuestError::Unavailable(
-        "this kind of mirror does not offer `database` and `wasi:keyvalue` to plug-ins yet; SQLite mirrors do".into(),
+        "this kind of mirror does not offer `database` and `wasi:keyvalue` to plug-ins; those in SQLite and SQL Server do".into(),
     )
 }
 

@@ -15,6 +15,7 @@
 pub mod error;
 pub mod guest;
 pub mod history;
+pub mod quarantine;
 pub mod records;
 mod rules;
 pub mod sqlite;
@@ -31,8 +32,9 @@ use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 pub use error::{StoreError, StoreErrorKind};
-pub use guest::{GuestDatabase, GuestPowers, GuestValues, prefix as guest_prefix};
+pub use guest::{GuestDatabase, GuestError, GuestPowers, GuestRows, GuestValue, GuestValues, prefix as guest_prefix};
 pub use history::History;
+pub use quarantine::{QuarantineCount, Quarantined, SetAside};
 pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableRecord};
 pub use takeover::{Takeover, TakeoverTable};
 
@@ -250,16 +252,27 @@ pub trait MirrorDb: Send + Sync + 'static {
     fn history(&self) -> &dyn History;
 
     /// SQL of a plug-in's own, within these powers ([`guest`]). Nothing is opened before the first statement. By default: this
-    /// engine does not offer it yet.
+    /// engine does not offer it.
     fn guest(&self, powers: GuestPowers) -> Box<dyn GuestDatabase> {
         let _ = powers;
         Box::new(guest::NotOffered)
     }
 
-    /// Small values of a plug-in's own, kept in the side tables. By default: this engine does not offer it yet.
+    /// Small values of a plug-in's own, kept in the side tables. By default: this engine does not offer it.
     fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
         let _ = plugin;
         Box::new(guest::NotOffered)
+    }
+
+    /// How many rows of each table are kept aside ([`quarantine`]); tables without any are left out.
+    async fn quarantine_counts(&self) -> Result<Vec<QuarantineCount>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Rows kept aside, of one table or of all, those tried last first and at most so many.
+    async fn quarantined(&self, table: Option<&TableName>, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
+        let _ = (table, limit);
+        Ok(Vec::new())
     }
 
     /// Hand edit for operators (`speil resync`): sets LSN -1 in the metadata rows of these tables, all when empty.
@@ -296,6 +309,25 @@ pub trait RowWriter: Send {
     /// The transaction is lost, all of it. A row the database refuses is named by table, row and column where the
     /// engine can tell.
     async fn apply(&mut self, changes: RowChanges) -> Result<Applied, StoreError>;
+
+    /// Ids of the table's rows that are kept aside ([`quarantine`]), as this transaction sees them. By default none.
+    ///
+    /// # Errors
+    /// As [`RowWriter::apply`].
+    async fn held(&mut self) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    /// Keeps rows aside and gives rows back, in this transaction. By default: this engine keeps nothing aside.
+    ///
+    /// # Errors
+    /// As [`RowWriter::apply`].
+    async fn set_aside(&mut self, changes: SetAside) -> Result<(), StoreError> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        Err(StoreError::new(StoreErrorKind::Internal, "this store cannot keep rows aside"))
+    }
 
     /// Moves the LSN by the rule of [`Lsn::moved_by`], unless the table has a gap ([`MirrorDb::mark_gap`]), and commits, durably. `received` are the operations as the
     /// Task counts them; they and the row count go to the side tables in the same transaction. Returns the LSN

@@ -53,6 +53,7 @@ impl Tenant {
     /// A tenant that calls the host, which runs.
     pub fn new(speil: &Speil, name: &str, source: Source) -> Self {
         let source = if speil.engine().has(Feature::NulInText) { source } else { source.without_nul() };
+        let source = if speil.engine().has(Feature::SeventhDigit) { source } else { source.without_seventh_digit() };
         let world = World {
             source,
             client: client(speil, name),

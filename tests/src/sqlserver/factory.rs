@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use speil::protocol::context_id::ContextId;
+use speil::protocol::datetime;
+use speil::protocol::sql_type::SqlType;
 use speil::store::Store;
 use speil::task::hand::Hand;
 
@@ -55,6 +57,21 @@ impl StoreFactory for SqlServerFactory {
         true
     }
 
+    fn held(&self, ticks: i64, sql_type: SqlType) -> i64 {
+        /// What a `datetime` shows, by the last digit of the thousandths: it keeps those that end in 0, 3 or 7.
+        const SHOWN: [i64; 10] = [0, 0, 0, 3, 3, 3, 3, 7, 7, 7];
+        const THOUSANDTH: i64 = datetime::TICKS_PER_SECOND / 1_000;
+        let kept = match sql_type {
+            SqlType::DateTime => {
+                let thousandths = ticks / THOUSANDTH;
+                let last = usize::try_from(thousandths % 10).expect("a digit");
+                (thousandths / 10 * 10 + SHOWN[last]) * THOUSANDTH
+            }
+            _ => datetime::cut(ticks, sql_type),
+        };
+        if self.place.has(Feature::SeventhDigit) { kept } else { datetime::cut(kept, SqlType::DateTime2(6)) }
+    }
+
     async fn by_hand(&self, tenant: &ContextId, statements: &str) {
         self.hand(tenant).run(statements).await.unwrap_or_else(|error| panic!("{error}"));
     }
@@ -87,11 +104,18 @@ pub const NEEDS: &[(&str, &[Feature])] = &[
     ("names::names_may_hold_anything", &[Feature::UnicodeNames]),
     ("names::a_letter_that_folds_into_ascii_is_that_letter", &[Feature::UnicodeNames]),
     ("names::the_longest_names_work", &[Feature::LongNames]),
-    ("opening::tenants_with_strange_names_have_mirrors_of_their_own", &[Feature::AnyDatabaseName]),
+    (
+        "opening::tenants_with_strange_names_have_mirrors_of_their_own",
+        &[Feature::AnyDatabaseName, Feature::LongDatabaseNames],
+    ),
 ];
 
 /// What cases of the suite leave out a part without.
-pub const WANTS: &[(&str, &[Feature])] = &[("types::texts_are_themselves", &[Feature::NulInText])];
+pub const WANTS: &[(&str, &[Feature])] = &[
+    ("types::texts_are_themselves", &[Feature::NulInText]),
+    ("types::dates_and_times_at_both_ends", &[Feature::SeventhDigit]),
+    ("types::times_with_an_offset", &[Feature::SeventhDigit]),
+];
 
 /// The suite's cases.
 pub fn cases() -> Vec<Case> {

@@ -34,10 +34,18 @@ pub enum Feature {
     AlterCollation,
     /// A column can be dropped although a view that is not bound to it reads it.
     DropBehindView,
+    /// A database whose name takes more than 63 bytes can be entered.
+    LongDatabaseNames,
+    /// Moments keep the seventh digit of a second.
+    SeventhDigit,
+    /// A table may have the name of a type, and the catalogue can be read all the same.
+    TypeNamesForTables,
+    /// `QUOTENAME` leaves quotes in names as they are.
+    QuotesInNames,
 }
 
 impl Feature {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 16] = [
         Self::Applock,
         Self::ReadersGoOn,
         Self::ChangeBehindReader,
@@ -50,6 +58,10 @@ impl Feature {
         Self::DropInUse,
         Self::AlterCollation,
         Self::DropBehindView,
+        Self::LongDatabaseNames,
+        Self::SeventhDigit,
+        Self::TypeNamesForTables,
+        Self::QuotesInNames,
     ];
 
     /// Why a case that needs it cannot be run.
@@ -67,6 +79,10 @@ impl Feature {
             Self::AlterCollation => "ALTER COLUMN cannot change a collation",
             Self::DropBehindView => "a column that a view reads cannot be dropped",
             Self::DropInUse => "a database that somebody is in cannot be dropped",
+            Self::LongDatabaseNames => "nobody gets into a database whose name is longer than 63 bytes",
+            Self::QuotesInNames => "QUOTENAME doubles quotes, so that a table with one in its name is taken for gone",
+            Self::TypeNamesForTables => "the catalogue cannot be read any more once a table is called \"text\"",
+            Self::SeventhDigit => "times and moments keep six digits of a second at most",
         }
     }
 
@@ -149,6 +165,10 @@ impl Feature {
                 }
                 other.remove().await.map(|()| true)
             }
+            Self::LongDatabaseNames => enters_the_longest_name(hand).await,
+            Self::QuotesInNames => quotes_names_as_they_are(hand).await,
+            Self::TypeNamesForTables => reads_beside_a_table_called_text(hand).await,
+            Self::SeventhDigit => keeps_the_seventh_digit(hand).await,
             Self::AlterCollation => {
                 let mut one = hand.connect().await?;
                 one.run("CREATE TABLE collations (a nvarchar(9) NULL)").await?;
@@ -167,6 +187,42 @@ impl Feature {
             }
         }
     }
+}
+
+/// See [`Feature::LongDatabaseNames`].
+async fn enters_the_longest_name(hand: &SqlServerHand) -> Result<bool, String> {
+    let name = hand.database();
+    let longest = format!("{name}{}", "\u{d8}".repeat(123 - name.chars().count()));
+    Ok(Hand::SqlServer(hand.beside(&longest)).run("SELECT 1").await.is_ok())
+}
+
+/// See [`Feature::SeventhDigit`].
+async fn keeps_the_seventh_digit(hand: &SqlServerHand) -> Result<bool, String> {
+    let mut one = hand.connect().await?;
+    one.run("CREATE TABLE digits (a datetime2(7), b time(7), c datetimeoffset(7))").await?;
+    one.run(
+        "INSERT INTO digits VALUES ('2020-05-18 10:40:43.1234567', '10:40:43.1234567', '2020-05-18 10:40:43.1234567 +01:00')",
+    )
+    .await?;
+    let kept = "SELECT CONVERT(nvarchar(40), a, 121), CONVERT(nvarchar(40), b, 121), CONVERT(nvarchar(40), c, 121) FROM digits";
+    let rows = one.rows(kept).await?.concat();
+    let whole = rows.iter().flatten().filter(|text| text.contains(":43.1234567"));
+    Ok(whole.count() == 3)
+}
+
+/// See [`Feature::TypeNamesForTables`].
+async fn reads_beside_a_table_called_text(hand: &SqlServerHand) -> Result<bool, String> {
+    hand.connect().await?.run("CREATE TABLE \"text\" (a int)").await?;
+    // Connections that looked before go on as if nothing had been.
+    let mut new = hand.connect().await?;
+    Ok(new.rows("SELECT name, max_length FROM sys.columns WHERE name = 'a'").await.is_ok())
+}
+
+/// See [`Feature::QuotesInNames`].
+async fn quotes_names_as_they_are(hand: &SqlServerHand) -> Result<bool, String> {
+    let mut one = hand.connect().await?;
+    let quoted = one.rows("SELECT CAST(QUOTENAME(N'a\"b''c') AS nvarchar(20))").await?;
+    Ok(quoted == [[Some("[a\"b'c]".to_owned())]])
 }
 
 /// Whether it ends well and soon; what does not is left, and its connection with it.

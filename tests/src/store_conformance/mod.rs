@@ -15,6 +15,7 @@ pub mod indexes;
 pub mod kit;
 pub mod names;
 pub mod opening;
+pub mod quarantine;
 pub mod rows;
 pub mod tables;
 pub mod takeover;
@@ -25,6 +26,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use speil::protocol::context_id::ContextId;
+use speil::protocol::datetime;
+use speil::protocol::sql_type::SqlType;
 use speil::store::Store;
 
 /// A place of an engine, fresh for every case, and a hand inside it.
@@ -49,6 +52,11 @@ pub trait StoreFactory: Send + Sync {
     /// Whether texts may hold the character 0: asked only where [`StoreFactory::holds_only_what_types_allow`].
     fn takes_nul(&self) -> bool {
         true
+    }
+
+    /// What a column of a type holds of a moment, in 100 ns: what the type keeps, unless the engine keeps less.
+    fn held(&self, ticks: i64, sql_type: SqlType) -> i64 {
+        datetime::cut(ticks, sql_type)
     }
 
     /// Another program's reading transaction: begun, with the query's first row read, open until the answer is dropped.
@@ -202,6 +210,12 @@ macro_rules! for_every_store_case {
                 tenants_whose_names_differ_by_case_only_never_meet
                 the_check_leaves_nothing_behind
             }
+            quarantine {
+                rows_kept_aside_are_listed_counted_and_given_back
+                a_row_kept_again_replaces_what_was_kept
+                a_transaction_taken_back_keeps_nothing_aside
+                what_empties_makes_or_drops_a_table_gives_its_rows_back
+            }
             rows {
                 inserts_updates_and_deletes_are_counted_exactly
                 an_insert_of_what_is_there_replaces_it
@@ -288,6 +302,7 @@ mod tests {
             ("indexes", include_str!("indexes.rs")),
             ("names", include_str!("names.rs")),
             ("opening", include_str!("opening.rs")),
+            ("quarantine", include_str!("quarantine.rs")),
             ("rows", include_str!("rows.rs")),
             ("tables", include_str!("tables.rs")),
             ("takeover", include_str!("takeover.rs")),

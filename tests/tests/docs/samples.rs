@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use speil::config::Config;
+use speil::plugins::trial::Fixture;
 use speil::plugins::{Hook, Limits, Sidecar};
 
 use super::markdown::{Block, page, pages, root};
@@ -13,6 +14,7 @@ enum Kind {
     Configuration,
     Sidecar,
     Cargo,
+    Fixture,
 }
 
 fn kind(block: &Block) -> Option<Kind> {
@@ -22,6 +24,8 @@ fn kind(block: &Block) -> Option<Kind> {
         Some(Kind::Cargo)
     } else if configuration.into_iter().any(has) {
         Some(Kind::Configuration)
+    } else if has("hook = ") {
+        Some(Kind::Fixture)
     } else if ["[config]", "[limits]", "hooks = "].into_iter().any(has) {
         Some(Kind::Sidecar)
     } else {
@@ -43,6 +47,7 @@ fn every_block_of_toml_is_read_by_the_program() {
             let result = match kind {
                 Kind::Configuration => configuration(&block.text),
                 Kind::Sidecar => Sidecar::parse(&block.text).map(drop),
+                Kind::Fixture => Fixture::parse(&block.text).map(drop),
                 // Built by tests/guests: see `plugin`.
                 Kind::Cargo => Ok(()),
             };

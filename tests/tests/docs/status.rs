@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use speil::http::overview::{Overview, Unreadable};
-use speil::mirror::report::{CycleReport, TableReport};
+use speil::mirror::report::{CycleReport, QuarantineReport, TableReport};
 use speil::mirror::state::CycleState;
 use speil::mirror::{RefusedCalls, TableState, TenantReport, TenantState};
 use speil::protocol::context_id::ContextId;
@@ -41,6 +41,7 @@ fn report() -> TenantReport {
         refill_in: Some(1),
         newest_lsn: Some(Lsn(1)),
         rows: 1,
+        quarantined: 1,
         table_states: BTreeMap::from([("failing", 1)]),
         tables: vec![TableReport {
             table: "contact".into(),
@@ -49,6 +50,7 @@ fn report() -> TenantReport {
             lsn: Some(Lsn(1)),
             kind: Some(TableKind::TakenOver),
             rows: 1,
+            quarantined: 1,
             last_change_at: Some(1),
             last_confirmed_at: Some(1),
             fill_started_at: Some(1),
@@ -84,6 +86,14 @@ fn report() -> TenantReport {
             advice: Some("advice".into()),
         }],
         refusals: vec![refused()],
+        quarantine: vec![QuarantineReport {
+            table: "contact".into(),
+            key: "1".into(),
+            at: 1,
+            plugin: "plugin".into(),
+            version: "version".into(),
+            error: "error".into(),
+        }],
     }
 }
 

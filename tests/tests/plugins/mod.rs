@@ -141,6 +141,31 @@ pub fn shown(table: &TableDef, batch: &TypedBatch) -> String {
     text
 }
 
+/// A text without what differs from run to run: the version, which each build of a guest has its own of, and the time a limit
+/// of time was cut after.
+pub fn plain(text: &str) -> String {
+    let versions = without(text, " version ", ",", "VERSION", |version| {
+        version.len() == 12 && version.chars().all(|digit| digit.is_ascii_hexdigit())
+    });
+    without(&versions, "(cut after ", " ms)", "N", |time| time.parse::<u64>().is_ok_and(|time| time < 60_000))
+}
+
+/// Writes `word` for all that stands between `head` and `tail`.
+pub fn without(text: &str, head: &str, tail: &str, word: &str, is_one: fn(&str) -> bool) -> String {
+    let mut pieces = text.split(head);
+    let mut plain = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        plain += head;
+        match piece.split_once(tail).filter(|(one, _)| is_one(one)) {
+            Some((_, rest)) => {
+                plain.extend([word, tail, rest]);
+            }
+            None => plain += piece,
+        }
+    }
+    plain
+}
+
 /// Events as text: kind, operation, table, message.
 pub fn told(events: &[EventRecord]) -> Vec<String> {
     events

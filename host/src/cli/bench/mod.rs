@@ -3,6 +3,7 @@
 //! | idea | file |
 //! |---|---|
 //! | against a SQL Server | [`sqlserver`] |
+//! | what plug-ins cost | [`plugins`] |
 //! | the table that is mirrored, and calls made ready beforehand | [`table`] |
 //! | the limit: the driver's bare bulk load | [`bare`] |
 //! | a host of its own in this process, and a database that goes with it | [`place`] |
@@ -22,6 +23,7 @@ mod large;
 mod machine;
 mod place;
 mod plain;
+mod plugins;
 mod process;
 mod report;
 mod schema;
@@ -58,11 +60,14 @@ pub(super) struct BenchArgs {
 enum What {
     /// Filling and changing a table in a SQL Server, held against the bare bulk load of the same rows into the same server.
     Sqlserver(sqlserver::SqlServerArgs),
+    /// What plug-ins cost, held against the same calls without any.
+    Plugins(plugins::PluginsArgs),
 }
 
 pub(super) fn run(args: &BenchArgs) -> Result<ExitCode, CliError> {
     match &args.what {
         Some(What::Sqlserver(args)) => sqlserver::run(args),
+        Some(What::Plugins(args)) => plugins::run(args),
         None => machine::run(&args.machine),
     }
 }

@@ -11,9 +11,13 @@ use crate::auth::keys;
 use crate::auth::testing::{TokenIssuer, generate_key};
 use crate::cli::CliError;
 use crate::config::Config;
+use crate::plugins::{Hook, PluginStatus};
 
 /// The application's key, as long as `speil keygen` makes it.
 const KEY_BITS: usize = 2048;
+
+/// The plug-ins that the demo brings.
+const OWN: [&str; 2] = ["index-manager", "pii-redactor"];
 
 /// A folder with all a host needs.
 pub(super) struct Folder {
@@ -77,6 +81,44 @@ impl Folder {
         temporary.write_all(bytes).map_err(cannot)?;
         temporary.persist(&file).map_err(|error| cannot(error.error))?;
         Ok(())
+    }
+
+    /// Copies the plug-ins of a folder of somebody else's beside the demo's own.
+    pub(super) fn add_plugins(&self, from: &Path) -> Result<(), CliError> {
+        let cannot = |error: std::io::Error| CliError::Usage(format!("{} cannot be read: {error}", from.display()));
+        let mut copied = 0;
+        for entry in fs::read_dir(from).map_err(cannot)? {
+            let path = entry.map_err(cannot)?.path();
+            let is_component = path.extension().is_some_and(|extension| extension == "wasm");
+            let (true, Some(name)) = (is_component, path.file_stem().and_then(|name| name.to_str())) else { continue };
+            if OWN.contains(&name) {
+                return Err(CliError::Usage(format!(
+                    "the demo has a plug-in {name} of its own; give {} another name",
+                    path.display()
+                )));
+            }
+            self.write(&format!("plugins/{name}.wasm"), &fs::read(&path).map_err(cannot)?)?;
+            let sidecar = path.with_extension("toml");
+            if sidecar.is_file() {
+                self.write(&format!("plugins/{name}.toml"), &fs::read(sidecar).map_err(cannot)?)?;
+            }
+            copied += 1;
+        }
+        if copied == 0 {
+            return Err(CliError::Usage(format!("{} holds no plug-in: no file NAME.wasm", from.display())));
+        }
+        Ok(())
+    }
+
+    /// A plug-in that is not the demo's own and changes rows.
+    pub(super) fn own_transform(plugins: &[PluginStatus]) -> Option<String> {
+        let transforms =
+            |plugin: &&PluginStatus| plugin.hooks.as_ref().is_some_and(|hooks| hooks.contains(&Hook::Transform.name()));
+        plugins
+            .iter()
+            .filter(|plugin| !OWN.contains(&plugin.name.as_str()))
+            .find(transforms)
+            .map(|plugin| plugin.name.clone())
     }
 
     pub(super) fn config_file(&self) -> PathBuf {

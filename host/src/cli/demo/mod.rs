@@ -40,7 +40,7 @@ const CHANGES: u64 = 5_000;
 /// Mirror a simulated tenant end to end.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit code 1 if the mirror differs from the source in any cell.\n\nExamples:\n  speil demo\n  \
-                        speil demo --rows 1000000\n  speil demo --keep ./demo --json")]
+                        speil demo --rows 1000000\n  speil demo --keep ./demo --json\n  speil demo --plugins ./my-plugins")]
 pub(super) struct DemoArgs {
     /// Rows in all tables together.
     #[arg(long, value_name = "N", default_value_t = 220_000)]
@@ -51,6 +51,9 @@ pub(super) struct DemoArgs {
     /// Put everything into this folder, which must be new or empty, in place of a temporary one.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Run the plug-ins of this folder too, each NAME.wasm with its NAME.toml.
+    #[arg(long, value_name = "DIR")]
+    plugins: Option<PathBuf>,
     /// Print the whole report as JSON.
     #[arg(long)]
     json: bool,
@@ -63,6 +66,9 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
     let source = Source::new(shape);
     let plan = Plan::of(&source);
     let folder = Folder::make(args.keep.as_deref(), &plan)?;
+    if let Some(own) = &args.plugins {
+        folder.add_plugins(own)?;
+    }
     let config = folder.config()?;
     let runtime = app::runtime(config.server.max_calls)
         .map_err(|error| CliError::Failed(format!("no threads can be started: {error}")))?;
@@ -106,7 +112,9 @@ async fn mirror(
     options.shape = shape;
     options.cycles = 2;
     options.changes = CHANGES;
-    options.mirror = Some(MirrorPlace::file(folder.mirror(TENANT), TENANT));
+    // A transform of somebody else's makes a mirror that is meant to differ.
+    let own_transform = Folder::own_transform(&app.plugins.list());
+    options.mirror = own_transform.is_none().then(|| MirrorPlace::file(folder.mirror(TENANT), TENANT));
     options.expectation = plan.clone();
     let ran = run::run_with(options, source, &Bars::new()).await.map_err(CliError::failed);
     // Whatever came of it, nothing is left running.
@@ -135,6 +143,7 @@ async fn mirror(
         mirror: db.place(),
         run,
         work,
+        own_transform,
         problems,
     })
 }

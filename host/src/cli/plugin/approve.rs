@@ -45,5 +45,6 @@ fn text(update: &Update) -> String {
     if update.more.is_empty() {
         lines.push("it asks for nothing that is not approved".into());
     }
+    lines.extend(update.refills.clone());
     lines.join("\n")
 }

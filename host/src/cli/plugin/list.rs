@@ -1,8 +1,6 @@
 //! `speil plugin list`: asks the host that runs, or else says what the folder holds.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -13,18 +11,15 @@ use crate::cli::{CliError, ConfigArgs};
 use crate::config::ServerConfig;
 use crate::mirror::clock::{Clock, SystemClock};
 use crate::plugins::PluginHost;
-use crate::task::connection::{Connection, Framing, Request};
-use crate::task::endpoint::Endpoint;
 
-/// How long the running host is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::running;
 
 /// Show every plug-in.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Asks the running host (its /plugins, as [server] listen and admin_token say). If it cannot be \
                         reached, shows what the plug-in folder holds: without calls and errors.\n\n\
-                        State: running, paused (hooks that kept failing are left alone for a while), outdated (the file \
+                        State: running, paused (hooks that kept failing are left alone for a while; `speil plugin resume` ends that), outdated (the file \
                         in the folder cannot be used, the version before runs), waiting (for `speil plugin approve`), \
                         broken.\n\nExit code 1 if any is broken.\n\n\
                         Examples:\n  speil plugin list\n  \
@@ -43,7 +38,7 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, CliError> {
     "error".clone_into(&mut config.log.filter);
     crate::logging::init(&config.log).map_err(CliError::failed)?;
     let runtime = app::runtime(1).map_err(|error| CliError::Failed(format!("no threads can be started: {error}")))?;
-    let (plugins, unreachable) = match runtime.block_on(ask(&config.server)) {
+    let (plugins, unreachable) = match runtime.block_on(list(&config.server)) {
         Ok(plugins) => (plugins, None),
         Err(why) => {
             let host = PluginHost::look(&config.plugins).map_err(CliError::failed)?;
@@ -64,37 +59,9 @@ pub(super) fn run(args: &ListArgs) -> Result<ExitCode, CliError> {
 }
 
 /// What the running host says.
-async fn ask(server: &ServerConfig) -> Result<Value, String> {
-    if server.listen.port() == 0 {
-        return Err("[server] listen gives it any free port".into());
-    }
-    let local: IpAddr = match server.listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip => ip,
-    };
-    let scheme = if server.tls.is_some() { "https" } else { "http" };
-    let url = format!("{scheme}://{}/plugins", SocketAddr::new(local, server.listen.port()));
-    let certificate = server.tls.as_ref().map(|tls| tls.certificate.as_path());
-    let endpoint = Endpoint::new(&url, certificate).map_err(|error| error.to_string())?;
-    let authorization = server.admin_token.as_ref().map(|token| format!("Bearer {}", token.expose()));
-    let request = Request {
-        method: "GET".into(),
-        target: endpoint.path().to_owned(),
-        headers: authorization.map(|value| ("Authorization".to_owned(), value)).into_iter().collect(),
-        body: Vec::new(),
-        framing: Framing::None,
-    };
-    let exchange = async {
-        let mut connection = Connection::open(&endpoint).await?;
-        connection.exchange(&endpoint, &request, PATIENCE).await
-    };
-    let response = tokio::time::timeout(PATIENCE, exchange).await;
-    let response = response.map_err(|_| format!("{url} does not answer"))?.map_err(|error| error.to_string())?;
-    if response.status != 200 {
-        return Err(format!("{url} answers {}: {}", response.status, response.excerpt().trim()));
-    }
-    serde_json::from_slice(&response.body).map_err(|error| format!("{url} answers no JSON: {error}"))
+async fn list(server: &ServerConfig) -> Result<Value, String> {
+    let answer = running::ask(server, "GET", "/plugins").await?;
+    answer.json.ok_or(answer.words)
 }
 
 fn text(plugins: &[Value], now: i64) -> String {

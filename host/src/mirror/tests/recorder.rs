@@ -77,7 +77,7 @@ impl Hooks {
 }
 
 fn failure(hook: &'static str, message: &str, refused: bool) -> HookFailure {
-    HookFailure { plugin: "test".into(), hook, message: message.into(), refused }
+    HookFailure { plugin: "test".into(), hook, message: message.into(), refused, log: None, place: None }
 }
 
 fn names(list: &[String], table: &TableName) -> bool {

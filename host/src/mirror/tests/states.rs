@@ -365,13 +365,13 @@ async fn the_reports_shape_is_stable() {
     let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(
         keys(&json),
-        "advice cycles events format last_call_at last_completed_at last_refused_at newest_lsn place refill_deadline \
-         refill_in refusals rows state table_states tables tenant"
+        "advice cycles events format last_call_at last_completed_at last_refused_at newest_lsn place quarantine \
+         quarantined refill_deadline refill_in refusals rows state table_states tables tenant"
     );
     assert_eq!(
         keys(&json["tables"][0]),
         "advice cycle_deletes cycle_inserts cycle_updates error fill_started_at gone_at kind last_change_at \
-         last_confirmed_at lsn rows state table"
+         last_confirmed_at lsn quarantined rows state table"
     );
     assert_eq!(
         keys(&json["cycles"][0]),

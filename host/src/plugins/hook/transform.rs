@@ -12,9 +12,12 @@ use crate::plugins::digest::Builder;
 use crate::plugins::hook::{Function, Hook};
 use crate::plugins::hooks::{HookFailure, TransformPlan};
 use crate::plugins::instance::within;
+use crate::plugins::sidecar::Deterministic;
 use crate::plugins::transform::convert::{self, Texts, Values};
-use crate::plugins::transform::merge;
+use crate::plugins::transform::isolate::Isolated;
+use crate::plugins::transform::merge::{self, Checked};
 use crate::plugins::transform::plan::{self, Planned, Step, Steps};
+use crate::plugins::transform::violation::{RowName, Violation};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::messages::RowOp;
 use crate::protocol::table_def::TableDef;
@@ -38,7 +41,9 @@ impl PluginCall {
         for at in transforms {
             let begun = Instant::now();
             let planned = match self.call_plan(at, &current).await {
-                Ok(answer) => plan::check(at, &current, answer).map_err(Failed::Unusable),
+                Ok(answer) => {
+                    plan::check(at, &current, answer).map_err(|text| Failed::violation(Violation::of_answer(text)))
+                }
                 Err(failed) => Err(failed),
             };
             let planned = self.settle(at, Function::TransformPlan, Some(table.name.as_str()), begun, planned)?;
@@ -103,19 +108,38 @@ impl PluginCall {
         plan: &TransformPlan,
         mut batch: TypedBatch,
     ) -> Result<TypedBatch, HookFailure> {
+        self.poisoned.clear();
         // A plan without steps of ours touches nothing.
         let Some(Steps(steps)) = plan.steps.downcast_ref::<Steps>() else { return Ok(batch) };
+        // What may have to be kept aside is kept as it came.
+        let source = steps.iter().any(|step| self.quarantines(step.plugin)).then(|| batch.clone());
         for step in steps {
             let begun = Instant::now();
             let table = step.before.name.as_str();
-            let answer = match self.call_apply(step, &batch).await {
+            let rows = merge::live_rows(&batch);
+            let mut answer = self.answer(step, &batch, &rows).await;
+            if let (Some(source), true) = (&source, self.quarantines(step.plugin))
+                && let Err(first) = answer
+            {
+                answer = match self.isolate(step, &batch, &rows, first).await {
+                    Ok(Isolated { answer, poisoned }) => {
+                        let out: Vec<usize> = poisoned.iter().map(|(row, _)| *row).collect();
+                        batch = merge::take_out(step, batch, &out);
+                        self.set_aside(step, source, &plan.source, poisoned);
+                        Ok(answer)
+                    }
+                    Err(failed) => Err(failed),
+                };
+            }
+            let asked = step.calls() && !rows.is_empty();
+            let answer = match answer {
                 Ok(answer) => answer,
                 Err(failed) => {
                     self.settle(step.plugin, Function::TransformApply, Some(table), begun, Err::<(), _>(failed))?;
                     continue;
                 }
             };
-            if answer.is_some() {
+            if asked {
                 self.settle(step.plugin, Function::TransformApply, Some(table), begun, Ok(()))?;
             }
             batch = merge::merge(step, batch, answer.as_ref());
@@ -123,12 +147,42 @@ impl PluginCall {
         Ok(batch)
     }
 
-    /// `None`: the plug-in was not called, since nothing was asked of it.
-    async fn call_apply(&mut self, step: &Step, batch: &TypedBatch) -> Result<Option<merge::Checked>, Failed> {
+    /// What a step makes of these rows; some batches are made twice, where the sidecar says so.
+    async fn answer(&mut self, step: &Step, batch: &TypedBatch, rows: &[usize]) -> Result<Option<Checked>, Failed> {
+        let plugin = self.plugin(step.plugin);
+        let checks = plugin.sidecar.as_ref().is_ok_and(|sidecar| sidecar.deterministic == Deterministic::Check);
+        let twice =
+            checks && step.calls() && !rows.is_empty() && plugin.sampler.takes(&self.info.tenant, &step.before.name);
+        if !twice {
+            return self.call_apply(step, batch, rows).await;
+        }
+        let one = self.apply_afresh(step, batch, rows).await?;
+        let other = self.apply_afresh(step, batch, rows).await?;
+        if let (Some(one), Some(other)) = (&one, &other)
+            && let Some(difference) = merge::difference(step, one, other)
+        {
+            let row = difference.row.map(|row| RowName::of(&step.before, batch, rows[row]));
+            return Err(Failed::Differs(difference, row));
+        }
+        Ok(one)
+    }
+
+    /// [`PluginCall::call_apply`] in an instance that has seen nothing before.
+    pub(in crate::plugins) async fn apply_afresh(
+        &mut self,
+        step: &Step,
+        batch: &TypedBatch,
+        rows: &[usize],
+    ) -> Result<Option<Checked>, Failed> {
+        self.forget_instance(step.plugin);
+        self.call_apply(step, batch, rows).await
+    }
+
+    /// `rows` are rows of the batch that are no deletes. `None`: the plug-in was not called, since nothing was asked of it.
+    async fn call_apply(&mut self, step: &Step, batch: &TypedBatch, rows: &[usize]) -> Result<Option<Checked>, Failed> {
         if batch.columns.len() != step.before.columns.len() {
             return Err(Failed::Unusable("the batch is not of the table that was planned".into()));
         }
-        let rows = merge::live_rows(batch);
         if rows.is_empty() || !step.calls() {
             return Ok(None);
         }
@@ -141,13 +195,13 @@ impl PluginCall {
             let texts: Vec<Texts> = step
                 .inputs
                 .iter()
-                .map(|&index| Texts::of(&batch.columns[index], step.before.columns[index].sql_type, &rows))
+                .map(|&index| Texts::of(&batch.columns[index], step.before.columns[index].sql_type, rows))
                 .collect();
             let values: Vec<Values<'_>> = step
                 .inputs
                 .iter()
                 .zip(&texts)
-                .map(|(&index, texts)| Values::of(&batch.columns[index], texts, &rows))
+                .map(|(&index, texts)| Values::of(&batch.columns[index], texts, rows))
                 .collect();
             let columns: Vec<NamedColumnParam<'_>> = step
                 .inputs
@@ -168,6 +222,9 @@ impl PluginCall {
             let answer: Applied = self.leave(entered, answer)?.map_err(Failed::Answered)?;
             answer
         };
-        merge::check(step, answer, rows.len()).map(Some).map_err(Failed::Unusable)
+        merge::check(step, answer, rows.len()).map(Some).map_err(|violation| {
+            let row = violation.row.map(|row| RowName::of(&step.before, batch, rows[row]));
+            Failed::Violation(violation, row)
+        })
     }
 }

@@ -10,7 +10,7 @@ impl Host for State {
         Ok(self.guest_database().and_then(|database| match database.engine() {
             Some(GuestEngine::Sqlite) => Ok(EngineKind::Sqlite),
             Some(GuestEngine::SqlServer) => Ok(EngineKind::Sqlserver),
-            None => Err(Error::Unavailable("this kind of mirror does not offer `database` to plug-ins yet".into())),
+            None => Err(Error::Unavailable("this kind of mirror does not offer `database` to plug-ins".into())),
         }))
     }
 

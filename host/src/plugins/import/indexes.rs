@@ -16,7 +16,10 @@ impl Host for State {
     async fn ensure(&mut self, table: String, index: Index) -> wasmtime::Result<Result<bool, String>> {
         let place = self.at(&table).and_then(|place| Ok((place, checked(index)?)));
         Ok(match place {
-            Ok(((mirror, table), index)) => mirror.ensure_index(&table, &index).await.map_err(|error| told(&error)),
+            Ok(((mirror, table), index)) => {
+                let outside = self.outside().clone();
+                outside.ensure_index(&*mirror, &table, &index).await.map_err(|error| told(&error))
+            }
             Err(refusal) => Err(refusal),
         })
     }
@@ -24,7 +27,10 @@ impl Host for State {
     async fn drop(&mut self, table: String, name: String) -> wasmtime::Result<Result<bool, String>> {
         let place = self.at(&table).and_then(|place| checked_name("index", &name).map(|_| place));
         Ok(match place {
-            Ok((mirror, table)) => mirror.drop_index(&table, &name).await.map_err(|error| told(&error)),
+            Ok((mirror, table)) => {
+                let outside = self.outside().clone();
+                outside.drop_index(&*mirror, &table, &name).await.map_err(|error| told(&error))
+            }
             Err(refusal) => Err(refusal),
         })
     }

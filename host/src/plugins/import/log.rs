@@ -8,6 +8,7 @@ use crate::plugins::bindings::speil::mirror::log::{Host, Level};
 use crate::plugins::hooks::CallInfo;
 use crate::plugins::instance::State;
 use crate::plugins::limits::{Limits, size};
+use crate::plugins::outside::Outside;
 use crate::plugins::sidecar::Settings;
 
 /// Where one plug-in's lines of one incoming call go. Outlives its instances, so that a trap does not reset the count.
@@ -21,13 +22,15 @@ pub struct Log {
     bytes: AtomicUsize,
     /// Whose secrets are struck out.
     settings: Arc<Settings>,
+    outside: Arc<dyn Outside>,
     /// Unfinished lines of standard output and standard error.
     partial: Mutex<[Vec<u8>; 2]>,
 }
 
 impl Log {
     /// An empty one.
-    pub fn new(plugin: &str, call: &CallInfo, limits: &Limits, settings: Arc<Settings>) -> Self {
+    pub fn new(plugin: &str, call: &CallInfo, limits: &Limits, given: (Arc<Settings>, Arc<dyn Outside>)) -> Self {
+        let (settings, outside) = given;
         Self {
             plugin: plugin.into(),
             tenant: call.tenant.as_str().into(),
@@ -37,8 +40,14 @@ impl Log {
             lines: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
             settings,
+            outside,
             partial: Mutex::default(),
         }
+    }
+
+    /// Lines and bytes written so far, or asked for.
+    pub fn used(&self) -> (usize, usize) {
+        (self.lines.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
     }
 
     /// Writes a line, unless the call has used up its share.
@@ -108,12 +117,22 @@ impl Log {
 
     fn emit(&self, level: Level, text: &str) {
         let Self { plugin, tenant, request_id, .. } = self;
+        self.outside.line(word(level), text);
         match level {
             Level::Debug => tracing::debug!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
             Level::Info => tracing::info!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
             Level::Warn => tracing::warn!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
             Level::Error => tracing::error!(target: "speil::plugin", plugin, tenant, request_id, "{text}"),
         }
+    }
+}
+
+const fn word(level: Level) -> &'static str {
+    match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
     }
 }
 

@@ -12,9 +12,10 @@
 //! | granted: `speil:mirror/database` | SQL on the calling tenant's mirror ([`database`]) |
 //! | granted: `wasi:keyvalue` | small values in the calling tenant's mirror ([`keyvalue`]) |
 //! | granted: `wasi:http` | requests to listed hosts ([`http`]) |
+//! | listed as `unused`: anything else | nothing: a call traps ([`unused`]) |
 //!
 //! What is granted is linked for that plug-in alone ([`grant`]). Sockets are not linked at all: a component that imports them is
-//! refused when it is loaded.
+//! refused when it is loaded, unless its sidecar says that it never uses them.
 
 pub(super) mod database;
 pub(super) mod http;
@@ -22,9 +23,10 @@ pub(super) mod indexes;
 pub(super) mod keyvalue;
 pub(super) mod log;
 pub(super) mod stdio;
+pub(super) mod unused;
 
 use wasmtime::Engine;
-use wasmtime::component::{HasData, HasSelf, Linker, ResourceTable};
+use wasmtime::component::{Component, HasData, HasSelf, Linker, ResourceTable};
 use wasmtime_wasi::cli::{WasiCli, WasiCliView as _};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksView as _};
 use wasmtime_wasi::filesystem::{WasiFilesystem, WasiFilesystemView as _};
@@ -35,6 +37,7 @@ use wasmtime_wasi_config::WasiConfig;
 
 use super::bindings as granted;
 use super::bindings::speil::mirror as offered;
+use super::check;
 use super::instance::State;
 use super::sidecar::{DatabaseGrant, Grants, Settings};
 
@@ -126,7 +129,11 @@ impl Grant {
 ///
 /// # Errors
 /// A mistake of ours: two things of one name.
-pub(super) fn grant(offered: &Linker<State>, grants: &Grants) -> wasmtime::Result<Linker<State>> {
+pub(super) fn grant(
+    offered: &Linker<State>,
+    grants: &Grants,
+    component: &Component,
+) -> wasmtime::Result<Linker<State>> {
     let mut linker = offered.clone();
     let l = &mut linker;
     if Grant::Database.given(grants) {
@@ -139,6 +146,9 @@ pub(super) fn grant(offered: &Linker<State>, grants: &Grants) -> wasmtime::Resul
         granted::wasi::keyvalue::store::add_to_linker::<_, HasSelf<State>>(l, |state| state)?;
         granted::wasi::keyvalue::atomics::add_to_linker::<_, HasSelf<State>>(l, |state| state)?;
         granted::wasi::keyvalue::batch::add_to_linker::<_, HasSelf<State>>(l, |state| state)?;
+    }
+    if !grants.unused.is_empty() {
+        unused::link(l, component, |import| check::is_unused(import, grants))?;
     }
     Ok(linker)
 }

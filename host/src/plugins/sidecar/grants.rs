@@ -21,6 +21,8 @@ pub struct Grants {
     pub folders: Vec<Folder>,
     /// `environment`: names of variables of the server's own environment.
     pub environment: Vec<String>,
+    /// `unused`: packages whose interfaces are imported and never called, such as `wasi:sockets`. Nothing is behind them.
+    pub unused: Vec<String>,
 }
 
 /// How much of the mirror's database.
@@ -89,7 +91,7 @@ pub struct Folder {
     pub write: bool,
 }
 
-const KEYS: [&str; 5] = ["database", "environment", "folders", "http", "keyvalue"];
+const KEYS: [&str; 6] = ["database", "environment", "folders", "http", "keyvalue", "unused"];
 
 pub(super) fn parse(value: &Value) -> Result<Grants, String> {
     let table = value.as_table().ok_or("`grants` must be a table: [grants]")?;
@@ -106,6 +108,7 @@ pub(super) fn parse(value: &Value) -> Result<Grants, String> {
             "environment" => {
                 grants.environment = list("environment", value)?.iter().map(variable).collect::<Result<_, _>>()?;
             }
+            "unused" => grants.unused = list("unused", value)?.iter().map(package).collect::<Result<_, _>>()?,
             _ => return Err(unknown("grants.", key, &KEYS)),
         }
     }
@@ -220,6 +223,18 @@ fn variable(value: &Value) -> Result<String, String> {
         .ok_or_else(|| format!("`grants.environment` must list names of variables, not {value}"))
 }
 
+/// `wasi:sockets`, without interface and version.
+fn package(value: &Value) -> Result<String, String> {
+    let legal = |part: &str| !part.is_empty() && part.chars().all(|one| one.is_ascii_alphanumeric() || one == '-');
+    value
+        .as_str()
+        .filter(|name| name.split_once(':').is_some_and(|(space, name)| legal(space) && legal(name)))
+        .map(str::to_owned)
+        .ok_or_else(|| {
+            format!("`grants.unused` must list packages of interfaces such as \"wasi:sockets\", not {value}")
+        })
+}
+
 /// The nearest known word, for one that is none of them.
 pub(super) fn word(key: &str, value: &Value, known: &[&str]) -> String {
     let hint = value
@@ -248,6 +263,7 @@ mod tests {
             keyvalue = true
             folders = [{ host = "exports", guest = "/out", write = true }, { host = "/srv/in", guest = "/in" }]
             environment = ["TZ"]
+            unused = ["wasi:sockets"]
             "#,
         )
         .unwrap();
@@ -260,6 +276,7 @@ mod tests {
         );
         assert!(all.keyvalue && all.folders[0].write && !all.folders[1].write);
         assert_eq!(all.environment, ["TZ"]);
+        assert_eq!(all.unused, ["wasi:sockets"]);
     }
 
     #[test]
@@ -277,6 +294,7 @@ mod tests {
             "folders = [{ host = \"a\", guest = \"data\" }]",
             "folders = [{ host = \"a\", guest = \"/d\" }, { host = \"b\", guest = \"/d\" }]",
             "environment = [\"A=B\"]",
+            "unused = [\"wasi:sockets/tcp@0.2.0\"]",
         ]
         .iter()
         .map(|text| grants(text).unwrap_err())
@@ -294,6 +312,7 @@ mod tests {
         `grants.folders.guest` must begin with a slash: "/data"
         `grants.folders` gives two folders the name "/d"
         `grants.environment` must list names of variables, not "A=B"
+        `grants.unused` must list packages of interfaces such as "wasi:sockets", not "wasi:sockets/tcp@0.2.0"
         "#);
     }
 }

@@ -46,21 +46,31 @@ impl PlanCache {
     /// The tables that plans of these plug-ins have been made for: those a plug-in works on, and those that are skipped,
     /// by whichever.
     pub fn tables(&self, plugins: &[usize]) -> BTreeSet<String> {
-        let touches = |plan: &TransformPlan| {
-            plan.target.is_none()
-                || plan
-                    .steps
-                    .downcast_ref::<Steps>()
-                    .is_some_and(|Steps(steps)| steps.iter().any(|step| plugins.contains(&step.plugin)))
-        };
         let kept = self.kept();
-        kept.plans.values().filter(|plan| touches(plan)).map(|plan| plan.source.name.as_str().to_owned()).collect()
+        let touched = kept.plans.values().filter(|plan| touches(plan, plugins));
+        touched.map(|plan| plan.source.name.as_str().to_owned()).collect()
+    }
+
+    /// The tenants that such tables belong to.
+    pub fn tenants(&self, plugins: &[usize]) -> BTreeSet<ContextId> {
+        let kept = self.kept();
+        let touched = kept.plans.iter().filter(|(_, plan)| touches(plan, plugins));
+        touched.map(|((tenant, _), _)| tenant.clone()).collect()
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         // Nothing in here can panic half-way.
         self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Whether one of these plug-ins works on the table, or any skips it.
+fn touches(plan: &TransformPlan, plugins: &[usize]) -> bool {
+    plan.target.is_none()
+        || plan
+            .steps
+            .downcast_ref::<Steps>()
+            .is_some_and(|Steps(steps)| steps.iter().any(|step| plugins.contains(&step.plugin)))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 use crate::plugins::bindings::exports::speil::mirror::transform::{ColumnValuesParam, ColumnValuesResult};
 use crate::plugins::bindings::speil::mirror::types::ValueKind;
+use crate::plugins::transform::violation::Violation;
 use crate::protocol::columns::{Column, Fixed, Spans};
 use crate::protocol::datetime;
 use crate::protocol::sql_type::{Family, SqlType};
@@ -108,30 +109,34 @@ impl<'a> Values<'a> {
 /// Takes back what a plug-in returned for a column.
 ///
 /// # Errors
-/// A sentence that names the column and the row (counted among the rows it got, from 1), never a value.
-pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Result<Column, String> {
+/// What is wrong, with the column and, where it is one row's, the row (counted among the rows it got); never a value.
+pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Result<Column, Violation> {
     let sql_type = def.sql_type;
     let (count, came) = shape(&values);
     let wanted = kind(sql_type);
     if came != wanted {
-        return Err(format!(
-            "it returned {} values for the column `{}`, whose type {sql_type} takes {} values",
-            word(came),
-            def.name,
-            word(wanted)
+        return Err(Violation::of_column(
+            &def.name,
+            format!(
+                "it returned {} values for the column `{}`, whose type {sql_type} takes {} values",
+                word(came),
+                def.name,
+                word(wanted)
+            ),
         ));
     }
     if count != rows {
-        return Err(format!("it returned {count} values for the column `{}`, and got {rows} rows", def.name));
+        let text = format!("it returned {count} values for the column `{}`, and got {rows} rows", def.name);
+        return Err(Violation::of_column(&def.name, text));
     }
-    let at = |row: usize, what: &str| format!("its value for the column `{}` in row {}: {what}", def.name, row + 1);
+    let at = |row: usize, what: &str| Violation::of_value(&def.name, row, what);
     if !def.nullable
         && let Some(row) = first_null(&values)
     {
         return Err(at(row, "NULL, which the column does not allow"));
     }
     Ok(match values {
-        ColumnValuesResult::Text(values) => texts(&values, sql_type, at)?,
+        ColumnValuesResult::Text(values) => texts(&values, def, at)?,
         ColumnValuesResult::Integer(values) => {
             let (least, most) = sql_type.integer_range().unwrap_or((i64::MIN, i64::MAX));
             Column::Integer(fixed(values, |row, value| {
@@ -162,12 +167,17 @@ pub fn column(values: ColumnValuesResult, def: &ColumnDef, rows: usize) -> Resul
             if let Some(row) = values.iter().position(|value| value.as_ref().is_some_and(|bytes| bytes.len() > most)) {
                 return Err(at(row, &format!("longer than {sql_type} holds")));
             }
-            Column::Binary(spans(values.iter().map(Option::as_deref))?)
+            Column::Binary(spans(values.iter().map(Option::as_deref), &def.name)?)
         }
     })
 }
 
-fn texts(values: &[Option<String>], sql_type: SqlType, at: impl Fn(usize, &str) -> String) -> Result<Column, String> {
+fn texts(
+    values: &[Option<String>],
+    def: &ColumnDef,
+    at: impl Fn(usize, &str) -> Violation,
+) -> Result<Column, Violation> {
+    let sql_type = def.sql_type;
     let each = || values.iter().map(Option::as_deref);
     Ok(match sql_type.family() {
         Family::Guid => Column::Guid(fixed(each(), |row, text: &str| {
@@ -187,15 +197,15 @@ fn texts(values: &[Option<String>], sql_type: SqlType, at: impl Fn(usize, &str) 
                     }
                 }
             }
-            Column::Text(spans(each().map(|text| text.map(str::as_bytes)))?)
+            Column::Text(spans(each().map(|text| text.map(str::as_bytes)), &def.name)?)
         }
     })
 }
 
 fn fixed<V, T: Copy + Default>(
     values: impl IntoIterator<Item = Option<V>>,
-    mut check: impl FnMut(usize, V) -> Result<T, String>,
-) -> Result<Fixed<T>, String> {
+    mut check: impl FnMut(usize, V) -> Result<T, Violation>,
+) -> Result<Fixed<T>, Violation> {
     let values = values.into_iter();
     let mut column = Fixed::with_capacity(values.size_hint().0);
     for (row, value) in values.enumerate() {
@@ -205,10 +215,11 @@ fn fixed<V, T: Copy + Default>(
 }
 
 /// A column of bytes; refuses what its spans could not address.
-fn spans<'a>(values: impl Iterator<Item = Option<&'a [u8]>> + Clone) -> Result<Spans, String> {
+fn spans<'a>(values: impl Iterator<Item = Option<&'a [u8]>> + Clone, name: &str) -> Result<Spans, Violation> {
     let total: usize = values.clone().map(|value| value.map_or(0, <[u8]>::len)).sum();
     if u32::try_from(total).is_err() {
-        return Err("it returned more than 4 GiB for one column".into());
+        let text = format!("it returned more than 4 GiB for the column `{name}`");
+        return Err(Violation::of_column(name, text));
     }
     Ok(Spans::from_values(values))
 }
@@ -350,7 +361,10 @@ mod tests {
 
     fn refused(values: ColumnValuesResult, sql_type: SqlType) -> String {
         let def = ColumnDef { name: "c".into(), sql_type, nullable: true, default: None };
-        column(values, &def, 1).expect_err("must be refused")
+        let violation = column(values, &def, 1).expect_err("must be refused");
+        assert_eq!(violation.column.as_deref(), Some("c"));
+        let row = violation.row.map(|row| format!("row {row}: ")).unwrap_or_default();
+        format!("{row}{}", violation.text)
     }
 
     #[test]
@@ -375,17 +389,17 @@ mod tests {
         insta::assert_snapshot!(refusals.join("\n"), @r#"
         it returned text values for the column `c`, whose type int takes integer values
         it returned 0 values for the column `c`, and got 1 rows
-        its value for the column `c` in row 1: outside what bit holds
-        its value for the column `c` in row 1: outside what int holds
-        its value for the column `c` in row 1: outside what float holds
-        its value for the column `c` in row 1: outside what real holds
-        its value for the column `c` in row 1: outside what datetime2(7) holds
-        its value for the column `c` in row 1: outside what time(7) holds
-        its value for the column `c` in row 1: longer than nchar(2) holds
-        its value for the column `c` in row 1: not a uniqueidentifier such as 6F9619FF-8B86-D011-B42D-00C04FC964FF
-        its value for the column `c` in row 1: not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00
-        its value for the column `c` in row 1: longer than binary(2) holds
-        its value for the column `c` in row 1: not a decimal number such as -12.3400
+        row 0: its value for the column `c`: outside what bit holds
+        row 0: its value for the column `c`: outside what int holds
+        row 0: its value for the column `c`: outside what float holds
+        row 0: its value for the column `c`: outside what real holds
+        row 0: its value for the column `c`: outside what datetime2(7) holds
+        row 0: its value for the column `c`: outside what time(7) holds
+        row 0: its value for the column `c`: longer than nchar(2) holds
+        row 0: its value for the column `c`: not a uniqueidentifier such as 6F9619FF-8B86-D011-B42D-00C04FC964FF
+        row 0: its value for the column `c`: not a date, time and offset such as 2020-05-18T10:40:43.1234567+02:00
+        row 0: its value for the column `c`: longer than binary(2) holds
+        row 0: its value for the column `c`: not a decimal number such as -12.3400
         "#);
     }
 
@@ -393,7 +407,8 @@ mod tests {
     fn null_is_refused_where_the_column_does_not_allow_it() {
         let def = ColumnDef { name: "c".into(), sql_type: SqlType::Int, nullable: false, default: None };
         let error = column(ColumnValuesResult::Integer(vec![Some(1), None]), &def, 2).unwrap_err();
-        assert_eq!(error, "its value for the column `c` in row 2: NULL, which the column does not allow");
+        assert_eq!(error.text, "its value for the column `c`: NULL, which the column does not allow");
+        assert_eq!((error.row, error.column.as_deref()), (Some(1), Some("c")));
     }
 
     #[test]

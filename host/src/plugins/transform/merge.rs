@@ -2,8 +2,9 @@
 
 use super::convert;
 use super::plan::{Origin, Step};
+use super::violation::Violation;
 use crate::plugins::bindings::exports::speil::mirror::transform::Applied;
-use crate::protocol::columns::{Column, Fixed, Spans, TypedBatch};
+use crate::protocol::columns::{Column, Fixed, Spans, TypedBatch, Value};
 use crate::protocol::messages::RowOp;
 use crate::protocol::sql_type::Family;
 
@@ -14,6 +15,7 @@ pub fn live_rows(batch: &TypedBatch) -> Vec<usize> {
 }
 
 /// An answer whose every value has been checked.
+#[derive(Debug, Clone)]
 pub struct Checked {
     /// One column for each of [`Step::outputs`], in their order, of the live rows.
     columns: Vec<Column>,
@@ -21,31 +23,37 @@ pub struct Checked {
     keep: Vec<bool>,
 }
 
-/// Checks an answer against what the plan promised.
+/// Checks an answer against what the plan promised. Key columns cannot come back at all: a plan may not promise them.
 ///
 /// # Errors
-/// A sentence without the plug-in's and the table's name, and without any value.
-pub fn check(step: &Step, answer: Applied, rows: usize) -> Result<Checked, String> {
+/// What is wrong, without any value.
+pub fn check(step: &Step, answer: Applied, rows: usize) -> Result<Checked, Violation> {
     let wanted_flags = if step.filter { rows } else { 0 };
     if answer.keep.len() != wanted_flags {
-        return Err(if step.filter {
+        return Err(Violation::of_answer(if step.filter {
             format!("it returned {} keep flags for {rows} rows", answer.keep.len())
         } else {
             format!("it returned {} keep flags, and its plan has no filter", answer.keep.len())
-        });
+        }));
     }
     let mut columns: Vec<Option<Column>> = vec![None; step.outputs.len()];
     for named in answer.columns {
         let index = step.after.column_index(&named.name);
         let Some(position) = step.outputs.iter().position(|&output| Some(output) == index) else {
-            return Err(format!(
-                "it returned the column `{}`, which its plan did not promise",
-                crate::plugins::events::quoted(&named.name, 128)
-            ));
+            let name = crate::plugins::events::quoted(&named.name, 128);
+            let text = match index {
+                Some(index) if step.after.is_key(index) => {
+                    format!(
+                        "it returned the column `{name}`, which is part of the primary key; key columns are not changed"
+                    )
+                }
+                _ => format!("it returned the column `{name}`, which its plan did not promise"),
+            };
+            return Err(Violation::of_column(&name, text));
         };
         let def = &step.after.columns[step.outputs[position]];
         if columns[position].is_some() {
-            return Err(format!("it returned the column `{}` twice", def.name));
+            return Err(Violation::of_column(&def.name, format!("it returned the column `{}` twice", def.name)));
         }
         columns[position] = Some(convert::column(named.values, def, rows)?);
     }
@@ -54,11 +62,85 @@ pub fn check(step: &Step, answer: Applied, rows: usize) -> Result<Checked, Strin
         .zip(&step.outputs)
         .map(|(column, &index)| {
             column.ok_or_else(|| {
-                format!("it did not return the column `{}`, which its plan promised", step.after.columns[index].name)
+                let name = &step.after.columns[index].name;
+                let text = format!("it did not return the column `{name}`, which its plan promised");
+                Violation::of_column(name, text)
             })
         })
         .collect::<Result<_, _>>()?;
     Ok(Checked { columns, keep: answer.keep })
+}
+
+/// Where two answers for the same rows differ first.
+#[must_use]
+pub fn difference(step: &Step, one: &Checked, other: &Checked) -> Option<Violation> {
+    let same = |a: Value<'_>, b: Value<'_>| match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
+    };
+    let flag = one.keep.iter().zip(&other.keep).position(|(a, b)| a != b);
+    let value = step.outputs.iter().zip(one.columns.iter().zip(&other.columns)).find_map(|(&index, (a, b))| {
+        let def = &step.after.columns[index];
+        let scale = def.sql_type.decimal_scale();
+        let row = (0..a.len()).find(|&row| !same(a.value(row, scale), b.value(row, scale)))?;
+        Some((row, def))
+    });
+    match (flag, value) {
+        (_, Some((row, def))) => Some(Violation::of_value(
+            &def.name,
+            row,
+            "made twice of the same rows it came out different; a transform makes the same of the same rows, without clock, \
+             chance or memory",
+        )),
+        (Some(row), None) => Some(Violation::of_row(
+            row,
+            "asked twice about the same rows it kept the row once and once not; a transform makes the same of the same rows, \
+             without clock, chance or memory"
+                .into(),
+        )),
+        (None, None) => None,
+    }
+}
+
+/// Answers for stretches of rows, one after the other, as one answer for all of them; `None`: there was nothing to ask.
+///
+/// # Errors
+/// Together they are more than a column can hold.
+pub fn join(step: &Step, answers: Vec<Checked>) -> Result<Option<Checked>, Violation> {
+    let mut answers = answers.into_iter();
+    let Some(mut joined) = answers.next() else { return Ok(None) };
+    for answer in answers {
+        for ((&index, into), from) in step.outputs.iter().zip(&mut joined.columns).zip(&answer.columns) {
+            let def = &step.after.columns[index];
+            for row in 0..from.len() {
+                into.push(from.value(row, def.sql_type.decimal_scale())).map_err(|error| {
+                    let text = format!("its values for the column `{}` cannot be put together: {error}", def.name);
+                    Violation::of_column(&def.name, text)
+                })?;
+            }
+        }
+        joined.keep.extend(answer.keep);
+    }
+    Ok(Some(joined))
+}
+
+/// The batch with these rows made deletes: their cells beside the key are NULL.
+#[must_use]
+pub fn take_out(step: &Step, batch: TypedBatch, rows: &[usize]) -> TypedBatch {
+    let TypedBatch { mut ops, columns, first_row } = batch;
+    let mut out = vec![false; ops.len()];
+    for &row in rows {
+        out[row] = true;
+        ops[row] = RowOp::Delete;
+    }
+    let kept = |index: usize, column: Column| {
+        if step.before.is_key(index) {
+            return column;
+        }
+        pick(&column, out.iter().enumerate().map(|(row, out)| (!out).then_some(row)))
+    };
+    let columns = columns.into_iter().enumerate().map(|(index, column)| kept(index, column)).collect();
+    TypedBatch { ops, columns, first_row }
 }
 
 /// What becomes of one row.

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::protocol::columns::Value;
+use crate::protocol::columns::{Column, Value};
 use crate::protocol::datetime::{self, civil_from_ticks, push_digits, write_clock, write_offset};
-use crate::protocol::sql_type::SqlType;
+use crate::protocol::sql_type::{Family, SqlType};
 
 /// The cell text of a value of a column of this type; `None` is nil. Typing it gives the value back, with one
 /// exception: an empty binary is `[B:]`, which the wire cannot tell from NULL.
@@ -15,6 +15,20 @@ use crate::protocol::sql_type::SqlType;
 pub fn encode(value: Value<'_>, sql_type: SqlType) -> Option<String> {
     let mut out = String::new();
     encode_into(&mut out, value, sql_type).then_some(out)
+}
+
+/// A cell for people, such as a key in a message: as [`encode`] writes it, without the marker; text as it is; NULL is empty.
+#[must_use]
+pub fn plain(column: &Column, row: usize, sql_type: SqlType) -> String {
+    let value = column.value(row, sql_type.decimal_scale());
+    if let Value::Text(text) = value {
+        return text.to_owned();
+    }
+    let encoded = encode(value, sql_type).unwrap_or_default();
+    match (sql_type.family(), encoded.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'))) {
+        (Family::Text, _) | (_, None) => encoded,
+        (_, Some(marked)) => marked.split_once(':').map_or(marked, |(_, value)| value).to_owned(),
+    }
 }
 
 /// Appends what [`encode`] returns: for those who keep one buffer for many cells. Answers false, and appends nothing, for

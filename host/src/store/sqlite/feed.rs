@@ -15,7 +15,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::hooks::Action;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::vtab::{
     Context, Filters, IndexInfo, Module, VTab, VTabConfig, VTabConnection, VTabCursor, sqlite3_vtab,
     sqlite3_vtab_cursor,
@@ -30,6 +30,9 @@ use crate::protocol::columns::TypedBatch;
 /// The widths there are. SQL Server's tables have at most 1,024 columns, sparse ones aside.
 const WIDTHS: [(usize, &CStr); 3] = [(16, c"speil_feed_16"), (128, c"speil_feed_128"), (1024, c"speil_feed_1024")];
 
+/// The function that is true and counts, for the `WHERE` of an upsert's update.
+pub(super) const UPDATED: &str = "speil_feed_updated";
+
 /// One connection's way to feed itself.
 #[derive(Clone)]
 pub(super) struct Feed(Slot);
@@ -42,8 +45,7 @@ pub(super) struct Stretch {
     /// Which rows of it, in this order.
     pub rows: Arc<[u32]>,
     pub columns: Arc<[PlannedColumn]>,
-    /// The table they go to, and how many of its rows were updated.
-    pub table: String,
+    /// How many rows of the table were updated.
     pub updated: AtomicU64,
 }
 
@@ -55,16 +57,20 @@ impl Feed {
         for (_, name) in WIDTHS {
             db.create_module(name, &MODULE, Some(slot.clone()))?;
         }
-        // The only way to tell a row that an upsert inserted from one that it updated.
+        // SQLite counts the rows an upsert inserted and those it updated as one: its WHERE counts the latter. An update hook
+        // would count what triggers do as well.
         let told = slot.clone();
-        db.update_hook(Some(move |action: Action, _: &str, table: &str, _: i64| {
-            if action == Action::SQLITE_UPDATE
-                && let Some(stretch) = &*lock(&told)
-                && stretch.table == table
-            {
-                stretch.updated.fetch_add(1, Ordering::Relaxed);
-            }
-        }))?;
+        db.create_scalar_function(
+            UPDATED,
+            0,
+            FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY,
+            move |_| {
+                if let Some(stretch) = &*lock(&told) {
+                    stretch.updated.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok(true)
+            },
+        )?;
         Ok(Self(slot))
     }
 

@@ -1,8 +1,6 @@
 //! History in the side tables: cycles, calls, errors, events. Bodies of transactions; the trait is implemented in
 //! [`super::mirror`].
 
-use std::collections::BTreeMap;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::errors::Result;
@@ -10,9 +8,8 @@ use super::known;
 use super::metadata;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::ReplicationSummary;
-use crate::protocol::table_name::fold;
 use crate::store::Ticket;
-use crate::store::history::{CallRecord, CycleRecord, EventLevel, EventRecord, Millis, TableError, TableHistory};
+use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, TableError, TableHistory};
 use crate::store::rules::counts::{CYCLES, EVENTS, Received, level, level_code, mismatches, signed, totals};
 
 pub(super) fn begin_cycle(db: &Connection, ticket: Ticket, at: Millis) -> Result<()> {

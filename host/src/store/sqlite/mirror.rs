@@ -1,18 +1,18 @@
 //! [`MirrorDb`] and [`History`] for SQLite: which body runs in which kind of transaction.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::catalog::{self, find_object};
 use super::errors::{Result, at, lost_task};
-use super::metadata::{self, Row};
+use super::metadata::{self};
 use super::session::{Durability, Session};
 use super::tables::{Work, next_ticket};
 use super::writer::{SqliteRowWriter, advance_skipped};
-use super::{guest, history, indexes, known, read};
+use super::{guest, history, indexes, known, quarantine, read};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
@@ -23,8 +23,8 @@ use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCoun
 use crate::store::rules::definitions::{Definitions, to_text};
 use crate::store::rules::refusals::{not_ours, unknown_table};
 use crate::store::{
-    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, RowWriter, SchemaHash,
-    StoreError, StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, QuarantineCount, Quarantined,
+    RowWriter, SchemaHash, TableKind, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror file. Holds no file open by itself.
@@ -244,6 +244,15 @@ impl MirrorDb for SqliteMirror {
 
     fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
         Box::new(guest::SqliteValues::new(Arc::clone(&self.session), plugin))
+    }
+
+    async fn quarantine_counts(&self) -> Result<Vec<QuarantineCount>> {
+        self.session.read(|work| quarantine::counts(work.db)).await
+    }
+
+    async fn quarantined(&self, table: Option<&TableName>, limit: usize) -> Result<Vec<Quarantined>> {
+        let table = table.cloned();
+        self.session.read(move |work| quarantine::list(work.db, table.as_ref(), limit)).await
     }
 
     async fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>> {

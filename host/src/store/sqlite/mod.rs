@@ -31,6 +31,7 @@ mod mirror;
 mod open;
 mod place;
 mod pool;
+mod quarantine;
 mod read;
 mod rows;
 mod session;

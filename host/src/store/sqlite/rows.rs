@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, Statement};
 use super::catalog::spelled_columns;
 use super::ddl::row_address;
 use super::errors::Result;
-use super::feed::{Feed, Stretch};
+use super::feed::{Feed, Stretch, UPDATED};
 use super::ident::quote;
 use super::values::{Stored, cell};
 use crate::protocol::columns::TypedBatch;
@@ -86,7 +86,7 @@ impl RowPlan {
                 feed: feed.clone(),
                 insert: format!("{into} {select}{do_nothing}"),
                 upsert: (!set.is_empty() && !key.is_empty())
-                    .then(|| format!("{into} {select} {conflict} DO UPDATE SET {}", set.join(", "))),
+                    .then(|| format!("{into} {select} {conflict} DO UPDATE SET {} WHERE {UPDATED}()", set.join(", "))),
             }
         });
         let set: Vec<String> =
@@ -156,7 +156,6 @@ impl RowPlan {
             batch: Arc::clone(&changes.batch),
             rows: changes.upserts.as_slice().into(),
             columns: Arc::clone(&self.columns),
-            table: self.table.clone(),
             updated: AtomicU64::new(0),
         });
         let all = changes.upserts.len() as u64;
@@ -290,3 +289,6 @@ pub(super) fn refused_row(table: &str, row: u64, column: Option<&str>, why: &str
     StoreError::new(kind, format!("table {table}, row {row}{place}: {why}"))
         .at_row(RowPlace { row, column: column.map(str::to_owned) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,8 @@
 //! The tables of ours beside the mirrored ones: made where missing, completed where older, and the check whose file it is.
 //!
 //! `speil_meta` holds the tenant, the format and the last ticket; `speil_tables` what is known of each table, above all
-//! whether it is ours; `speil_cycles` and `speil_events` are history; `speil_values` is what plug-ins keep. The metadata table `<context>_mirroring` is the
+//! whether it is ours; `speil_cycles` and `speil_events` are history; `speil_values` is what plug-ins keep, `speil_quarantine` rows
+//! kept aside. The metadata table `<context>_mirroring` is the
 //! administrators' own: ours are its `speil_` columns only, beside `tablename` and `LSN`. Every one may be dropped by hand.
 
 use rusqlite::{Connection, OptionalExtension, params};
@@ -21,7 +22,7 @@ struct Wanted<'a> {
     columns: &'a [(&'a str, &'a str)],
 }
 
-const SIDE_TABLES: [Wanted<'static>; 5] = [
+const SIDE_TABLES: [Wanted<'static>; 6] = [
     Wanted { name: "speil_meta", columns: &[("name", "text NOT NULL PRIMARY KEY"), ("value", "")] },
     Wanted {
         name: "speil_tables",
@@ -85,6 +86,21 @@ const SIDE_TABLES: [Wanted<'static>; 5] = [
             ("plugin", "text NOT NULL DEFAULT ''"),
             ("name", "text NOT NULL DEFAULT ''"),
             ("value", "blob"),
+        ],
+    },
+    Wanted {
+        name: "speil_quarantine",
+        columns: &[
+            ("id", "text NOT NULL PRIMARY KEY"),
+            ("folded", "text NOT NULL DEFAULT ''"),
+            ("tablename", "text"),
+            ("row_key", "text"),
+            ("at", "integer NOT NULL DEFAULT 0"),
+            ("plugin", "text"),
+            ("version", "text"),
+            ("error", "text"),
+            ("op", "text"),
+            ("cells", "text"),
         ],
     },
 ];

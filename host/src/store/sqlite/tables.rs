@@ -13,6 +13,7 @@ use super::errors::Result;
 use super::ident::{quote, same};
 use super::known::{self, Known};
 use super::metadata::{self, Row, Written};
+use super::quarantine;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
@@ -109,6 +110,7 @@ impl Work<'_> {
                 definition: Some(definition),
             },
         )?;
+        quarantine::clear(self.db, &turn.table)?;
         known::made(self.db, &turn.table, turn.ticket, 0)
     }
 
@@ -207,6 +209,7 @@ impl Work<'_> {
             definition: None,
         };
         metadata::write(self.db, self.metadata, &turn.table, place.row.as_ref(), &written)?;
+        quarantine::clear(self.db, &turn.table)?;
         known::unmade(self.db, &turn.table, turn.ticket, None)
     }
 
@@ -222,6 +225,7 @@ impl Work<'_> {
         if let Some(row) = &place.row {
             metadata::delete(self.db, self.metadata, row)?;
         }
+        quarantine::clear(self.db, &turn.table)?;
         known::unmade(self.db, &turn.table, turn.ticket, Some(self.now()?))
     }
 
@@ -296,6 +300,7 @@ impl Work<'_> {
                 self.empty(table)?
             }
         };
+        quarantine::clear(self.db, &turn.table)?;
         metadata::update(self.db, self.metadata, row, Lsn::REFILL, Fill::Begun, turn.ticket)?;
         match row.kind() {
             TableKind::Skipped => known::unmade(self.db, &turn.table, turn.ticket, None)?,

@@ -12,6 +12,7 @@ use super::feed::Feed;
 use super::known::{self, Committed};
 use super::metadata::{self, Row};
 use super::pool::WriterLease;
+use super::quarantine;
 use super::rows::RowPlan;
 use super::session::{Durability, Session, Writing};
 use super::tables::Work;
@@ -20,7 +21,7 @@ use crate::protocol::table_def::TableDef;
 use crate::store::history::OpCounts;
 use crate::store::rules::marks::{Fill, Gap, moved};
 use crate::store::rules::refusals::unknown_table;
-use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, Turn};
+use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, SetAside, StoreError, StoreErrorKind, TableKind, Turn};
 
 /// What a transaction of rows knows of its table.
 struct Open {
@@ -105,6 +106,7 @@ impl Open {
         let mut changed = false;
         if row.lsn.means_refill() && row.fill == Fill::Expected {
             changed = work.empty(&object.name)? > 0;
+            quarantine::clear(work.db, &turn.table)?;
             rows = 0;
             row.fill = Fill::Begun;
         }
@@ -140,20 +142,37 @@ fn lost() -> StoreError {
     StoreError::new(StoreErrorKind::Internal, "the transaction is lost already; nothing of it was kept")
 }
 
-#[async_trait]
-impl RowWriter for SqliteRowWriter {
-    async fn apply(&mut self, changes: RowChanges) -> Result<Applied> {
-        // Whatever goes wrong from here, the transaction is not put back.
+impl SqliteRowWriter {
+    /// Runs `work` inside the transaction on a thread of its own. Whatever goes wrong, the transaction is not put back.
+    async fn within<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce(&mut Open, &Work<'_>) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let (lease, mut open) = self.state.take().ok_or_else(lost)?;
         let session = Arc::clone(&self.session);
         let run = move || {
             let mut writing = Writing { lease, session: &session };
-            let applied = writing.work().and_then(|work| open.apply(&work, &changes)).map_err(at(&session.path))?;
-            Ok::<_, StoreError>((writing.lease, open, applied))
+            let done = writing.work().and_then(|in_it| work(&mut open, &in_it)).map_err(at(&session.path))?;
+            Ok::<_, StoreError>((writing.lease, open, done))
         };
-        let (lease, open, applied) = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
+        let (lease, open, done) = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
         self.state = Some((lease, open));
-        Ok(applied)
+        Ok(done)
+    }
+}
+
+#[async_trait]
+impl RowWriter for SqliteRowWriter {
+    async fn apply(&mut self, changes: RowChanges) -> Result<Applied> {
+        self.within(move |open, work| open.apply(work, &changes)).await
+    }
+
+    async fn held(&mut self) -> Result<Vec<String>> {
+        self.within(|open, work| quarantine::held(work.db, &open.turn.table)).await
+    }
+
+    async fn set_aside(&mut self, changes: SetAside) -> Result<()> {
+        self.within(move |_, work| quarantine::set_aside(work.db, &changes)).await
     }
 
     async fn commit(mut self: Box<Self>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {

@@ -8,12 +8,14 @@
 //! | how names, types and tables are spelled, read and changed | [`schema`] |
 //! | how rows go in and out | [`rows`] |
 //! | what a mirror is: side tables, metadata, transactions, history | [`mirror`] |
+//! | what plug-ins may do themselves | [`guest`] |
 //! | every statement, written down | `golden` (tests) |
 
 mod connection;
 mod errors;
 #[cfg(test)]
 mod golden;
+mod guest;
 mod mirror;
 mod place;
 mod rows;
@@ -110,11 +112,16 @@ impl SqlServerSettings {
 struct Shared {
     max_connections: usize,
     command_timeout: Duration,
-    pools: Mutex<HashMap<Arc<Target>, Arc<Pool>>>,
+    pools: Mutex<Pools>,
+    /// Connections of plug-ins, apart: a call that holds one waits for one of the host's, and must not wait for itself.
+    guest_pools: Mutex<Pools>,
     mirrors: Mutex<HashMap<Key, Kept>>,
     /// The server lets only one database be made at a time; so do we, and nobody is refused for it.
     making: tokio::sync::Mutex<()>,
 }
+
+/// A server under a login, and the connections to it.
+type Pools = HashMap<Arc<Target>, Arc<Pool>>;
 
 /// A database of a server, under a login; its name folded.
 type Key = (Arc<Target>, String);
@@ -147,6 +154,7 @@ impl SqlServerStore {
             max_connections: settings.max_connections,
             command_timeout: settings.command_timeout,
             pools: Mutex::default(),
+            guest_pools: Mutex::default(),
             mirrors: Mutex::default(),
             making: tokio::sync::Mutex::default(),
         };
@@ -194,7 +202,16 @@ impl SqlServerStore {
 
     /// The pool of a server under a login, the same one for all who ask.
     fn pool(&self, target: &Arc<Target>) -> Arc<Pool> {
-        let mut pools = self.shared.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        self.pool_of(&self.shared.pools, target, self.shared.max_connections)
+    }
+
+    /// The same for statements of plug-ins: a quarter as many.
+    fn guest_pool(&self, target: &Arc<Target>) -> Arc<Pool> {
+        self.pool_of(&self.shared.guest_pools, target, self.shared.max_connections.div_ceil(4))
+    }
+
+    fn pool_of(&self, pools: &Mutex<Pools>, target: &Arc<Target>, connections: usize) -> Arc<Pool> {
+        let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = pools.get(target) {
             return Arc::clone(pool);
         }
@@ -202,11 +219,7 @@ impl SqlServerStore {
             // Those that no mirror and no call uses; a plug-in that makes up servers fills no memory.
             pools.retain(|kept, pool| Arc::strong_count(pool) > 1 || *kept == self.routes.base);
         }
-        let limits = Limits {
-            connections: self.shared.max_connections,
-            command_timeout: Some(self.shared.command_timeout),
-            ..Limits::default()
-        };
+        let limits = Limits { connections, command_timeout: Some(self.shared.command_timeout), ..Limits::default() };
         let pool = Pool::new(Arc::clone(target), limits);
         pools.insert(Arc::clone(target), Arc::clone(&pool));
         pool
@@ -247,7 +260,7 @@ impl SqlServerStore {
     fn handle(&self, tenant: &ContextId, place: &Place) -> Arc<SqlServerMirror> {
         let pool = self.pool(&place.target);
         let session = Session::new(tenant.clone(), pool, place.database.clone(), self.schema.clone());
-        Arc::new(SqlServerMirror::new(session))
+        Arc::new(SqlServerMirror::new(session, self.guest_pool(&place.target)))
     }
 
     fn anothers(&self, place: &Place, folder: Option<&str>) -> StoreError {

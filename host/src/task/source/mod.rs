@@ -6,6 +6,7 @@
 //! | the change log: what happened since a version | [`changes`] |
 //! | changes of schema | [`schema_change`] |
 //! | a working day's writes | [`traffic`] |
+//! | what a mirror's database cannot keep | `without` |
 //!
 //! Values are not stored: a cell is a function of seed, table, column, key and the version that wrote it, so a tenant of
 //! millions of rows costs what its changes cost. A backup is a clone.
@@ -19,11 +20,13 @@ pub mod changes;
 pub mod schema_change;
 pub mod table;
 pub mod traffic;
+mod without;
 
 use super::shape::{self, ShapeOptions, TableShape};
 pub use changes::{Need, RefillReason};
 pub use schema_change::SchemaChange;
 pub use table::SourceTable;
+use without::Without;
 
 /// How long changes are kept, in simulated hours (protocol.md section 1).
 pub const RETENTION_HOURS: u64 = 7 * 24;
@@ -41,7 +44,7 @@ pub struct Source {
     tables: Vec<SourceTable>,
     next_table: u64,
     next_column: u64,
-    without_nul: bool,
+    without: Without,
 }
 
 /// The source as it was: see [`Source::restore`].
@@ -57,9 +60,21 @@ impl Source {
 
     /// The same tenant, but that no text of it holds the character 0: for mirrors in a database that cannot keep it.
     #[must_use]
-    pub fn without_nul(mut self) -> Self {
-        self.without_nul = true;
-        self.tables.iter_mut().for_each(|table| table.without_nul = true);
+    pub fn without_nul(self) -> Self {
+        let without = Without { nul: true, ..self.without };
+        self.made_without(without)
+    }
+
+    /// The same tenant, but that its times and moments have six digits of a second at most: likewise.
+    #[must_use]
+    pub fn without_seventh_digit(self) -> Self {
+        let without = Without { seventh_digit: true, ..self.without };
+        self.made_without(without)
+    }
+
+    fn made_without(mut self, without: Without) -> Self {
+        self.without = without;
+        self.tables.iter_mut().for_each(|table| table.without = without);
         self
     }
 
@@ -74,7 +89,7 @@ impl Source {
             tables: Vec::new(),
             next_table: 0,
             next_column: 0,
-            without_nul: false,
+            without: Without::default(),
         };
         for table in tables {
             source.add_table(table);
@@ -201,7 +216,7 @@ impl Source {
         let first_column = self.next_column;
         self.next_column += shape.columns.len() as u64;
         let mut table = SourceTable::new(self.seed, self.next_table, first_column, self.version, shape);
-        table.without_nul = self.without_nul;
+        table.without = self.without;
         self.tables.push(table);
     }
 }

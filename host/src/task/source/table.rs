@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::changes::ChangeLog;
+use super::without::Without;
 use crate::protocol::messages::{ColumnInfo, RowOp, TableSchemaInfo};
 use crate::protocol::sql_type::SqlType;
 use crate::task::cell::Cell;
@@ -23,8 +24,7 @@ pub struct SourceTable {
     next_key: i64,
     /// Keys written since: the version, `None` once deleted.
     touched: HashMap<i64, Option<i64>>,
-    /// See [`super::Source::without_nul`].
-    pub(super) without_nul: bool,
+    pub(super) without: Without,
     len: u64,
     log: ChangeLog,
 }
@@ -99,7 +99,7 @@ impl SourceTable {
             created: version,
             next_key: base + 1,
             touched: HashMap::new(),
-            without_nul: false,
+            without: Without::default(),
             len: shape.rows,
             log: ChangeLog::since(version),
         }
@@ -202,10 +202,7 @@ impl SourceTable {
     }
 
     pub(super) fn cell_written(&self, key: i64, at: usize, written: i64) -> Cell {
-        match self.cell_made(key, at, written) {
-            Cell::Text(text) if self.without_nul && text.contains('\0') => Cell::Text(text.replace('\0', "0")),
-            cell => cell,
-        }
+        self.without.of(self.cell_made(key, at, written))
     }
 
     fn cell_made(&self, key: i64, at: usize, written: i64) -> Cell {

@@ -1,13 +1,47 @@
-//! Misbehaves in the hook that `hook` names in its configuration, in the way that `behaviour` names; every other hook
-//! is quiet. One component for all cases, so that the tests compile it once.
+//! Misbehaves in the hook that `hook` names in its configuration, in the way that `behaviour` names, for the tenant that
+//! `tenant` names (all, where it names none); every other hook is quiet. One component for all cases, so that the tests
+//! compile it once; a file a family:
 //!
-//! `hook`: a name of the table in the author's guide (`wiped`, `operation.before`, ...). `behaviour`: see
-//! [`misbehave`] for what any hook can do, and the hooks themselves for what their answers can do.
+//! | family | tries |
+//! |---|---|
+//! | [`spin`] | to run for ever: in its own code, in the host's, asleep, a little at a time |
+//! | [`memory`] | to take all memory, stack, handles |
+//! | [`traps`] | to end badly: traps, panics, exits, at once or half-way in a batch; errors that forge lines |
+//! | [`logs`] | to fill the log, the disk, the screen |
+//! | [`escape`] | handles that are forged, stale, of another kind; indexes where there is no mirror |
+//! | [`environment`] | files, variables, arguments, input |
+//! | [`clock`] | times that never come |
+//! | [`state`] | to leave something behind, or to find what another left |
+//! | [`answers`] | answers of hooks that cannot be used |
+//! | [`plans`], [`columns`] | plans, and batches, that break their own promises |
 
-use std::hint::black_box;
-use std::time::Duration;
+mod answers;
+mod clock;
+mod columns;
+mod environment;
+mod escape;
+mod logs;
+mod memory;
+mod plans;
+mod spin;
+mod state;
+mod traps;
 
-wit_bindgen::generate!({ path: "../../../wit", world: "plugin", generate_all });
+wit_bindgen::generate!({
+    path: "../../../wit",
+    inline: "
+        package tests:hostile;
+
+        world hostile {
+            include speil:mirror/plugin@0.1.0;
+            import wasi:io/poll@0.2.12;
+            import wasi:io/streams@0.2.12;
+            import wasi:clocks/monotonic-clock@0.2.12;
+        }
+    ",
+    world: "tests:hostile/hostile",
+    generate_all,
+});
 
 use exports::speil::mirror::{
     authenticated, before_replicate_table, log_event, operation, replication_completed, resolve_connection,
@@ -15,7 +49,7 @@ use exports::speil::mirror::{
 };
 use speil::mirror::log;
 use speil::mirror::types::{Context, OperationKind, Table};
-use transform::{Applied, Batch, ColumnValues, NamedColumn, NewColumn, RowsPlan, TablePlan};
+use transform::{Applied, Batch, TablePlan};
 use wasi::config::store;
 
 struct Hostile;
@@ -25,241 +59,115 @@ fn config(key: &str) -> String {
     store::get(key).expect("this host's configuration can be read").unwrap_or_default()
 }
 
-/// The behaviour asked for, if it is for this hook. Says so in the log first: tests see that the hook was reached.
-fn behaviour(hook: &str) -> Option<String> {
-    if config("hook") != hook {
-        return None;
+/// Whether this hook of this tenant's call is the one to misbehave in.
+fn chosen(hook: &str, context: &Context) -> bool {
+    let tenant = config("tenant");
+    config("hook") == hook && (tenant.is_empty() || tenant == context.tenant)
+}
+
+/// What a family does for a behaviour; `None`: it is another family's.
+type Family = fn(&str) -> Option<Result<(), String>>;
+
+const FAMILIES: [Family; 8] = [
+    spin::attempt,
+    memory::attempt,
+    traps::attempt,
+    logs::attempt,
+    escape::attempt,
+    environment::attempt,
+    clock::attempt,
+    state::attempt,
+];
+
+/// What any hook can do. Says so in the log first: tests see that the hook was reached.
+fn misbehave(hook: &str, context: &Context) -> Result<(), String> {
+    if !chosen(hook, context) {
+        return Ok(());
     }
     let behaviour = config("behaviour");
     log::write(log::Level::Info, &format!("{hook}: {behaviour}"));
-    Some(behaviour)
-}
-
-/// What any hook can do: answer an error, or never answer properly.
-fn misbehave(hook: &str) -> Result<(), String> {
-    let Some(behaviour) = behaviour(hook) else { return Ok(()) };
-    match behaviour.as_str() {
-        "error" => return Err("on purpose".into()),
-        "error-with-controls" => return Err("one\nERROR two\u{1b}[31m".into()),
-        "long-error" => return Err("x".repeat(1 << 20)),
-        "trap" => std::process::abort(),
-        "panic" => panic!("a panic on purpose"),
-        "overflow" => {
-            black_box(recurse(0));
-        }
-        "exit" => std::process::exit(3),
-        "loop" => loop {
-            black_box(());
-        },
-        "memory" => {
-            let mut hoard = Vec::new();
-            loop {
-                hoard.push(black_box(vec![1u8; 1 << 20]));
-            }
-        }
-        "sleep" => std::thread::sleep(Duration::from_secs(3_600)),
-        // Many short sleeps: no single import is slow.
-        "poll" => loop {
-            std::thread::sleep(Duration::from_millis(1));
-        },
-        "log-flood" => {
-            for number in 0..1_000_000 {
-                log::write(log::Level::Info, &format!("flood {number}"));
-            }
-        }
-        "log-long" => log::write(log::Level::Info, &"y".repeat(1 << 20)),
-        "log-huge" => log::write(log::Level::Info, &"y".repeat(40 << 20)),
-        "print-flood" => {
-            for number in 0..1_000_000 {
-                println!("flood {number}");
-            }
-        }
-        "print-endless" => {
-            for _ in 0..1_000 {
-                print!("{}", "z".repeat(1 << 10));
-            }
-        }
-        "index" => {
-            let error = speil::mirror::indexes::list("person").expect_err("there is no mirror in this call");
-            return Err(error);
-        }
-        "files" => {
-            let read = std::fs::read_dir("/").map(|entries| entries.count()).map_err(|error| error.to_string());
-            let write = std::fs::write("/tmp/hostile", "x").map_err(|error| error.to_string());
-            return Err(format!("read: {}, write: {}", read.is_err(), write.is_err()));
-        }
-        "environment" => {
-            let variables = std::env::vars().count();
-            let arguments = std::env::args().count();
-            return Err(format!("{variables} variables, {arguments} arguments"));
-        }
-        "stdin" => {
-            let mut text = String::new();
-            let read = std::io::stdin().read_line(&mut text).map_err(|error| error.to_string());
-            return Err(format!("{read:?}"));
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Never set: the compiler must not know that the recursion has no end.
-static ENOUGH: std::sync::atomic::AtomicBool = std::sync::atomic::AtomicBool::new(false);
-
-/// Keeps nothing in linear memory, so that it is the engine's stack that runs out.
-#[inline(never)]
-fn recurse(depth: u64) -> u64 {
-    if ENOUGH.load(std::sync::atomic::Ordering::Relaxed) {
-        return depth;
-    }
-    recurse(depth + 1).rotate_left(1).wrapping_add(depth)
+    FAMILIES.iter().find_map(|family| family(&behaviour)).unwrap_or(Ok(()))
 }
 
 impl resolve_connection::Guest for Hostile {
-    fn resolve(_context: Context) -> Result<Option<String>, String> {
-        misbehave("resolve-connection")?;
-        Ok(match config("behaviour").as_str() {
-            "huge" => Some("c".repeat(1 << 20)),
-            "empty" => Some(String::new()),
-            _ => None,
-        })
+    fn resolve(context: Context) -> Result<Option<String>, String> {
+        misbehave("resolve-connection", &context)?;
+        Ok(if chosen("resolve-connection", &context) { answers::connection(&config("behaviour")) } else { None })
     }
 }
 
 impl authenticated::Guest for Hostile {
-    fn additional_information(_context: Context) -> Result<Option<String>, String> {
-        misbehave("authenticated")?;
-        Ok(match config("behaviour").as_str() {
-            "not-json" => Some("{ doNotReplicate".into()),
-            "not-an-object" => Some("[1]".into()),
-            "huge" => Some(format!("{{\"a\":\"{}\"}}", "j".repeat(1 << 20))),
-            _ => None,
-        })
+    fn additional_information(context: Context) -> Result<Option<String>, String> {
+        misbehave("authenticated", &context)?;
+        Ok(if chosen("authenticated", &context) { answers::json(&config("behaviour")) } else { None })
     }
 }
 
 impl before_replicate_table::Guest for Hostile {
     fn before_replicate_table(
-        _context: Context,
+        context: Context,
         _table: String,
         _change: before_replicate_table::SchemaChange,
     ) -> Result<(), String> {
-        misbehave("before-replicate-table")
+        misbehave("before-replicate-table", &context)
     }
 }
 
 impl transform::Guest for Hostile {
-    fn plan(_context: Context, table: Table) -> Result<Option<TablePlan>, String> {
-        misbehave("transform.plan")?;
-        let none = RowsPlan { drop: vec![], add: vec![], inputs: vec![], outputs: vec![], filter: false };
-        let column = |name: &str, sql_type: &str| NewColumn { name: name.into(), sql_type: sql_type.into() };
-        let first = table.columns[0].name.clone();
-        let plan = match config("behaviour").as_str() {
-            _ if config("hook") == "transform.apply" => RowsPlan {
-                add: vec![column("added", "nvarchar(5)")],
-                inputs: vec!["id".into(), "name".into()],
-                outputs: vec!["name".into(), "age".into(), "added".into()],
-                filter: true,
-                ..none
-            },
-            "drop-key" => RowsPlan { drop: vec![first], ..none },
-            "output-key" => RowsPlan { outputs: vec![first], ..none },
-            "drop-unknown" => RowsPlan { drop: vec!["nobody".into()], ..none },
-            "input-unknown" => RowsPlan { inputs: vec!["nobody".into()], filter: true, ..none },
-            "output-unknown" => RowsPlan { outputs: vec!["nobody".into()], ..none },
-            "output-dropped" => RowsPlan { drop: vec!["name".into()], outputs: vec!["name".into()], ..none },
-            "add-existing" => RowsPlan { add: vec![column("NAME", "int")], ..none },
-            "add-twice" => RowsPlan { add: vec![column("a", "int"), column("A", "int")], ..none },
-            "add-bad-type" => RowsPlan { add: vec![column("a", "varchar(5); drop table x")], ..none },
-            "add-many" => {
-                RowsPlan { add: (0..5_000).map(|number| column(&format!("a{number}"), "int")).collect(), ..none }
-            }
-            "add-bad-name" => RowsPlan { add: vec![column("", "int")], ..none },
-            "output-twice" => RowsPlan { outputs: vec!["name".into(), "NAME".into()], ..none },
-            _ => return Ok(None),
-        };
-        Ok(Some(TablePlan::Rows(plan)))
+    fn plan(context: Context, table: Table) -> Result<Option<TablePlan>, String> {
+        misbehave("transform.plan", &context)?;
+        if chosen("transform.apply", &context) {
+            return Ok(Some(plans::for_apply()));
+        }
+        Ok(if chosen("transform.plan", &context) { plans::wrong(&config("behaviour"), &table) } else { None })
     }
 
-    fn apply(_context: Context, _table: String, batch: Batch) -> Result<Applied, String> {
-        misbehave("transform.apply")?;
-        let rows = batch.operations.len();
-        let text = |name: &str, value: &str, rows: usize| NamedColumn {
-            name: name.into(),
-            values: ColumnValues::Text(vec![Some(value.into()); rows]),
-        };
-        let integer = |name: &str, value: Option<i64>| NamedColumn {
-            name: name.into(),
-            values: ColumnValues::Integer(vec![value; rows]),
-        };
-        let mut columns = vec![text("name", "n", rows), integer("age", Some(1)), text("added", "a", rows)];
-        let mut keep = vec![true; rows];
-        match config("behaviour").as_str() {
-            "too-few-rows" => columns[0] = text("name", "n", rows - 1),
-            "too-many-rows" => columns[0] = text("name", "n", rows + 1),
-            "too-few-flags" => {
-                keep.pop();
-            }
-            "no-flags" => keep.clear(),
-            "missing-column" => {
-                columns.pop();
-            }
-            "column-twice" => columns.push(text("name", "n", rows)),
-            "unpromised-column" => columns.push(integer("id", Some(7))),
-            "wrong-type" => columns[1] = text("age", "1", rows),
-            "out-of-range" => columns[1] = integer("age", Some(1 << 40)),
-            "null-in-not-null" => columns[1] = integer("age", None),
-            "too-long" => columns[2] = text("added", "sixsix", rows),
-            "huge" => {
-                let values = vec![Some("h".repeat(1 << 20)); 60];
-                columns[0] = NamedColumn { name: "name".into(), values: ColumnValues::Text(values) };
-            }
-            _ => {}
-        }
-        Ok(Applied { columns, keep })
+    fn apply(context: Context, _table: String, batch: Batch) -> Result<Applied, String> {
+        misbehave("transform.apply", &context)?;
+        columns::applied(&config("behaviour"), &batch)
     }
 }
 
 impl wiped::Guest for Hostile {
-    fn wiped(_context: Context, _table: String) -> Result<(), String> {
-        misbehave("wiped")
+    fn wiped(context: Context, _table: String) -> Result<(), String> {
+        misbehave("wiped", &context)
     }
 }
 
 impl replication_completed::Guest for Hostile {
     fn replication_completed(
-        _context: Context,
+        context: Context,
         _changed: Vec<replication_completed::TableSummary>,
     ) -> Result<(), String> {
-        misbehave("replication-completed")
+        misbehave("replication-completed", &context)
     }
 }
 
 impl rows_committed::Guest for Hostile {
-    fn rows_committed(_context: Context, _commit: rows_committed::Commit) -> Result<(), String> {
-        misbehave("rows-committed")
+    fn rows_committed(context: Context, _commit: rows_committed::Commit) -> Result<(), String> {
+        misbehave("rows-committed", &context)
     }
 }
 
 impl operation::Guest for Hostile {
-    fn before(_context: Context, _operation: OperationKind) -> Result<(), String> {
-        misbehave("operation.before")
+    fn before(context: Context, _operation: OperationKind) -> Result<(), String> {
+        misbehave("operation.before", &context)
     }
 
     fn after(
-        _context: Context,
+        context: Context,
         _operation: OperationKind,
         _successful: bool,
         _error_message: String,
     ) -> Result<(), String> {
-        misbehave("operation.after")
+        misbehave("operation.after", &context)
     }
 }
 
 impl log_event::Guest for Hostile {
-    fn log_event(_context: Context, _event: log_event::Event) {
+    fn log_event(context: Context, _event: log_event::Event) {
         // This hook cannot answer an error: a panic is its way.
-        if misbehave("log-event").is_err() {
+        if misbehave("log-event", &context).is_err() {
             panic!("an error on purpose");
         }
     }

@@ -9,6 +9,11 @@
 //! | `TABLE.outputs` | `a,b` | columns promised |
 //! | `TABLE.filter` | `TEXT` | rows whose first input is this text are not kept |
 //! | `TABLE.suffix` | `TEXT` | what outputs of text get appended |
+//! | `TABLE.trap` | `TEXT` | it traps on a row whose first input is this text |
+//! | `TABLE.refuse` | `TEXT` | it answers an error on such a row |
+//! | `TABLE.loop` | `TEXT` | it never comes back from such a row |
+//! | `TABLE.long` | `TEXT` | outputs of text get 5,000 letters in such a row |
+//! | `TABLE.clock` | `yes` | outputs of text get the time of day appended |
 //!
 //! Outputs: an output that is also an input is that input, changed (texts get the suffix, numbers one more, others stay);
 //! any other is made from the first input: its text form and the suffix, or the row's number in the batch for numbers.
@@ -68,12 +73,31 @@ impl Guest for Transformer {
         let suffix = config(&table, "suffix").unwrap_or_default();
         let filter = config(&table, "filter");
         let first = batch.columns.first().map(|column| texts(&column.values)).unwrap_or_default();
+        let meets = |what: &str| {
+            let text = config(&table, what);
+            text.is_some_and(|text| first.iter().any(|value| value.as_deref() == Some(&text)))
+        };
+        if meets("trap") {
+            std::process::abort();
+        }
+        if meets("refuse") {
+            return Err("a row that it does not like".into());
+        }
+        while meets("loop") {}
+        let long = config(&table, "long");
+        let clock = config(&table, "clock").is_some();
+        let ending = |row: usize| match &long {
+            Some(text) if first.get(row).is_some_and(|value| value.as_deref() == Some(text)) => "x".repeat(5_000),
+            _ if clock => {
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                since.expect("a clock after 1970").subsec_nanos().to_string()
+            }
+            _ => suffix.clone(),
+        };
         let columns = list(&table, "outputs").into_iter().map(|name| {
             let input = batch.columns.iter().find(|column| column.name == name);
             let values = match input.map(|column| &column.values) {
-                Some(ColumnValues::Text(values)) => ColumnValues::Text(
-                    values.iter().map(|value| value.as_ref().map(|text| format!("{text}{suffix}"))).collect(),
-                ),
+                Some(ColumnValues::Text(values)) => ColumnValues::Text(ended(values, &ending)),
                 Some(ColumnValues::Integer(values)) => {
                     ColumnValues::Integer(values.iter().map(|value| value.map(|number| number + 1)).collect())
                 }
@@ -81,9 +105,7 @@ impl Guest for Transformer {
                 None if first.is_empty() => {
                     ColumnValues::Integer((0..batch.operations.len() as i64).map(Some).collect())
                 }
-                None => ColumnValues::Text(
-                    first.iter().map(|value| value.as_ref().map(|text| format!("{text}{suffix}"))).collect(),
-                ),
+                None => ColumnValues::Text(ended(&first, &ending)),
             };
             NamedColumn { name, values }
         });
@@ -92,6 +114,12 @@ impl Guest for Transformer {
         let keep = filter.map(|text| first.iter().map(|value| value.as_deref() != Some(&text)).collect());
         Ok(Applied { columns, keep: keep.unwrap_or_default() })
     }
+}
+
+/// Texts, each with its ending.
+fn ended(values: &[Option<String>], ending: impl Fn(usize) -> String) -> Vec<Option<String>> {
+    let each = values.iter().enumerate();
+    each.map(|(row, value)| value.as_ref().map(|text| format!("{text}{}", ending(row)))).collect()
 }
 
 /// Values as text.

@@ -17,11 +17,16 @@ use http_body_util::BodyExt as _;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView};
 
 use self::body::Counted;
+pub use self::tls::Trust;
+
 use super::log::Log;
 use crate::plugins::bindings::speil::mirror::log::Level;
 use crate::plugins::instance::State;
 use crate::plugins::limits::{Limits, size};
+use crate::plugins::outside::Outside;
 use crate::plugins::sidecar::HttpTarget;
+
+pub(in crate::plugins) use self::send::send;
 
 /// Requests of one instance at once.
 const AT_ONCE: usize = 16;
@@ -40,6 +45,12 @@ impl Budget {
         Self { requests: AtomicUsize::new(limits.http_requests), bytes: Arc::new(AtomicUsize::new(limits.http_bytes)) }
     }
 
+    /// Requests and bytes that are left.
+    #[must_use]
+    pub fn left(&self) -> (usize, usize) {
+        (self.requests.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+
     fn take_request(&self) -> bool {
         self.requests.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok()
     }
@@ -55,28 +66,33 @@ pub struct Http {
 struct Gate {
     plugin: Arc<str>,
     targets: Arc<[HttpTarget]>,
+    trust: Arc<Trust>,
     budget: Arc<Budget>,
     limits: (usize, usize),
     at_once: Arc<tokio::sync::Semaphore>,
     log: Arc<Log>,
+    outside: Arc<dyn Outside>,
 }
 
 impl Http {
     /// For an instance that may reach these.
     pub fn new(
         plugin: Arc<str>,
-        targets: Arc<[HttpTarget]>,
+        (targets, trust): (Arc<[HttpTarget]>, Arc<Trust>),
         budget: Arc<Budget>,
         limits: &Limits,
         log: &Arc<Log>,
+        outside: &Arc<dyn Outside>,
     ) -> Self {
         let gate = Gate {
             plugin,
             targets,
+            trust,
             budget,
             limits: (limits.http_requests, limits.http_bytes),
             at_once: Arc::new(tokio::sync::Semaphore::new(AT_ONCE)),
             log: log.clone(),
+            outside: outside.clone(),
         };
         Self { context: WasiHttpCtx::new(), gate }
     }
@@ -92,7 +108,7 @@ impl WasiHttpView for State {
 /// What [`WasiHttpHooks::send_request`] answers.
 type Sending = Box<dyn Future<Output = Result<(http::Response<WasiBody>, Connection), Error>> + Send>;
 /// Runs as long as the connection does.
-type Connection = Box<dyn Future<Output = Result<(), Error>> + Send>;
+pub(in crate::plugins) type Connection = Box<dyn Future<Output = Result<(), Error>> + Send>;
 
 impl WasiHttpHooks for Gate {
     fn send_request(
@@ -129,6 +145,7 @@ impl WasiHttpHooks for Gate {
             .boxed_unsync()
         });
         let (at_once, log, plugin) = (self.at_once.clone(), self.log.clone(), self.plugin.clone());
+        let (trust, outside) = (self.trust.clone(), self.outside.clone());
         Box::new(async move {
             let place = at_once.try_acquire_owned().map_err(|_| {
                 log.line(
@@ -138,7 +155,7 @@ impl WasiHttpHooks for Gate {
                 Error::ConnectionLimitReached
             })?;
             let (response, connection) =
-                send::send(request, &target, options.unwrap_or_default()).await.inspect_err(|error| {
+                outside.send(request, &target, options.unwrap_or_default(), &trust).await.inspect_err(|error| {
                     log.line(Level::Warn, &send::words(error, &target, &plugin));
                 })?;
             let response = response.map(|body| {

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::BodyExt as _;
@@ -13,6 +14,7 @@ use tokio::net::TcpStream;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody};
 
 use super::address::is_public;
+use super::tls::Trust;
 use super::{Connection, tls};
 use crate::plugins::sidecar::HttpTarget;
 
@@ -28,14 +30,15 @@ const HEAD: usize = 64 << 10;
 const HEADERS: usize = 100;
 
 /// Sends it. The plug-in may set shorter times, not longer ones.
-pub(super) async fn send(
+pub(in crate::plugins) async fn send(
     mut request: http::Request<WasiBody>,
     target: &HttpTarget,
     options: RequestOptions,
+    trust: &Arc<Trust>,
 ) -> Result<(http::Response<WasiBody>, Connection), Error> {
     let shorter = |own: Duration, asked: Option<Duration>| asked.map_or(own, |asked| asked.min(own));
     let secure = request.uri().scheme() == Some(&http::uri::Scheme::HTTPS);
-    let connect = tokio::time::timeout(shorter(CONNECT, options.connect_timeout), connect(target, secure));
+    let connect = tokio::time::timeout(shorter(CONNECT, options.connect_timeout), connect(target, secure, trust));
     let stream = connect.await.map_err(|_| Error::ConnectionTimeout)??;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD)
@@ -75,7 +78,7 @@ pub(super) async fn send(
 trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-async fn connect(target: &HttpTarget, secure: bool) -> Result<Box<dyn Stream>, Error> {
+async fn connect(target: &HttpTarget, secure: bool, trust: &Arc<Trust>) -> Result<Box<dyn Stream>, Error> {
     let found: Vec<SocketAddr> = tokio::net::lookup_host((target.host.as_str(), target.port))
         .await
         .map_err(|error| Error::DnsError { rcode: Some(error.to_string()), info_code: None })?
@@ -93,7 +96,7 @@ async fn connect(target: &HttpTarget, secure: bool) -> Result<Box<dyn Stream>, E
     for address in allowed {
         match TcpStream::connect(address).await {
             Ok(stream) if secure => {
-                let stream = tls::secure(stream, &target.host).await.map_err(Error::Tls)?;
+                let stream = tls::secure(stream, &target.host, trust).await.map_err(Error::Tls)?;
                 return Ok(Box::new(stream));
             }
             Ok(stream) => return Ok(Box::new(stream)),

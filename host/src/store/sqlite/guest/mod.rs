@@ -21,7 +21,7 @@ pub(super) use self::values::SqliteValues;
 use super::pool::{Share, WriterLease};
 use super::session::Session;
 use crate::store::guest::{Bounds, GuestDatabase, GuestEngine, GuestError, GuestPowers, GuestRows, GuestValue};
-use crate::store::{StoreError, StoreErrorKind};
+use crate::store::rules::guests::{check, may_only_read, store_failed};
 
 /// See [`GuestDatabase`].
 pub(super) struct SqliteGuest {
@@ -105,22 +105,6 @@ impl Drop for Abandon {
     }
 }
 
-/// The mirror cannot be had: for the plug-in's ears without the file's place.
-#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn store_failed(error: StoreError) -> GuestError {
-    tracing::warn!(%error, "a plug-in's statement could not begin");
-    if error.kind == StoreErrorKind::Transient {
-        GuestError::Busy("the mirror is busy; try again later".into())
-    } else {
-        GuestError::Failed("the mirror's database cannot be used; the host's log says why".into())
-    }
-}
-
-/// Bytes for people.
-fn size(bytes: usize) -> String {
-    if bytes >= 1 << 20 { format!("{} MiB", bytes >> 20) } else { format!("{} KiB", bytes >> 10) }
-}
-
 #[async_trait]
 impl GuestDatabase for SqliteGuest {
     fn engine(&self) -> Option<GuestEngine> {
@@ -128,17 +112,15 @@ impl GuestDatabase for SqliteGuest {
     }
 
     async fn query(&self, sql: String, parameters: Vec<GuestValue>, bounds: Bounds) -> Result<GuestRows, GuestError> {
-        run::check(&sql, std::slice::from_ref(&parameters))?;
+        check(&sql, std::slice::from_ref(&parameters))?;
         self.run(None, bounds.until, move |conn, stop| conn.query(&sql, &parameters, bounds, &stop)).await
     }
 
     async fn execute(&self, sql: String, parameters: Vec<Vec<GuestValue>>, until: Instant) -> Result<u64, GuestError> {
         if !self.powers.write {
-            return Err(GuestError::Denied(
-                "it may only read: add `database = \"write\"` under [grants] in its sidecar".into(),
-            ));
+            return Err(may_only_read());
         }
-        run::check(&sql, &parameters)?;
+        check(&sql, &parameters)?;
         // In turn with the host's own writers: they wait for us as for each other, and not on a file lock.
         let lease = self.session.writer().await.map_err(store_failed)?;
         self.run(Some(lease), until, move |conn, stop| conn.execute(&sql, &parameters, &stop)).await

@@ -13,9 +13,9 @@ use super::super::open::{Access, enter_wal, open};
 use super::super::session::Session;
 use super::super::values::{self, Stored, parse_decimal};
 use super::rules::{Rules, STEPS, Stop};
-use super::size;
 use crate::protocol::table_name::fold;
 use crate::store::guest::{Bounds, GuestError, GuestRows, GuestValue};
+use crate::store::rules::guests::{size, store_failed, too_large_an_answer, too_many_objects, too_many_rows, too_slow};
 
 /// A connection for a plug-in's statements.
 pub(super) struct Guarded {
@@ -24,28 +24,6 @@ pub(super) struct Guarded {
     metadata: String,
     /// Names in the database and of virtual tables, as of this `PRAGMA schema_version`.
     taken: Option<(i64, HashSet<String>)>,
-}
-
-/// What can be said before anybody is asked.
-pub(super) fn check(sql: &str, parameters: &[Vec<GuestValue>]) -> Result<(), GuestError> {
-    if sql.len() > Bounds::SQL {
-        return Err(GuestError::Limit(format!(
-            "the statement has {} bytes, and at most {} are taken",
-            sql.len(),
-            size(Bounds::SQL)
-        )));
-    }
-    if sql.contains('\0') {
-        return Err(GuestError::Invalid("the statement holds a NUL character".into()));
-    }
-    if parameters.len() > Bounds::BATCH {
-        return Err(GuestError::Limit(format!(
-            "{} lists of parameters were given, and at most {} are taken at once",
-            parameters.len(),
-            Bounds::BATCH
-        )));
-    }
-    Ok(())
 }
 
 impl Guarded {
@@ -88,7 +66,7 @@ impl Guarded {
             db.authorizer(Some(move |context: rusqlite::hooks::AuthContext<'_>| asked.authorize(&context)))?;
             Ok(db)
         };
-        let db = make().map_err(super::store_failed)?;
+        let db = make().map_err(store_failed)?;
         Ok(Self { db, rules, metadata: session.metadata.clone(), taken: None })
     }
 
@@ -132,21 +110,14 @@ impl Guarded {
                 break;
             }
             if answer.rows.len() == Bounds::MOST_ROWS {
-                return Err(limit(format!(
-                    "there are more than {} rows, which is the most one answer holds; ask for `max-rows` at a time, or \
-                     let the database count and sum",
-                    Bounds::MOST_ROWS
-                )));
+                return Err(Trouble::Ours(too_many_rows()));
             }
             let mut values = Vec::with_capacity(width);
             for index in 0..width {
                 let value = value(row.get_ref(index)?);
                 weight += value.weight();
                 if weight > Bounds::BYTES {
-                    return Err(limit(format!(
-                        "the answer is larger than {}, which is the most one answer holds; ask for fewer rows or columns",
-                        size(Bounds::BYTES)
-                    )));
+                    return Err(Trouble::Ours(too_large_an_answer()));
                 }
                 values.push(value);
             }
@@ -211,11 +182,7 @@ impl Guarded {
             )));
         }
         if after.own > Bounds::OBJECTS && after.own > before.own {
-            return Err(limit(format!(
-                "it would have {} tables, indexes and views in this mirror, and at most {} are allowed",
-                after.own,
-                Bounds::OBJECTS
-            )));
+            return Err(Trouble::Ours(too_many_objects(after.own)));
         }
         Ok(())
     }
@@ -328,10 +295,6 @@ fn invalid(text: impl Into<String>) -> Trouble {
     Trouble::Ours(GuestError::Invalid(text.into()))
 }
 
-fn limit(text: String) -> Trouble {
-    Trouble::Ours(GuestError::Limit(text))
-}
-
 /// SQLite's error in the plug-in author's terms.
 fn told(error: &rusqlite::Error, refusal: Option<String>, stop: &Stop) -> GuestError {
     use ErrorCode as E;
@@ -353,9 +316,7 @@ fn told(error: &rusqlite::Error, refusal: Option<String>, stop: &Stop) -> GuestE
         Some(E::AuthorizationForStatementDenied) => {
             GuestError::Denied(refusal.unwrap_or_else(|| "it may not do this in the mirror's database".into()))
         }
-        Some(E::OperationInterrupted) if stop.is_over() => {
-            GuestError::Limit("the statement took longer than the hook may; `time` under [limits] says how long".into())
-        }
+        Some(E::OperationInterrupted) if stop.is_over() => too_slow(),
         Some(E::TooBig) => GuestError::Limit(format!(
             "a value or the statement is too large: at most {} a value and {} a statement",
             size(Bounds::VALUE),

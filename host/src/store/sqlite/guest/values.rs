@@ -8,8 +8,8 @@ use rusqlite::{OptionalExtension, params};
 use super::super::errors::Result as StoreResult;
 use super::super::session::{Durability, Session};
 use super::super::tables::Work;
-use super::{size, store_failed};
-use crate::store::guest::{GuestError, GuestValues, GuestValuesLimits as Most};
+use crate::store::guest::{GuestError, GuestValues};
+use crate::store::rules::guests::{self, store_failed};
 
 /// One plug-in's. See [`GuestValues`].
 pub(in crate::store::sqlite) struct SqliteValues {
@@ -56,14 +56,7 @@ fn holds_little(work: &Work<'_>, plugin: &str) -> StoreResult<Result<(), GuestEr
              WHERE id >= ?1 || '/' AND id < ?1 || '0'",
         )?
         .query_row([plugin], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let more = |number: i64, most: usize| usize::try_from(number).is_ok_and(|number| number > most);
-    Ok(if more(keys, Most::KEYS) {
-        Err(GuestError::Limit(format!("it may keep at most {} keys for each tenant", Most::KEYS)))
-    } else if more(bytes, Most::BYTES) {
-        Err(GuestError::Limit(format!("it may keep at most {} for each tenant", size(Most::BYTES))))
-    } else {
-        Ok(())
-    })
+    Ok(guests::holds_little(keys, bytes))
 }
 
 fn set(work: &Work<'_>, plugin: &str, key: &str, value: &[u8]) -> StoreResult<()> {
@@ -117,17 +110,9 @@ impl GuestValues for SqliteValues {
     async fn increment(&self, key: String, by: u64) -> Result<u64, GuestError> {
         let id = self.id(&key);
         self.write(move |work, plugin| {
-            let now = match get(work, &id)? {
-                None => Some(0),
-                Some(bytes) => std::str::from_utf8(&bytes).ok().and_then(|text| text.parse::<u64>().ok()),
-            };
-            let Some(now) = now else {
-                return Ok(Err(GuestError::Invalid(
-                    "the value of this key is no number that `increment` wrote".into(),
-                )));
-            };
-            let Some(sum) = now.checked_add(by) else {
-                return Ok(Err(GuestError::Invalid("the sum is too large".into())));
+            let sum = match guests::sum(get(work, &id)?.as_deref(), by) {
+                Ok(sum) => sum,
+                Err(error) => return Ok(Err(error)),
             };
             set(work, plugin, &key, sum.to_string().as_bytes())?;
             Ok(Ok(sum))

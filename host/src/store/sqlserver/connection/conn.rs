@@ -59,6 +59,11 @@ impl Conn {
         self.patience.set(silence);
     }
 
+    /// How many bytes may come from the server from now on; `None`: as many as like.
+    pub fn allow(&mut self, bytes: Option<u64>) {
+        self.patience.allow(bytes);
+    }
+
     /// Runs statements without parameters as one batch; answers are thrown away. The only way to begin and end
     /// transactions, since a parameterised statement may not change how many are open.
     pub async fn run(&mut self, sql: &str) -> Result<()> {

@@ -2,7 +2,8 @@
 //!
 //! The driver has a limit of its own, but it is fixed when a connection is opened and does not cover what it sends. A statement
 //! that builds an index says nothing for an hour, and a bulk load may stall in the middle of sending: here both have one limit,
-//! which can be changed between commands.
+//! which can be changed between commands. Beside time there is a number of bytes that may still come, for answers that
+//! somebody else's statement makes: the driver keeps a whole row, however large, before anybody can look at it.
 
 use std::future::Future as _;
 use std::io;
@@ -15,24 +16,46 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
-/// How long silence is borne, shared by a connection and its socket. In milliseconds; 0: for ever.
-#[derive(Debug, Clone, Default)]
-pub(in crate::store::sqlserver) struct Patience(Arc<AtomicU64>);
+/// How long silence is borne and how much may come, shared by a connection and its socket.
+#[derive(Debug, Clone)]
+pub(in crate::store::sqlserver) struct Patience {
+    /// In milliseconds; 0: for ever.
+    silence: Arc<AtomicU64>,
+    /// Bytes that may still be read; [`u64::MAX`]: as many as come.
+    bytes: Arc<AtomicU64>,
+}
 
 impl Patience {
     pub fn new(silence: Option<Duration>) -> Self {
-        let patience = Self::default();
+        let patience = Self { silence: Arc::default(), bytes: Arc::new(AtomicU64::new(u64::MAX)) };
         patience.set(silence);
         patience
     }
 
     pub fn set(&self, silence: Option<Duration>) {
         let millis = silence.map_or(0, |silence| u64::try_from(silence.as_millis()).unwrap_or(u64::MAX).max(1));
-        self.0.store(millis, Ordering::Relaxed);
+        self.silence.store(millis, Ordering::Relaxed);
     }
 
     pub fn get(&self) -> Option<Duration> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|millis| *millis > 0).map(Duration::from_millis)
+        Some(self.silence.load(Ordering::Relaxed)).filter(|millis| *millis > 0).map(Duration::from_millis)
+    }
+
+    /// How many bytes may come from now on, until it is said anew; `None`: as many as like. One more, and reading fails with
+    /// [`io::ErrorKind::FileTooLarge`].
+    pub fn allow(&self, bytes: Option<u64>) {
+        self.bytes.store(bytes.unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// So many came.
+    fn came(&self, bytes: usize) -> io::Result<()> {
+        let left = self.bytes.load(Ordering::Relaxed);
+        if left == u64::MAX {
+            return Ok(());
+        }
+        let left = left.checked_sub(bytes as u64);
+        self.bytes.store(left.unwrap_or(0), Ordering::Relaxed);
+        left.map(drop).ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "the answer is larger than it may be"))
     }
 }
 
@@ -88,7 +111,12 @@ impl<S> Patient<S> {
 impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buf.filled().len();
         let poll = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let poll = match poll {
+            Poll::Ready(Ok(())) => Poll::Ready(this.patience.came(buf.filled().len() - before)),
+            other => other,
+        };
         this.reading.look(&this.patience, cx, poll)
     }
 }
@@ -151,5 +179,19 @@ mod tests {
         patience.set(Some(SHORT));
         assert_eq!(patience.get(), Some(SHORT));
         near.read_exact(&mut byte).await.expect_err("nothing comes");
+    }
+    #[tokio::test]
+    async fn more_than_is_allowed_is_not_read() {
+        let (near, mut far) = tokio::io::duplex(64);
+        let patience = Patience::new(None);
+        let mut near = Patient::new(near, patience.clone());
+        far.write_all(&[7; 30]).await.expect("room");
+        patience.allow(Some(10));
+        let mut ten = [0; 10];
+        near.read_exact(&mut ten).await.expect("so many may come");
+        let error = near.read_exact(&mut ten).await.expect_err("no more may");
+        assert_eq!(error.kind(), io::ErrorKind::FileTooLarge);
+        patience.allow(None);
+        near.read_exact(&mut ten).await.expect("as many as like");
     }
 }

@@ -9,6 +9,8 @@ const TESTED_ON: &str = "Babelfish 4.x, a PostgreSQL that speaks SQL Server's pr
 const NULLABILITY: &str = "Babelfish refuses NULL and NOT NULL in ALTER COLUMN";
 const NO_DEFAULT_NAMES: &str = "in Babelfish a default is not a constraint, so the engine drops none by name there";
 
+const NO_GUESTS: &str = "Babelfish has no users without a login, no DENY and no EXECUTE AS USER";
+
 /// Golden file, statement, why.
 pub(super) const STATEMENTS: &[(&str, &str, &str)] = &[
     ("alter", "alter_null", NULLABILITY),
@@ -24,6 +26,18 @@ pub(super) const STATEMENTS: &[(&str, &str, &str)] = &[
         "create_index_online",
         "accepted by Babelfish, which does nothing about ONLINE; its edition never asks for it",
     ),
+    ("guest_users", "role", NO_GUESTS),
+    ("guest_users", "owner", NO_GUESTS),
+    ("guest_users", "reader", NO_GUESTS),
+    ("guest_users", "owner_in_role", NO_GUESTS),
+    ("guest_users", "reader_in_role", NO_GUESTS),
+    ("guest_users", "schema", NO_GUESTS),
+    ("guest_users", "grants_to_owner", NO_GUESTS),
+    ("guest_users", "grants_to_reader", NO_GUESTS),
+    ("guest_users", "grants_on_tables", NO_GUESTS),
+    ("guest_users", "grant_taken_back", NO_GUESTS),
+    ("guest_users", "become_user", NO_GUESTS),
+    ("guest_users", "who_am_i", NO_GUESTS),
 ];
 
 /// What is not a statement alone: feature, why.
@@ -33,6 +47,7 @@ const FEATURES: &[(&str, &str)] = &[
         "names of tables and columns that change their case: the statements were run, but Babelfish keeps lower case only",
         "Babelfish has no spelling to change",
     ),
+    ("that the permissions of plug-ins' users keep out what they must, and how statements are run as them", NO_GUESTS),
     ("falling back from ONLINE when the server refuses it", "no server of ours refuses it"),
     ("names that differ by case only in a database whose collation tells case apart", "Babelfish's databases do not"),
     (

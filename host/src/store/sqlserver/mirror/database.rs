@@ -1,8 +1,7 @@
 //! [`MirrorDb`] and [`History`] for SQL Server: which body runs in which kind of transaction.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
@@ -11,7 +10,7 @@ use super::session::{Session, attempt};
 use super::statement::Statement;
 use super::tables::Work;
 use super::writer::{SqlServerRowWriter, advance_skipped};
-use super::{history, sets, side_tables};
+use super::{history, quarantine, sets, side_tables};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
@@ -21,24 +20,28 @@ use crate::protocol::table_name::TableName;
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
 use crate::store::rules::definitions::{Definitions, to_text};
 use crate::store::rules::refusals::{not_ours, unknown_table};
+use crate::store::sqlserver::connection::pool::Pool;
 use crate::store::sqlserver::errors::Result;
+use crate::store::sqlserver::guest::{SqlServerGuest, SqlServerValues};
 use crate::store::sqlserver::rows::read;
 use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
-    ActualTable, History, IndexDef, MirrorDb, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind,
-    TableRecord, Ticket, Turn,
+    ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, QuarantineCount, Quarantined,
+    RowWriter, SchemaHash, StoreError, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror database. Holds no connection by itself.
 pub(in crate::store::sqlserver) struct SqlServerMirror {
     session: Arc<Session>,
+    /// Connections for plug-ins' own statements.
+    guests: Arc<Pool>,
     definitions: Definitions,
 }
 
 impl SqlServerMirror {
-    pub fn new(session: Arc<Session>) -> Self {
-        Self { session, definitions: Definitions::default() }
+    pub fn new(session: Arc<Session>, guests: Arc<Pool>) -> Self {
+        Self { session, guests, definitions: Definitions::default() }
     }
 
     /// Checks whose database it is, and makes what is missing in it. The database itself is there already, whether
@@ -268,6 +271,32 @@ impl MirrorDb for SqlServerMirror {
 
     fn history(&self) -> &dyn History {
         self
+    }
+
+    fn guest(&self, powers: GuestPowers) -> Box<dyn GuestDatabase> {
+        Box::new(SqlServerGuest::new(Arc::clone(&self.session), Arc::clone(&self.guests), powers))
+    }
+
+    fn guest_values(&self, plugin: &str) -> Box<dyn GuestValues> {
+        Box::new(SqlServerValues::new(Arc::clone(&self.session), plugin))
+    }
+
+    async fn quarantine_counts(&self) -> Result<Vec<QuarantineCount>> {
+        attempt!(&self.session, {
+            let mut lease = self.session.reader().await?;
+            let counts = quarantine::counts(&mut lease, &self.session.names()).await?;
+            lease.finish();
+            Ok::<_, StoreError>(counts)
+        })
+    }
+
+    async fn quarantined(&self, table: Option<&TableName>, limit: usize) -> Result<Vec<Quarantined>> {
+        attempt!(&self.session, {
+            let mut lease = self.session.reader().await?;
+            let rows = quarantine::list(&mut lease, &self.session.names(), table, limit).await?;
+            lease.finish();
+            Ok::<_, StoreError>(rows)
+        })
     }
 
     async fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>> {

@@ -3,16 +3,14 @@
 //! What a call leaves behind is written in one round trip: statements and their transaction in one batch. Tables come before
 //! events and cycles last, so that whoever writes here meets the writers of rows in their own order.
 
-use std::collections::BTreeMap;
-
 use super::known;
 use super::metadata;
 use super::session::{Names, Session};
 use super::statement::{Cells, Statement};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::ReplicationSummary;
-use crate::protocol::table_name::{TableName, fold};
-use crate::store::history::{CallRecord, CycleRecord, EventLevel, EventRecord, Millis, TableError, TableHistory};
+use crate::protocol::table_name::TableName;
+use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, TableError, TableHistory};
 use crate::store::rules::counts::{CYCLES, Counts, EVENTS, Received, level, level_code, mismatches, signed, totals};
 use crate::store::sqlserver::errors::Result;
 use crate::store::{StoreError, StoreErrorKind, Ticket};
@@ -331,7 +329,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         (TableName::new("contact").expect("a legal name"), TableName::new("Person").expect("a legal name"));
     let event = EventRecord {
         at: 7,
-        level: EventLevel::Warning,
+        level: crate::store::history::EventLevel::Warning,
         kind: "schema".into(),
         operation: None,
         table: Some("contact".into()),

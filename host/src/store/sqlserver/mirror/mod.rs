@@ -10,6 +10,7 @@
 //! | making, emptying, dropping tables | [`tables`], [`empty`] |
 //! | many tables at once | [`sets`] |
 //! | a batch of rows and its LSN | [`writer`] |
+//! | rows kept aside | [`quarantine`] |
 //! | history | [`history`] |
 //! | texts of statements with their parameters | [`statement`] |
 
@@ -18,6 +19,7 @@ pub(in crate::store::sqlserver) mod empty;
 pub(in crate::store::sqlserver) mod history;
 pub(in crate::store::sqlserver) mod known;
 pub(in crate::store::sqlserver) mod metadata;
+pub(in crate::store::sqlserver) mod quarantine;
 pub(in crate::store::sqlserver) mod session;
 pub(in crate::store::sqlserver) mod sets;
 pub(in crate::store::sqlserver) mod side_tables;

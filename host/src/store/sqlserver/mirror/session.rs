@@ -89,6 +89,8 @@ impl Session {
             tables: table("speil_tables"),
             cycles: table("speil_cycles"),
             events: table("speil_events"),
+            values: table("speil_values"),
+            quarantine: table("speil_quarantine"),
             metadata: table(&self.metadata),
             shape: self.shape(),
         }
@@ -119,6 +121,11 @@ impl Session {
     /// Begins a transaction that alone makes tables of our own.
     pub async fn begin_side_tables(&self) -> Result<Tx> {
         self.begin_locked(&begin_with_locks(&[("speil:side_tables", "Exclusive")])).await
+    }
+
+    /// Begins a transaction that alone has the lock of this name.
+    pub async fn begin_alone(&self, lock: &str) -> Result<Tx> {
+        self.begin_locked(&begin_with_locks(&[(lock, "Exclusive")])).await
     }
 
     async fn begin_locked(&self, sql: &str) -> Result<Tx> {
@@ -174,6 +181,8 @@ pub(in crate::store::sqlserver) struct Names {
     pub tables: String,
     pub cycles: String,
     pub events: String,
+    pub values: String,
+    pub quarantine: String,
     pub metadata: String,
     pub shape: Arc<Shape>,
 }
@@ -189,6 +198,8 @@ impl Names {
             tables: table("speil_tables"),
             cycles: table("speil_cycles"),
             events: table("speil_events"),
+            values: table("speil_values"),
+            quarantine: table("speil_quarantine"),
             metadata: table("Cust10195_mirroring"),
             shape: Arc::default(),
         }

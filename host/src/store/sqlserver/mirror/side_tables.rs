@@ -1,7 +1,8 @@
 //! The tables of ours beside the mirrored ones: made where missing, completed where older, and the check whose database it is.
 //!
 //! `speil_meta` holds the tenant, the format and the last ticket; `speil_tables` what is known of each table, above all
-//! whether it is ours; `speil_cycles` and `speil_events` are history. The metadata table `<context>_mirroring` is the
+//! whether it is ours; `speil_cycles` and `speil_events` are history; `speil_values` is what plug-ins keep;
+//! `speil_quarantine` are rows kept aside. The metadata table `<context>_mirroring` is the
 //! administrators' own: ours are its `speil_` columns only, beside `tablename` and `LSN`. Every one may be dropped by hand.
 //!
 //! They are looked at when a mirror is opened, and again when a statement failed: then one may have been dropped meanwhile.
@@ -24,7 +25,7 @@ struct Wanted<'a> {
     columns: &'a [(&'a str, &'a str)],
 }
 
-const SIDE_TABLES: [Wanted<'static>; 4] = [
+const SIDE_TABLES: [Wanted<'static>; 6] = [
     Wanted {
         name: "speil_meta",
         columns: &[
@@ -87,7 +88,37 @@ const SIDE_TABLES: [Wanted<'static>; 4] = [
             ("advice", "nvarchar(max)"),
         ],
     },
+    Wanted {
+        name: "speil_values",
+        columns: &[
+            // A digest of plug-in and key: comparing texts would pass over spaces at their end.
+            ("id", "nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY"),
+            ("plugin", "nvarchar(256) COLLATE Latin1_General_100_BIN2"),
+            ("name", "nvarchar(512) COLLATE Latin1_General_100_BIN2"),
+            ("value", "varbinary(max)"),
+        ],
+    },
+    Wanted {
+        name: "speil_quarantine",
+        columns: &[
+            ("id", "nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL PRIMARY KEY"),
+            ("folded", "nvarchar(256) COLLATE Latin1_General_100_BIN2"),
+            ("tablename", "nvarchar(128)"),
+            ("row_key", "nvarchar(max)"),
+            ("at", "bigint NOT NULL DEFAULT 0"),
+            ("plugin", "nvarchar(256)"),
+            ("version", "nvarchar(64)"),
+            ("error", "nvarchar(max)"),
+            ("op", "nvarchar(1)"),
+            ("cells", "nvarchar(max)"),
+        ],
+    },
 ];
+
+/// The names of the tables of ours, but for the metadata table's.
+pub(in crate::store::sqlserver) fn side_table_names() -> impl Iterator<Item = &'static str> {
+    SIDE_TABLES.iter().map(|wanted| wanted.name)
+}
 
 const METADATA_COLUMNS: [(&str, &str); 7] = [
     ("tablename", "nvarchar(128) NOT NULL"),

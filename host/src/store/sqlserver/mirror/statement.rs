@@ -177,6 +177,14 @@ impl Cells {
         }
     }
 
+    /// Bytes; `None` for NULL and for what is none.
+    pub fn bytes(&self, column: usize) -> Option<&[u8]> {
+        match self.0.get(column)? {
+            ColumnData::Binary(bytes) => bytes.as_deref(),
+            _ => None,
+        }
+    }
+
     /// A count, which has no sign.
     pub fn count(&self, column: usize) -> u64 {
         self.integer(column).and_then(|value| u64::try_from(value).ok()).unwrap_or(0)

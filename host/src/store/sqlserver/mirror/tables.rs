@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::empty::empty;
 use super::known::{self, Known, Mark};
 use super::metadata::{self, Row, Written};
+use super::quarantine;
 use super::session::{Names, Session, Tx, new_write};
 use super::statement::Statement;
 use crate::protocol::lsn::Lsn;
@@ -174,6 +175,9 @@ impl Work {
             ticket: turn.ticket,
             definition: Some(definition),
         };
+        let mut statement = Statement::new();
+        quarantine::clear(&mut statement, &self.names, &turn.table);
+        statement.exec(&mut self.tx).await?;
         self.note_made(turn, place.row.as_ref(), &written, 0, turn.table.as_str()).await
     }
 
@@ -298,6 +302,7 @@ impl Work {
             definition: None,
         };
         let mut statement = Statement::new();
+        quarantine::clear(&mut statement, &self.names, &turn.table);
         known::unmade(&mut statement, &self.names, &turn.table, self.mark(turn), None);
         metadata::write(&mut statement, &self.names, &turn.table, place.row.as_ref(), &written);
         statement.exec(&mut self.tx).await.map(drop)
@@ -314,6 +319,7 @@ impl Work {
         }
         let now = self.now().await?;
         let mut statement = Statement::new();
+        quarantine::clear(&mut statement, &self.names, &turn.table);
         known::unmade(&mut statement, &self.names, &turn.table, self.mark(turn), Some(now));
         if let Some(row) = &place.row {
             metadata::delete(&mut statement, &self.names, row);
@@ -350,6 +356,7 @@ impl Work {
         let place = self.place(turn).await?;
         let Some(row) = &place.row else { return Err(unknown_table(&turn.table)) };
         let mut statement = Statement::new();
+        quarantine::clear(&mut statement, &self.names, &turn.table);
         let emptied = match row.kind() {
             TableKind::TakenOver => return Err(unknown_table(&turn.table)),
             TableKind::Skipped => {

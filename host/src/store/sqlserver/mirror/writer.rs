@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use super::empty::empty;
 use super::known::{self, Committed, Mark};
 use super::metadata::{self, Row};
+use super::quarantine;
 use super::session::{Attempts, Session, attempt};
 use super::statement::Statement;
 use super::tables::{Place, Work};
@@ -22,7 +23,7 @@ use crate::store::rules::marks::{Fill, Gap, moved};
 use crate::store::rules::refusals::unknown_table;
 use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::rows::plan::RowPlan;
-use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, StoreError, StoreErrorKind, TableKind, Turn};
+use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, SetAside, StoreError, StoreErrorKind, TableKind, Turn};
 
 /// Row data kept to be applied again, in bytes.
 const KEPT: usize = 64 << 20;
@@ -49,6 +50,8 @@ pub(in crate::store::sqlserver) struct SqlServerRowWriter {
     /// The stretches applied, in order; `None`: too much to keep.
     kept: Option<Vec<RowChanges>>,
     kept_bytes: usize,
+    /// What became of rows kept aside, to be written again with the stretches.
+    aside: Vec<SetAside>,
 }
 
 /// The checks that [`crate::store::MirrorDb::begin`] and `advance_skipped` share.
@@ -101,7 +104,16 @@ impl SqlServerRowWriter {
     /// [`crate::store::MirrorDb::begin`].
     pub async fn begin(session: Arc<Session>, turn: Turn, def: TableDef, hash: SchemaHash) -> Result<Self> {
         let open = attempt!(&session, Open::begin(&session, &turn, &def, hash).await)?;
-        Ok(Self { session, turn, def, hash, open: Some(open), kept: Some(Vec::new()), kept_bytes: 0 })
+        Ok(Self {
+            session,
+            turn,
+            def,
+            hash,
+            open: Some(open),
+            kept: Some(Vec::new()),
+            kept_bytes: 0,
+            aside: Vec::new(),
+        })
     }
 
     /// Begins anew after an error that passes and applies what was applied, if that was kept.
@@ -115,6 +127,9 @@ impl SqlServerRowWriter {
                 let mut open = Open::begin(&self.session, &self.turn, &self.def, self.hash).await?;
                 for changes in kept {
                     open.apply(changes).await?;
+                }
+                for changes in &self.aside {
+                    quarantine::set_aside(&mut open.work.tx, &open.work.names, changes).await?;
                 }
                 Ok::<_, StoreError>(open)
             };
@@ -178,6 +193,9 @@ impl Open {
         let mut changed = false;
         if row.lsn.means_refill() && row.fill == Fill::Expected {
             changed = empty(&mut work.tx, &schema, object, Some(rows)).await? > 0;
+            let mut statement = Statement::new();
+            quarantine::clear(&mut statement, &work.names, &turn.table);
+            statement.exec(&mut work.tx).await?;
             rows = 0;
             row.fill = Fill::Begun;
         }
@@ -225,6 +243,41 @@ impl RowWriter for SqlServerRowWriter {
                     self.keep(changes);
                     self.open = Some(open);
                     return Ok(applied);
+                }
+                Err(error) => {
+                    open.work.give_up().await;
+                    open = self.again(&mut attempts, error).await?;
+                }
+            }
+        }
+    }
+
+    async fn held(&mut self) -> Result<Vec<String>> {
+        let mut open = self.open.take().ok_or_else(lost)?;
+        let mut attempts = Attempts::new();
+        loop {
+            match quarantine::held(&mut open.work.tx, &open.work.names, &self.turn.table).await {
+                Ok(ids) => {
+                    self.open = Some(open);
+                    return Ok(ids);
+                }
+                Err(error) => {
+                    open.work.give_up().await;
+                    open = self.again(&mut attempts, error).await?;
+                }
+            }
+        }
+    }
+
+    async fn set_aside(&mut self, changes: SetAside) -> Result<()> {
+        let mut open = self.open.take().ok_or_else(lost)?;
+        let mut attempts = Attempts::new();
+        loop {
+            match quarantine::set_aside(&mut open.work.tx, &open.work.names, &changes).await {
+                Ok(()) => {
+                    self.aside.push(changes);
+                    self.open = Some(open);
+                    return Ok(());
                 }
                 Err(error) => {
                     open.work.give_up().await;

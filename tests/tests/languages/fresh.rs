@@ -1,0 +1,73 @@
+//! What `speil plugin new` makes: built as its README says, it does what its README says.
+
+use std::sync::Arc;
+
+use speil::config::PluginsConfig;
+use speil::plugins::{CallInfo, HookSource as _, PluginHost};
+use speil::protocol::columns::{Column, TypedBatch, Value};
+use speil::protocol::context_id::ContextId;
+use speil::protocol::messages::RowOp;
+use speil::protocol::names::Operation;
+use speil::protocol::table_def::{ColumnDef, TableDef};
+use speil::protocol::table_name::TableName;
+
+use super::built;
+
+#[tokio::test]
+async fn a_new_plug_in_of_every_language_trims_its_column() {
+    let Some(built) = built() else { return };
+    for language in ["rust", "js", "python", "c"] {
+        let name = format!("fresh-{language}");
+        let folder = tempfile::tempdir().expect("a folder");
+        for ending in ["wasm", "toml"] {
+            let file = format!("{name}.{ending}");
+            std::fs::copy(built.join(&file), folder.path().join(&file))
+                .unwrap_or_else(|error| panic!("{file}: {error}"));
+        }
+        let plugins = folder.path().to_owned();
+        // The plug-ins are tried on threads of their own.
+        let host =
+            tokio::task::spawn_blocking(move || PluginHost::load(&PluginsConfig::over(plugins)).expect("an engine"));
+        let host = host.await.expect("no panic");
+        let list = host.list();
+        assert_eq!((list[0].broken.as_deref(), list[0].hooks.clone()), (None, Some(vec!["transform"])), "{name}");
+        trims(&host, &name).await;
+    }
+}
+
+async fn trims(host: &PluginHost, name: &str) {
+    let mut call = host.begin(CallInfo {
+        tenant: ContextId::new("Cust1").expect("a tenant"),
+        application: "app".into(),
+        operation: Operation::RowData,
+        client_state: String::new(),
+        request_id: "r1".into(),
+    });
+    let table = person();
+    let plan = call.plan(&table).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    assert_eq!(plan.target.as_ref().map(|target| target.columns.len()), Some(2), "{name}");
+    let mut columns: Vec<Column> = table.columns.iter().map(|one| Column::with_capacity(one.sql_type, 4)).collect();
+    let texts = [Some("  Ann "), None, Some("Bø"), Some("   ")];
+    for (id, text) in (1..).zip(texts) {
+        columns[0].push(Value::Integer(id)).expect("fits");
+        columns[1].push(text.map_or(Value::Null, Value::Text)).expect("fits");
+    }
+    let batch = TypedBatch { ops: vec![RowOp::Insert; 4], columns, first_row: 1 };
+    let batch = call.transform(&plan, batch).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
+    let trimmed: Vec<Value<'_>> = (0..4).map(|row| batch.columns[1].value(row, 0)).collect();
+    assert_eq!(trimmed, [Value::Text("Ann"), Value::Null, Value::Text("Bø"), Value::Text("")], "{name}");
+}
+
+fn person() -> Arc<TableDef> {
+    let column = |name: &str, sql_type: &str, nullable| ColumnDef {
+        name: name.into(),
+        sql_type: sql_type.parse().expect("a type"),
+        nullable,
+        default: None,
+    };
+    Arc::new(TableDef {
+        name: TableName::new("person").expect("a name"),
+        columns: vec![column("person_id", "int", false), column("name", "nvarchar(50)", true)],
+        key: vec![0],
+    })
+}
