@@ -40,15 +40,14 @@ pub fn page() -> String {
     page
 }
 
-/// Every command that does something, with its words: a command that only holds others does nothing.
+/// Every command that does something by itself, with its words.
 fn each(command: &Command, path: &str, tell: &mut dyn FnMut(&str, &Command)) {
     for one in command.get_subcommands().filter(|one| one.get_name() != "help") {
         let path = format!("{path}{}{}", if path.is_empty() { "" } else { " " }, one.get_name());
-        if one.has_subcommands() {
-            each(one, &path, tell);
-        } else {
+        if !one.is_subcommand_required_set() {
             tell(&path, one);
         }
+        each(one, &path, tell);
     }
 }
 

@@ -59,7 +59,7 @@ pub fn type_segment(segment: Segment, def: &TableDef) -> Result<TypedBatch, Cell
     let rows = segment.rows();
     // All of it at once, which is many times faster than cell by cell; `text` sees to it that no cell begins or ends
     // inside a character.
-    let utf8 = std::str::from_utf8(&segment.bytes).is_ok();
+    let utf8 = segment.utf8 || std::str::from_utf8(&segment.bytes).is_ok();
     let mut fillers: Vec<Filler<'_>> = def
         .columns
         .iter()

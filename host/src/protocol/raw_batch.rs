@@ -24,6 +24,8 @@ pub struct Segment {
     pub(super) row_ends: Vec<u32>,
     /// Number of the segment's first row inside its batch, counted from 1.
     pub(super) first_row: u64,
+    /// Whether every cell is known to be UTF-8, since whoever wrote it has checked it.
+    pub(super) utf8: bool,
 }
 
 /// The top bit of [`Segment::ends`].

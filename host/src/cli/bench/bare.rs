@@ -37,7 +37,7 @@ pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable) -> Result<f6
         load.send(sent).await.map_err(CliError::failed)?;
     }
     load.finalize().await.map_err(CliError::failed)?;
-    let rate = per_second(rows.len() as u64, began.elapsed());
+    let rate = per_second(rows.len() as u64, began.elapsed().as_secs_f64());
     // Not every server says how many it took.
     let loaded = connected.rows(&format!("SELECT count(*) FROM {NAME}")).await.map_err(CliError::failed)?;
     let loaded = loaded.into_iter().flatten().flatten().next().unwrap_or_default();

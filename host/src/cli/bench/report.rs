@@ -34,6 +34,15 @@ impl Line {
     }
 }
 
+impl Line {
+    /// A figure that is to stay below another: the ratio says how much room is left.
+    pub fn within(what: &str, unit: &'static str, most: f64, ours: f64) -> Self {
+        let ratio = if ours > 0.0 { most / ours } else { 0.0 };
+        let (what, against) = (what.to_owned(), "the most that is asked for".to_owned());
+        Self { what, against, unit, limit: most, ours, ratio, wanted: 1.0, reached: ratio >= 1.0 }
+    }
+}
+
 impl BenchReport {
     /// Whether every ratio was reached.
     pub fn good(&self) -> bool {

@@ -77,11 +77,12 @@ async fn measure(place: &mut Place, args: &SqlServerArgs) -> Result<BenchReport,
         let calls = table::Calls::of_fill(&source, &place.client)?;
         bytes = calls.bytes;
         place.client.wipe(table::NAME).await.map_err(CliError::failed)?;
-        filled.push(calls.make(&place.client).await?);
+        filled.push(table::per_second(calls.rows, calls.make(&place.client).await?));
         all_there(place, args.rows).await?;
         let before = source.version();
         table::change(&mut source, round);
-        changed.push(table::Calls::of_changes(&source, &place.client, before)?.make(&place.client).await?);
+        let calls = table::Calls::of_changes(&source, &place.client, before)?;
+        changed.push(table::per_second(calls.rows, calls.make(&place.client).await?));
         all_there(place, source.rows()).await?;
     }
     let bare = median(bare);

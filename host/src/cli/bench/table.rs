@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::work::CALL_BYTES;
 use crate::cli::CliError;
 use crate::protocol::messages::RowOp;
 use crate::protocol::sql_type::{Length, SqlType};
@@ -11,9 +12,8 @@ use crate::task::client::Client;
 use crate::task::dice::Dice;
 use crate::task::shape::{ColumnShape, TableShape};
 use crate::task::source::{Need, Source};
+use crate::task::spelling::Batch;
 
-/// Bytes of rows in a call, as the vendor sends them.
-const CALL_BYTES: usize = 1_000_000;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(10);
 
@@ -44,14 +44,36 @@ pub(super) fn source(rows: u64) -> Source {
     Source::of(1, vec![TableShape { name: NAME.into(), columns, rows }]).without_nul()
 }
 
+/// A table as wide as a real tenant's widest, of the types that are most there.
+pub(super) fn wide(rows: u64) -> Source {
+    let columns = (0..crate::task::shape::WIDEST).map(|at| {
+        let (name, sql_type) = match at % 6 {
+            _ if at == 0 => ("wide_id".to_owned(), SqlType::Int),
+            0 => (format!("when{at}"), SqlType::DateTime),
+            1 => (format!("flag{at}"), SqlType::SmallInt),
+            2 => (format!("text{at}"), SqlType::NVarChar(Length::Limited(100))),
+            3 => (format!("amount{at}"), SqlType::Float),
+            _ => (format!("ref{at}"), SqlType::Int),
+        };
+        ColumnShape::new(name, sql_type, false)
+    });
+    Source::of(2, vec![TableShape { name: "wide".into(), columns: columns.collect(), rows }]).without_nul()
+}
+
 /// Half as many changes as there are rows: half of them updates, a quarter inserts, a quarter deletes. How many.
 pub(super) fn change(source: &mut Source, seed: u64) -> u64 {
+    let changes = source.rows() / 2;
+    change_some(source, seed, changes)
+}
+
+/// About so many changes of the same kinds.
+pub(super) fn change_some(source: &mut Source, seed: u64, changes: u64) -> u64 {
     let mut dice = Dice::named(&[0xbe4c, seed]);
     let mut keys: Vec<i64> = source.tables()[0].keys().collect();
     for at in (1..keys.len()).rev() {
         keys.swap(at, dice.index(at + 1));
     }
-    let quarter = keys.len() / 8;
+    let quarter = usize::try_from(changes / 4).unwrap_or(0).min(keys.len() / 3);
     let (deleted, others) = keys.split_at(quarter);
     for key in deleted {
         source.delete(0, *key);
@@ -90,14 +112,21 @@ impl Calls {
 
     fn of(source: &Source, client: &Client, rows: Vec<(i64, RowOp)>) -> Result<Self, CliError> {
         let count = rows.len() as u64;
-        let batches = Batcher::new(&source.tables()[0], rows.into_iter(), CALL_BYTES, source.version());
-        let calls = batches.map(|batch| client.raw_row_data(&[batch])).collect::<Result<Vec<_>, _>>();
+        let batches: Vec<Batch> =
+            Batcher::new(&source.tables()[0], rows.into_iter(), CALL_BYTES, source.version()).collect();
+        Self::of_batches(client, &batches, count)
+    }
+
+    /// A call for each batch.
+    pub fn of_batches(client: &Client, batches: &[Batch], count: u64) -> Result<Self, CliError> {
+        let calls =
+            batches.iter().map(|batch| client.raw_row_data(std::slice::from_ref(batch))).collect::<Result<Vec<_>, _>>();
         let calls = calls.map_err(CliError::failed)?;
         let bytes = calls.iter().map(|(_, body)| body.len() as u64).sum();
         Ok(Self { calls, rows: count, bytes })
     }
 
-    /// Makes them one after the other over one connection, as the Task does. Rows per second.
+    /// Makes them one after the other over one connection, as the Task does. Seconds.
     pub async fn make(&self, client: &Client) -> Result<f64, CliError> {
         let mut connection = client.open().await.map_err(CliError::failed)?;
         let began = Instant::now();
@@ -110,14 +139,19 @@ impl Calls {
                 return Err(CliError::Failed(format!("a call failed: {}", answer.excerpt())));
             }
         }
-        Ok(per_second(self.rows, began.elapsed()))
+        Ok(began.elapsed().as_secs_f64())
+    }
+
+    /// The bodies.
+    pub fn bodies(&self) -> impl Iterator<Item = &[u8]> {
+        self.calls.iter().map(|(_, body)| body.as_slice())
     }
 }
 
-/// Rows per second.
+/// So many in so many seconds: how many a second.
 #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-pub(super) fn per_second(rows: u64, time: Duration) -> f64 {
-    rows as f64 / time.as_secs_f64().max(1e-9)
+pub(super) fn per_second(count: u64, seconds: f64) -> f64 {
+    count as f64 / seconds.max(1e-9)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one unsafe line of this program: compiled code from disk becomes a component.
+//! Compiled code from disk becomes a component: one of two unsafe places of this program.
 //!
 //! **Why at all.** Ten small plug-ins, measured in one run on two busy cores: 10 s to compile, 0.09 s to load. A component
 //! with a language runtime in it is a hundred times larger, and a start would take minutes instead of a moment. See

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | which folder can be trusted | [`place`] |
 //! | is this entry whole, and what was asked for | [`entry`] |
-//! | the one unsafe line of this program | [`load`] |
+//! | compiled code from disk becomes a component: unsafe | [`load`] |
 //!
 //! **What it protects against, and what not.** Compiled code is trusted by the engine: whoever can write it, runs code in
 //! the host. So what counts is who can write: the folder and its files belong to the account the host runs as, and

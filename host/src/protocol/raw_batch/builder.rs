@@ -74,6 +74,7 @@ pub struct RawBatchBuilder {
     row_start: usize,
     cell_start: usize,
     unfit: Option<Unfit>,
+    utf8: bool,
 }
 
 impl RawBatchBuilder {
@@ -81,6 +82,12 @@ impl RawBatchBuilder {
     #[must_use]
     pub fn new(settings: SpillSettings) -> Self {
         Self::with_limits(settings, RowLimits::REAL)
+    }
+
+    /// The same, for whoever checks that what it appends is UTF-8: nobody looks again.
+    #[must_use]
+    pub fn of_checked_texts(settings: SpillSettings) -> Self {
+        Self { utf8: true, ..Self::new(settings) }
     }
 
     pub(super) fn with_limits(settings: SpillSettings, limits: RowLimits) -> Self {
@@ -98,6 +105,7 @@ impl RawBatchBuilder {
             row_start: 0,
             cell_start: 0,
             unfit: None,
+            utf8: false,
         }
     }
 
@@ -227,6 +235,7 @@ impl RawBatchBuilder {
             ops: std::mem::replace(&mut self.ops, Vec::with_capacity(rows)),
             row_ends: std::mem::replace(&mut self.row_ends, Vec::with_capacity(rows)),
             first_row: self.closed_rows + 1,
+            utf8: self.utf8,
         };
         self.closed_rows += rows as u64;
         self.segments_memory += segment.memory();

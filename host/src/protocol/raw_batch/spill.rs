@@ -115,7 +115,8 @@ impl SpillFile {
         let ahead = i64::try_from(reader.buffer().len()).expect("64 KiB");
         drop(reader);
         self.file.seek_relative(-ahead)?;
-        Ok(Segment { bytes: bytes.into(), ends, ops, row_ends, first_row })
+        // A file may hold anything by now.
+        Ok(Segment { bytes: bytes.into(), ends, ops, row_ends, first_row, utf8: false })
     }
 }
 

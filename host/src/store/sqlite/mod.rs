@@ -10,7 +10,7 @@
 //! | what is really in the database | [`catalog`] |
 //! | making, emptying, dropping tables | [`tables`], [`ddl`] |
 //! | changing a table with its rows | [`alter`] |
-//! | rows in | [`writer`] (transaction and LSN), [`rows`] (statements), [`values`] |
+//! | rows in | [`writer`] (transaction and LSN), [`rows`] (statements), [`feed`] (a batch as a table to them), [`values`] |
 //! | rows out | [`read`] |
 //! | indexes | [`indexes`] |
 //! | history | [`history`] |
@@ -20,6 +20,7 @@ mod alter;
 mod catalog;
 mod ddl;
 mod errors;
+mod feed;
 mod guest;
 mod history;
 mod ident;

@@ -13,6 +13,7 @@ use rusqlite::Connection;
 use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
 
 use super::errors::{Result, lost_task};
+use super::feed::Feed;
 use crate::protocol::context_id::ContextId;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -24,6 +25,8 @@ pub(super) struct Conn {
     pub db: Connection,
     /// `PRAGMA schema_version` at which every table of ours was seen to be there.
     pub verified: Option<i64>,
+    /// Of the writing connection.
+    pub feed: Option<Feed>,
 }
 
 /// The open connections of one mirror.

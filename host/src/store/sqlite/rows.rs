@@ -1,14 +1,21 @@
-//! Rows into a table: three prepared statements, values bound straight from the batch's columns.
+//! Rows into a table, a stretch at a time: one statement deletes, row by row; one or two write all others, fed from the batch's
+//! columns ([`super::feed`]).
 //!
-//! An insert is tried first as an insert, an update first as an update, and each falls back on the other, so that the usual
-//! row costs one statement and the counts are exact. One statement per row kind and table is prepared once and kept by the
-//! connection.
+//! Inserts go in as inserts, and only if some of their keys were there are all written over; a stretch with updates in it is
+//! written over at once. Statements are prepared once per table and kept by the connection.
+//!
+//! A stretch that is refused is gone through once more, row by row, to name the row and the column; by then the transaction
+//! is lost. Tables wider than the feed go row by row always.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rusqlite::{Connection, ErrorCode, Statement};
 
 use super::catalog::spelled_columns;
 use super::ddl::row_address;
 use super::errors::Result;
+use super::feed::{Feed, Stretch, UPDATED};
 use super::ident::quote;
 use super::values::{Stored, cell};
 use crate::protocol::columns::TypedBatch;
@@ -21,24 +28,33 @@ use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind};
 /// How rows of one table are written.
 pub(super) struct RowPlan {
     table: String,
-    columns: Vec<PlannedColumn>,
+    columns: Arc<[PlannedColumn]>,
     key: Vec<usize>,
     insert: String,
     /// `None`: there is no column beside the key.
     update: Option<String>,
     delete: String,
+    fed: Option<Fed>,
 }
 
-struct PlannedColumn {
+/// The statements that are fed.
+struct Fed {
+    feed: Feed,
+    insert: String,
+    /// `None`: there is no column beside the key, or no key.
+    upsert: Option<String>,
+}
+
+pub(super) struct PlannedColumn {
     name: String,
-    sql_type: SqlType,
+    pub sql_type: SqlType,
     /// NULL is refused here and not by SQLite, which for a row address would make a number up.
-    required: bool,
+    pub required: bool,
 }
 
 impl RowPlan {
-    /// Plans for `table` as the database spells it.
-    pub fn new(db: &Connection, table: &str, def: &TableDef) -> Result<Self> {
+    /// Plans for `table` as the database spells it, over a connection and its feed.
+    pub fn new(db: &Connection, feed: &Feed, table: &str, def: &TableDef) -> Result<Self> {
         let names = spelled_columns(db, table, def)?.ok_or_else(|| {
             StoreError::new(
                 StoreErrorKind::SchemaChanged,
@@ -58,11 +74,21 @@ impl RowPlan {
                 key.iter().enumerate().map(|(nth, &i)| format!("{} = {}", quoted[i], place(nth, i))).collect();
             parts.join(" AND ")
         };
-        let mut insert = format!("INSERT INTO {} ({}) VALUES ({})", quote(table), quoted.join(", "), places.join(", "));
-        if !key.is_empty() {
-            let columns: Vec<&str> = key.iter().map(|&i| quoted[i].as_str()).collect();
-            insert = format!("{insert} ON CONFLICT ({}) DO NOTHING", columns.join(", "));
-        }
+        let into = format!("INSERT INTO {} ({})", quote(table), quoted.join(", "));
+        let key_columns: Vec<&str> = key.iter().map(|&i| quoted[i].as_str()).collect();
+        let conflict = format!("ON CONFLICT ({})", key_columns.join(", "));
+        let do_nothing = if key.is_empty() { String::new() } else { format!(" {conflict} DO NOTHING") };
+        let insert = format!("{into} VALUES ({}){do_nothing}", places.join(", "));
+        let fed = Feed::select(names.len()).map(|select| {
+            let others = (0..names.len()).filter(|i| !key.contains(i));
+            let set: Vec<String> = others.map(|i| format!("{0} = excluded.{0}", quoted[i])).collect();
+            Fed {
+                feed: feed.clone(),
+                insert: format!("{into} {select}{do_nothing}"),
+                upsert: (!set.is_empty() && !key.is_empty())
+                    .then(|| format!("{into} {select} {conflict} DO UPDATE SET {} WHERE {UPDATED}()", set.join(", "))),
+            }
+        });
         let set: Vec<String> =
             (0..names.len()).filter(|i| !key.contains(i)).map(|i| format!("{} = {}", quoted[i], place(i))).collect();
         let update = (!set.is_empty() && !key.is_empty())
@@ -78,7 +104,7 @@ impl RowPlan {
                 required: !column.nullable || Some(i) == address || def.is_key(i),
             })
             .collect();
-        Ok(Self { table: table.to_owned(), columns, key, insert, update, delete })
+        Ok(Self { table: table.to_owned(), columns, key, insert, update, delete, fed })
     }
 
     /// Applies one stretch.
@@ -115,6 +141,69 @@ impl RowPlan {
         if changes.upserts.is_empty() {
             return Ok(applied);
         }
+        let written = match &self.fed {
+            Some(fed) => {
+                self.feed(fed, db, changes).map_err(|error| self.refused_stretch(db, changes, error, &mut scratch))?
+            }
+            None => self.one_by_one(db, changes, &mut scratch)?,
+        };
+        Ok(Applied { deleted: applied.deleted, ..written })
+    }
+
+    /// Writes the stretch by one statement, or by two when some of what was inserted is there.
+    fn feed(&self, fed: &Fed, db: &Connection, changes: &RowChanges) -> rusqlite::Result<Applied> {
+        let stretch = Arc::new(Stretch {
+            batch: Arc::clone(&changes.batch),
+            rows: changes.upserts.as_slice().into(),
+            columns: Arc::clone(&self.columns),
+            updated: AtomicU64::new(0),
+        });
+        let all = changes.upserts.len() as u64;
+        let only_inserts = changes.upserts.iter().all(|&row| changes.batch.ops[row as usize] == RowOp::Insert);
+        let inserted = match &fed.upsert {
+            Some(upsert) if !only_inserts => {
+                fed.feed.run(db, upsert, &stretch)?;
+                all.saturating_sub(stretch.updated.load(Ordering::Relaxed))
+            }
+            upsert => {
+                let inserted = fed.feed.run(db, &fed.insert, &stretch)?;
+                if let Some(upsert) = upsert
+                    && inserted < all
+                {
+                    fed.feed.run(db, upsert, &stretch)?;
+                }
+                inserted
+            }
+        };
+        Ok(Applied { inserted, updated: all - inserted, deleted: 0 })
+    }
+
+    /// Which row of a stretch was refused, and why. What has nothing to do with a row stays what it is.
+    fn refused_stretch(
+        &self,
+        db: &Connection,
+        changes: &RowChanges,
+        error: rusqlite::Error,
+        scratch: &mut String,
+    ) -> StoreError {
+        let of_a_row = matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig | ErrorCode::TypeMismatch | ErrorCode::Unknown)
+        );
+        // Some errors have taken the transaction back already; writing on would be outside it.
+        if !of_a_row || db.is_autocommit() {
+            return error.into();
+        }
+        match self.one_by_one(db, changes, scratch) {
+            Err(refused) => refused,
+            Ok(_) => error.into(),
+        }
+    }
+
+    /// Writes the stretch row by row: an insert first as an insert, an update first as an update, each falling back on the other.
+    fn one_by_one(&self, db: &Connection, changes: &RowChanges, scratch: &mut String) -> Result<Applied> {
+        let batch = &*changes.batch;
+        let mut applied = Applied::default();
         let mut insert = db.prepare_cached(&self.insert)?;
         let mut update = self.update.as_deref().map(|sql| db.prepare_cached(sql)).transpose()?;
         for &row in &changes.upserts {
@@ -122,19 +211,19 @@ impl RowPlan {
             let update_first = batch.ops[row] == RowOp::Update;
             if update_first
                 && let Some(update) = &mut update
-                && self.execute(update, batch, row, &mut scratch)?
+                && self.execute(update, batch, row, scratch)?
             {
                 applied.updated += 1;
                 continue;
             }
-            if self.execute(&mut insert, batch, row, &mut scratch)? {
+            if self.execute(&mut insert, batch, row, scratch)? {
                 applied.inserted += 1;
                 continue;
             }
             // Its key is there. After an update that found nothing it cannot be.
             match &mut update {
                 Some(update) if !update_first => {
-                    self.execute(update, batch, row, &mut scratch)?;
+                    self.execute(update, batch, row, scratch)?;
                 }
                 _ => {}
             }
@@ -200,3 +289,6 @@ pub(super) fn refused_row(table: &str, row: u64, column: Option<&str>, why: &str
     StoreError::new(kind, format!("table {table}, row {row}{place}: {why}"))
         .at_row(RowPlace { row, column: column.map(str::to_owned) })
 }
+
+#[cfg(test)]
+mod tests;

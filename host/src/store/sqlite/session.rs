@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::errors::{Result, at, lost_task};
+use super::feed::Feed;
 use super::ident::metadata_table;
 use super::open::{Access, enter_wal, open};
 use super::place;
@@ -13,6 +14,7 @@ use super::pool::{Conn, Gate, ReaderLease, Share, WriterLease};
 use super::side_tables::{another_tenants, check_identity, ensure, is_complete, schema_version};
 use super::tables::Work;
 use crate::protocol::context_id::ContextId;
+use crate::store::{StoreError, StoreErrorKind};
 
 /// What a commit promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +151,7 @@ impl Session {
     fn reader<'l>(&self, lease: &'l mut ReaderLease) -> Result<&'l mut Conn> {
         lease.conn(|| {
             let db = open(&self.path, Access::Read, self.busy_timeout)?;
-            Ok(Conn { db, verified: None })
+            Ok(Conn { db, verified: None, feed: None })
         })
     }
 }
@@ -164,11 +166,12 @@ impl Writing<'_> {
     fn open(&mut self, create: bool) -> Result<&mut Conn> {
         let session = self.session;
         self.lease.conn(|| {
-            let db = open(&session.path, Access::Write { create }, session.busy_timeout)?;
+            let mut db = open(&session.path, Access::Write { create }, session.busy_timeout)?;
             // Before anything is changed in the file.
             check_identity(&db, &session.tenant)?;
             enter_wal(&db)?;
-            Ok(Conn { db, verified: None })
+            let feed = Some(Feed::of(&mut db)?);
+            Ok(Conn { db, verified: None, feed })
         })
     }
 
@@ -187,6 +190,12 @@ impl Writing<'_> {
         let session = self.session;
         let conn = self.open(false)?;
         Ok(Work { db: &conn.db, metadata: &session.metadata })
+    }
+
+    /// What a statement of this connection can read a batch from.
+    pub fn feed(&mut self) -> Result<Feed> {
+        let feed = self.open(false)?.feed.clone();
+        feed.ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "a connection that writes has no feed"))
     }
 
     pub fn commit(&mut self) -> Result<()> {

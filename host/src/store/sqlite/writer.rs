@@ -8,6 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::errors::{Result, at, lost_task};
+use super::feed::Feed;
 use super::known::{self, Committed};
 use super::metadata::{self, Row};
 use super::pool::WriterLease;
@@ -81,7 +82,8 @@ impl SqliteRowWriter {
             let mut writing = Writing { lease, session: &on_thread };
             let run = |writing: &mut Writing<'_>| {
                 writing.begin(Durability::Full)?;
-                Open::new(&writing.work()?, turn, &def, hash)
+                let feed = writing.feed()?;
+                Open::new(&writing.work()?, &feed, turn, &def, hash)
             };
             let open = run(&mut writing).map_err(at(&on_thread.path))?;
             Ok::<_, StoreError>((writing.lease, open))
@@ -92,7 +94,7 @@ impl SqliteRowWriter {
 }
 
 impl Open {
-    fn new(work: &Work<'_>, turn: Turn, def: &TableDef, hash: SchemaHash) -> Result<Self> {
+    fn new(work: &Work<'_>, feed: &Feed, turn: Turn, def: &TableDef, hash: SchemaHash) -> Result<Self> {
         let (place, mut row) = checked(work, &turn, hash, TableKind::Mirrored)?;
         let Some(object) = place.object.as_ref().filter(|object| object.is_table()) else {
             return Err(unknown_table(&turn.table));
@@ -108,7 +110,7 @@ impl Open {
             rows = 0;
             row.fill = Fill::Begun;
         }
-        let plan = RowPlan::new(work.db, &object.name, def)?;
+        let plan = RowPlan::new(work.db, feed, &object.name, def)?;
         Ok(Self { turn, row, gap: place.known.gap, plan, rows, changed })
     }
 

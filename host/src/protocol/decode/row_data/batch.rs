@@ -16,7 +16,7 @@ use super::row;
 
 pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) -> Result<RowDataBatch, Fault> {
     const PARENT: &str = "RowDataBatch";
-    let mut builder = RawBatchBuilder::new(spill);
+    let mut builder = RawBatchBuilder::of_checked_texts(spill);
     let mut lsn = Lsn(0);
     let mut table = TableSchemaInfo::default();
     let mut once = Once::default();
