@@ -27,10 +27,12 @@ pub struct Speil {
     serving: Option<Serving>,
 }
 
-/// A host at work.
+/// A host at work, or on its way there.
 struct Serving {
     child: Child,
-    address: SocketAddr,
+    telling: Mutex<Receiver<Result<SocketAddr, std::net::AddrParseError>>>,
+    /// Once it has said where it listens.
+    address: OnceLock<SocketAddr>,
     log: Arc<Mutex<String>>,
 }
 
@@ -110,6 +112,12 @@ impl Speil {
 
     /// Starts the host and waits until it says where it listens. A port of its own each time.
     pub fn start(&mut self) {
+        self.launch();
+        self.await_listening();
+    }
+
+    /// Starts the host and does not wait: it may be killed while it starts.
+    pub fn launch(&mut self) {
         assert!(self.serving.is_none(), "the host runs already");
         let mut child =
             self.command().arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
@@ -133,13 +141,29 @@ impl Speil {
                 }
             }
         });
-        let address = listening(&telling, &log);
-        self.serving = Some(Serving { child, address, log });
+        self.serving = Some(Serving { child, telling: Mutex::new(telling), address: OnceLock::new(), log });
+    }
+
+    /// Waits until the host that was launched says where it listens.
+    pub fn await_listening(&self) {
+        let serving = self.serving();
+        let telling = serving.telling.lock().expect("not poisoned");
+        serving.address.get_or_init(|| listening(&telling, &serving.log));
+    }
+
+    /// Whether it has said where it listens by now.
+    pub fn listens(&self) -> bool {
+        let serving = self.serving();
+        let told = serving.telling.lock().expect("not poisoned").try_recv();
+        if let Ok(address) = told {
+            serving.address.get_or_init(|| address.expect("an address"));
+        }
+        serving.address.get().is_some()
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.serving().address
+        *self.serving().address.get().expect("the host has said where it listens")
     }
 
     /// The address of its endpoint.
@@ -187,6 +211,11 @@ impl Speil {
             (Arc::strong_count(&serving.log) == 1).then(|| serving.log.lock().expect("not poisoned").clone())
         });
         (status, log.await)
+    }
+
+    /// Its number among the system's processes.
+    pub fn process_id(&self) -> u32 {
+        self.serving().child.id()
     }
 
     /// The most memory it ever had, in bytes; `None` where that cannot be known.
