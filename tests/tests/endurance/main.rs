@@ -4,7 +4,8 @@
 //!
 //! ```sh
 //! SPEIL_ENDURANCE_KILLS=500 cargo test --test endurance -- kills    # instead of a handful
-//! SPEIL_ENDURANCE_SEED=42 cargo test --test endurance -- kills      # the same changes and moments once more
+//! SPEIL_ENDURANCE_SEED=42 cargo test --test endurance -- kills      # the same changes and the same plan of kills once more
+//! SPEIL_SOAK_MINUTES=60 cargo test --test endurance -- soak         # an hour without kills instead of half a minute
 //! ```
 //!
 //! | idea | file |
@@ -17,6 +18,7 @@
 //! | is an LSN ahead of its rows | `judge` |
 //! | one address for many hosts | `relay` |
 //! | can the watcher see a fault at all | `self_test` |
+//! | an hour of load: nothing grows | `soak` |
 
 mod changes;
 mod history;
@@ -26,12 +28,17 @@ mod relay;
 mod run;
 mod self_test;
 mod shared;
+mod soak;
 mod tenant;
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use run::{Plan, endure};
+use soak::soak;
 
+/// Load in a plain `cargo test`.
+const A_MOMENT: Duration = Duration::from_secs(20);
 /// Kills in a plain `cargo test`.
 const A_HANDFUL: u64 = 8;
 
@@ -47,7 +54,7 @@ fn seed() -> u64 {
 
 /// To whoever runs it by hand, past what the test harness keeps back.
 fn tell(text: &str) {
-    if std::env::var_os("SPEIL_ENDURANCE_KILLS").is_some() {
+    if ["SPEIL_ENDURANCE_KILLS", "SPEIL_SOAK_MINUTES"].iter().any(|name| std::env::var_os(name).is_some()) {
         // Whoever closed the stream does not want to know.
         let _ = writeln!(std::io::stderr(), "{text}");
     }
@@ -79,4 +86,16 @@ async fn kills_at_random_moments_lose_nothing() {
         let (judged, too_old) = (outcome.verdict.tables, outcome.verdict.too_old);
         assert!(too_old * 20 < judged, "{too_old} tables could not be judged, {judged} could");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn soak_nothing_grows_under_mixed_load() {
+    let time = number("SPEIL_SOAK_MINUTES").map_or(A_MOMENT, |minutes| Duration::from_secs(minutes * 60));
+    let seed = seed();
+    tell(&format!("SPEIL_ENDURANCE_SEED={seed}, {time:?}"));
+    let soaked = soak(env!("CARGO_BIN_EXE_speil-under-test"), seed, time).await;
+    println!("{}", soaked.table());
+    tell(&soaked.table());
+    let grown = soaked.grown();
+    assert!(grown.is_empty(), "{grown:#?}\n{}", soaked.table());
 }
