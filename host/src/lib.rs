@@ -19,6 +19,7 @@
 //! | [`cli`] | one file per verb |
 //! | [`app`] | the composition root: from a configuration to the parts of a host |
 //! | [`logging`] | where logs go and how they look |
+//! | [`faults`] | steps at which tests let the program die, fail or wait; not in what is shipped |
 //!
 //! Imports point one way: `cli → http, task → mirror → store, plugins, auth → protocol`.
 
@@ -26,6 +27,7 @@ pub mod app;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod faults;
 pub mod http;
 pub mod logging;
 pub mod mirror;

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use super::timed_io::{IoTimeouts, Phase, TimedIo};
+use crate::faults::{self, Step};
 
 /// Largest request head. The vendor's token travels in the body, so heads are small.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -46,6 +47,10 @@ impl Connections {
     pub(super) async fn serve(self, stream: TcpStream, address: SocketAddr) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%address, %error, "TCP_NODELAY cannot be set");
+        }
+        if let Err(injected) = faults::pass(Step::Accept).await {
+            tracing::warn!(%address, "the connection is closed: {injected}");
+            return;
         }
         let kill = self.kill.clone();
         tokio::select! {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use super::order::{CallPlace, Overtaken, TableGuard};
 use super::{Caller, Failure, Mirror};
+use crate::faults::{self, Step};
 use crate::plugins::hooks::{CallHooks, CallInfo, CallOutcome, HookFailure};
 use crate::protocol::names::Operation;
 use crate::protocol::table_name::TableName;
@@ -162,6 +163,12 @@ fn mend(plugin: &str) -> String {
     format!("mend or remove the plug-in {plugin:?}; the Mirroring Task repeats what failed")
 }
 
+impl From<faults::Injected> for CallError {
+    fn from(injected: faults::Injected) -> Self {
+        StoreError::from(injected).into()
+    }
+}
+
 impl From<HookFailure> for CallError {
     fn from(failure: HookFailure) -> Self {
         let cause = if failure.refused { Cause::Refused } else { Cause::Plugin };
@@ -259,19 +266,25 @@ impl<'m> Call<'m> {
 
     /// Hooks before, then the mirror: made if it is missing.
     pub(super) async fn open(&mut self) -> Result<Opened, CallError> {
+        faults::pass(Step::HooksBefore).await?;
         self.hooks.before_operation().await?;
         let connection = self.hooks.resolve_connection().await?;
+        faults::pass(Step::Resolved).await?;
         let db = self.mirror.store.open(&self.caller.tenant, connection.as_ref()).await?;
         self.mirror.connections.note(&self.caller.tenant, connection);
         self.attach(db.clone());
+        faults::pass(Step::Opened).await?;
         let given = db.ticket().await?;
+        faults::pass(Step::Ticket).await?;
         Ok(Opened { db, given, ticket: self.place.settle(given) })
     }
 
     /// Hooks before, then the mirror only if it is there.
     pub(super) async fn open_existing(&mut self) -> Result<(), CallError> {
+        faults::pass(Step::HooksBefore).await?;
         self.hooks.before_operation().await?;
         let connection = self.hooks.resolve_connection().await?;
+        faults::pass(Step::Resolved).await?;
         if let Some(db) = self.mirror.store.open_existing(&self.caller.tenant, connection.as_ref()).await? {
             self.mirror.connections.note(&self.caller.tenant, connection);
             self.attach(db);
@@ -286,7 +299,9 @@ impl<'m> Call<'m> {
 
     /// Waits for a table and notes that this call works on it.
     pub(super) async fn lock(&mut self, table: &TableName) -> Result<TableGuard, CallError> {
-        self.place.table(table).await.map_err(|overtaken| CallError::from(overtaken).of_table(table))
+        let guard = self.place.table(table).await.map_err(|overtaken| CallError::from(overtaken).of_table(table))?;
+        faults::pass(Step::Turn).await?;
+        Ok(guard)
     }
 
     /// The same for the tenant's cycle.
@@ -379,11 +394,13 @@ impl<'m> Call<'m> {
             Failure { message: error.message }
         });
         self.tell_events().await;
+        faults::pass_or_panic(Step::EventsTold).await;
         let outcome = CallOutcome {
             successful: result.is_ok(),
             message: result.as_ref().err().map(|failure| failure.message.clone()).unwrap_or_default(),
         };
         self.hooks.after_operation(&outcome).await;
+        faults::pass_or_panic(Step::HooksAfter).await;
         self.tell_events().await;
         self.record(result.is_err()).await;
         tracing::info!(
@@ -434,7 +451,11 @@ impl<'m> Call<'m> {
             table_errors: std::mem::take(&mut self.table_errors),
             events: std::mem::take(&mut self.events),
         };
-        if let Err(error) = db.history().record_call(&record).await {
+        let recorded = match faults::pass(Step::Record).await {
+            Ok(()) => db.history().record_call(&record).await,
+            Err(injected) => Err(injected.into()),
+        };
+        if let Err(error) = recorded {
             tracing::warn!(
                 tenant = %self.caller.tenant,
                 operation = %self.operation,

@@ -1,8 +1,9 @@
 //! What time it is: one trait, so that tests own the clock and no time is read anywhere else in the pipeline.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
+use crate::faults;
 use crate::store::history::Millis;
 
 /// Tells the time.
@@ -18,7 +19,7 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> Millis {
         // A clock before 1970 or beyond the year 292 million is a broken clock: its times are shown as the epoch.
-        SystemTime::now()
+        faults::now()
             .duration_since(UNIX_EPOCH)
             .ok()
             .and_then(|since| Millis::try_from(since.as_millis()).ok())

@@ -14,6 +14,7 @@ use super::batch_schema;
 use super::call::{Call, CallError, Cause, Opened};
 use super::quarantine::Aside;
 use super::reduce::{ReduceError, reduce};
+use crate::faults::{self, Step};
 use crate::plugins::hooks::{Committed, TransformPlan};
 use crate::protocol::cell::{self, CellError};
 use crate::protocol::columns::TypedBatch;
@@ -106,6 +107,7 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
     let mut changes = call.hooks.wants_rows_committed().then(Changes::default);
     // The first segment before the transaction: a batch that cannot be read need not begin one.
     let mut next = segments.recv().await;
+    faults::pass(Step::Typed).await?;
     let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
     // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
     if target.key.is_empty() {
@@ -127,6 +129,7 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
             changes.note(&batch, &target, &reduced.upserts, false);
         }
         let rows = RowChanges { batch: Arc::new(batch), deletes: reduced.deletes, upserts: reduced.upserts };
+        faults::pass(Step::Staged).await?;
         let did = writer.apply(rows).await.map_err(of_table)?;
         applied.inserted += did.inserted;
         applied.updated += did.updated;
@@ -141,6 +144,7 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
     let told = aside.write(&mut *writer).await.map_err(of_table)?;
     let lsn = writer.commit(batch.lsn, received).await.map_err(of_table)?;
     told.tell(call, table);
+    faults::pass_or_panic(Step::RowsTold).await;
     if let Some(changes) = changes {
         let (changes, truncated) = changes.finish();
         // Under the table's lock, so that commits are told in the order in which they were made.

@@ -131,11 +131,14 @@ pub struct Derived {
 pub fn derive(facts: &Facts<'_>) -> Derived {
     let last_call_at = facts.cycles.iter().map(|cycle| cycle.last_call_at).max();
     let last_completed_at = facts.cycles.iter().filter_map(|cycle| cycle.completed_at).max();
+    // A moment that is still to come was written by a clock that has been set right since: it says nothing of now.
+    let has_been = |at: &Millis| *at <= facts.now;
     let last_refused_at = facts
         .refusals
         .iter()
         .map(|refused| refused.last_at)
         .chain(facts.events.iter().filter(|event| event.kind == "refused").map(|event| event.at))
+        .filter(has_been)
         .max();
     let tables = table_states(facts);
     let refill_deadline = confirmed_at(facts, last_completed_at).map(|at| at.saturating_add(millis(CHANGE_DATA_KEPT)));
@@ -151,6 +154,7 @@ pub fn derive(facts: &Facts<'_>) -> Derived {
     let failed = facts
         .events
         .iter()
+        .filter(|event| has_been(&event.at))
         .any(|event| event.level == EventLevel::Error && last_completed_at.is_none_or(|done| event.at > done));
 
     let state = if refill_deadline.is_some_and(|deadline| facts.now > deadline) {

@@ -16,6 +16,7 @@ use super::call::{Call, CallError, Cause, Opened};
 use super::defs::Described;
 use super::schema_hash;
 use super::schema_plan::{Action, Reason, Wanted, decide, needs_actual};
+use crate::faults::{self, Step};
 use crate::plugins::hooks::{SchemaChange, TransformPlan};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::{TableLsn, TableSchemaInfo};
@@ -174,6 +175,7 @@ async fn fit(
     let was_mirrored = record.is_some_and(|record| record.kind != TableKind::Skipped);
 
     let guard = call.lock(&one.table).await?;
+    faults::pass(Step::SchemaChange).await?;
     let result = adjust(call, opened, &one.table, &plan, hash, &action, told).await;
     let result = match (result, &plan.target) {
         (Err(error), Some(target)) if may_start_over(&action, error.cause) => {

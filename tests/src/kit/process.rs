@@ -24,13 +24,17 @@ pub struct Speil {
     /// What reads mirrors in a server beside the host; made when it is first asked for.
     store: OnceLock<Arc<dyn Store>>,
     folder: tempfile::TempDir,
+    environment: Vec<(String, String)>,
+    through: Vec<String>,
     serving: Option<Serving>,
 }
 
-/// A host at work.
+/// A host at work, or on its way there.
 struct Serving {
     child: Child,
-    address: SocketAddr,
+    telling: Mutex<Receiver<Result<SocketAddr, std::net::AddrParseError>>>,
+    /// Once it has said where it listens.
+    address: OnceLock<SocketAddr>,
     log: Arc<Mutex<String>>,
 }
 
@@ -55,7 +59,15 @@ impl Speil {
     /// A folder with a configuration; see the macro [`speil!`](crate::speil).
     pub fn new(binary: &'static str, engine: Engine) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let speil = Self { binary, engine, store: OnceLock::new(), folder, serving: None };
+        let speil = Self {
+            binary,
+            engine,
+            store: OnceLock::new(),
+            folder,
+            environment: Vec::new(),
+            through: Vec::new(),
+            serving: None,
+        };
         let file = |name: &str, text: &str| std::fs::write(speil.folder.path().join(name), text).expect("writable");
         file("signer.pem", &issuer().public_key_pem().expect("a text"));
         file("private.pem", private_key());
@@ -108,8 +120,25 @@ impl Speil {
         self.folder.path().join("mirrors").join(format!("{tenant}.db"))
     }
 
+    /// Every program started from now on has this in its environment.
+    pub fn set_environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Every program started from now on is started by this one, which ends by becoming the program that its last arguments
+    /// name.
+    pub fn start_through(&mut self, words: &[&str]) {
+        self.through = words.iter().map(ToString::to_string).collect();
+    }
+
     /// Starts the host and waits until it says where it listens. A port of its own each time.
     pub fn start(&mut self) {
+        self.launch();
+        self.await_listening();
+    }
+
+    /// Starts the host and does not wait: it may be killed while it starts.
+    pub fn launch(&mut self) {
         assert!(self.serving.is_none(), "the host runs already");
         let mut child =
             self.command().arg("serve").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("runs");
@@ -133,13 +162,29 @@ impl Speil {
                 }
             }
         });
-        let address = listening(&telling, &log);
-        self.serving = Some(Serving { child, address, log });
+        self.serving = Some(Serving { child, telling: Mutex::new(telling), address: OnceLock::new(), log });
+    }
+
+    /// Waits until the host that was launched says where it listens.
+    pub fn await_listening(&self) {
+        let serving = self.serving();
+        let telling = serving.telling.lock().expect("not poisoned");
+        serving.address.get_or_init(|| listening(&telling, &serving.log));
+    }
+
+    /// Whether it has said where it listens by now.
+    pub fn listens(&self) -> bool {
+        let serving = self.serving();
+        let told = serving.telling.lock().expect("not poisoned").try_recv();
+        if let Ok(address) = told {
+            serving.address.get_or_init(|| address.expect("an address"));
+        }
+        serving.address.get().is_some()
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.serving().address
+        *self.serving().address.get().expect("the host has said where it listens")
     }
 
     /// The address of its endpoint.
@@ -189,16 +234,40 @@ impl Speil {
         (status, log.await)
     }
 
+    /// Its number among the system's processes.
+    pub fn process_id(&self) -> u32 {
+        self.serving().child.id()
+    }
+
     /// The most memory it ever had, in bytes; `None` where that cannot be known.
     pub fn peak_memory(&self) -> Option<u64> {
+        self.memory("VmHWM:")
+    }
+
+    /// The memory it has now, in bytes; likewise.
+    pub fn memory_now(&self) -> Option<u64> {
+        self.memory("VmRSS:")
+    }
+
+    fn memory(&self, which: &str) -> Option<u64> {
         if !cfg!(target_os = "linux") {
-            eprintln!("SKIPPED: the peak of a process's memory is read from /proc, which this system has not");
+            eprintln!("SKIPPED: a process's memory is read from /proc, which this system has not");
             return None;
         }
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.serving().child.id())).expect("it runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).expect("Linux tells it");
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
         Some(kib * 1024)
+    }
+
+    /// The file handles it has open; likewise.
+    pub fn handles_now(&self) -> Option<u64> {
+        if !cfg!(target_os = "linux") {
+            eprintln!("SKIPPED: a process's file handles are counted in /proc, which this system has not");
+            return None;
+        }
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.process_id())).expect("it runs");
+        Some(open.count() as u64)
     }
 
     /// Runs another verb to its end.
@@ -220,7 +289,14 @@ impl Speil {
     }
 
     fn command(&self) -> Command {
-        let mut command = Command::new(self.binary);
+        let mut command = match self.through.split_first() {
+            None => Command::new(self.binary),
+            Some((first, rest)) => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(self.binary);
+                command
+            }
+        };
         command.current_dir(self.folder.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             let text = name.to_string_lossy();
@@ -228,6 +304,7 @@ impl Speil {
                 command.env_remove(&name);
             }
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command
     }
 }

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Response, StatusCode};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
+use crate::faults;
 use crate::protocol::fault::Fault;
 
 /// Below this, gzip costs more than it saves.
@@ -53,6 +54,12 @@ pub(super) fn respond(answer: &Answer, manner: Manner) -> Response<Body> {
         None => xml.into_owned().into(),
     };
     response
+}
+
+/// Lets the answer break off where its body should begin.
+pub(super) fn break_off(response: &mut Response<Body>, error: faults::Injected) {
+    let broken = futures_util::stream::once(std::future::ready(Err::<bytes::Bytes, _>(error)));
+    *response.body_mut() = Body::from_stream(broken);
 }
 
 fn gzip(bytes: &[u8]) -> Option<Vec<u8>> {

@@ -10,6 +10,8 @@ use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use crate::faults::{self, Step};
+
 /// A sender that brings less than this within the time allowed is not sending but holding us up.
 const PROGRESS_BYTES: usize = 1024;
 /// Pieces between the connection and the decoder.
@@ -80,6 +82,7 @@ impl Incoming {
             // Trailers mean nothing here.
             let Ok(piece) = frame.into_data() else { continue };
             self.count(piece.len(), began.elapsed())?;
+            faults::pass(Step::BodyPiece).await.map_err(|injected| BodyError::Broken(injected.to_string()))?;
             if !piece.is_empty() {
                 return Ok(Some(piece));
             }

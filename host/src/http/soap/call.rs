@@ -12,6 +12,7 @@ use super::body::{BodyError, Incoming};
 use super::operations::{self, Job};
 use super::trace_ids::TraceIds;
 use crate::auth::Refusal;
+use crate::faults::{self, Step};
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
 use crate::mirror::{Arrival, Mirror, NewRefusal};
@@ -56,6 +57,10 @@ impl End {
         Self { outcome: Outcome::Fault, message: Some(fault.message.clone()), answer: Answer::Fault(fault), rows: 0 }
     }
 
+    pub(super) fn injected(injected: faults::Injected) -> Self {
+        Self::fault(Fault::server(injected.to_string(), ""))
+    }
+
     pub(super) fn body(error: &BodyError) -> Self {
         Self::fault(Fault::client(error.to_string()))
     }
@@ -95,9 +100,14 @@ impl Call {
             }
             Err(end) => (None, end),
         };
+        faults::pass_or_panic(Step::Counted).await;
         self.write_down(operation, &end);
+        faults::pass_or_panic(Step::AnswerHead).await;
         let manner = Manner { gzip: answer::accepts_gzip(&self.headers), close: !self.body.is_complete() };
-        let response = answer::respond(&end.answer, manner);
+        let mut response = answer::respond(&end.answer, manner);
+        if let Err(injected) = faults::pass(Step::AnswerBody).await {
+            answer::break_off(&mut response, injected);
+        }
         if !self.body.is_complete() {
             // While the answer is on its way; hyper keeps the connection open for writing as long as this reads.
             tokio::spawn(self.body.drain(DRAIN_BYTES, DRAIN_TIME));
@@ -132,16 +142,20 @@ impl Call {
         let complete = seen.len() == prefix.len() && self.body.is_complete();
         let head = decode::read_head(seen, complete, limits).map_err(fault)?;
         soap_action::agree(action, head.operation).map_err(fault)?;
+        faults::pass(Step::MessageHead).await.map_err(End::injected)?;
         Ok(Head { operation: head.operation, token: head.token, prefix })
     }
 
     /// Checks the token, finds room, carries out.
     async fn operate(&mut self, head: Head) -> End {
-        let now = time::OffsetDateTime::now_utc().unix_timestamp();
+        let now = time::OffsetDateTime::from(faults::now()).unix_timestamp();
         let tenant = match self.shared.applications.verify(&self.path, &head.token, now) {
             Ok(tenant) => tenant,
             Err(refusal) => return self.refused(head.operation, &refusal).await,
         };
+        if let Err(injected) = faults::pass(Step::Token).await {
+            return End::injected(injected);
+        }
         tracing::Span::current().record("tenant", tracing::field::display(tenant.tenant().as_str().escape_debug()));
         if head.operation != Operation::RowData
             && let Err(error) = self.small_message()
@@ -157,6 +171,9 @@ impl Call {
             );
             return operations::unsuccessful(head.operation, message);
         };
+        if let Err(injected) = faults::pass(Step::Room).await {
+            return End::injected(injected);
+        }
         let Some(mirror) = self.shared.mirrors.of(tenant.application().folder()) else {
             let message = "This host has no mirrors for this application; see [[application]] folder.".to_owned();
             return operations::unsuccessful(head.operation, message);

@@ -24,6 +24,7 @@ use self::answer::{Answer, Manner};
 use self::call::Call;
 use self::trace_ids::TraceIds;
 use super::parts::Shared;
+use crate::faults::{self, Step};
 use crate::protocol::fault::Fault;
 
 /// Serves a POST on one of the applications' paths.
@@ -41,6 +42,7 @@ pub(super) async fn post(shared: Arc<Shared>, request: Request<Body>) -> Respons
     let call = Call::new(shared, request, ids);
     let work = tokio::spawn(
         async move {
+            faults::pass_or_panic(Step::RequestHead).await;
             let response = call.run().await;
             drop(begun);
             response

@@ -8,6 +8,7 @@ use super::body::{self, BodyReader, Incoming};
 use super::call::End;
 use super::row_data;
 use crate::auth::VerifiedTenant;
+use crate::faults::{self, Step};
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
 use crate::mirror::{Arrival, Caller, Failure, Mirror};
@@ -93,7 +94,10 @@ async fn read<T: Send + 'static>(
 ) -> Result<T, End> {
     let (feed, reader) = body::feed(prefix);
     let limits = job.shared.limits.clone();
-    let decoding = tokio::task::spawn_blocking(move || decode(reader, &limits));
+    let decoding = tokio::task::spawn_blocking(move || {
+        faults::pass_blocking(Step::Decode).map_err(|injected| Fault::server(injected.to_string(), ""))?;
+        decode(reader, &limits)
+    });
     let (pumped, decoded) = tokio::join!(incoming.pump(feed), decoding);
     // A body that broke makes the decoder fail too; why it broke is the better answer.
     pumped.map_err(|error| End::body(&error))?;

@@ -14,8 +14,10 @@ use tokio::sync::{mpsc, oneshot};
 use super::body::{self, Incoming};
 use super::call::End;
 use super::operations::{self, Job};
+use crate::faults::{self, Step};
 use crate::mirror::{BrokenBody, Failure};
 use crate::protocol::decode::{self, RowDataSink};
+use crate::protocol::fault::Fault;
 use crate::protocol::messages::RowDataBatch;
 use crate::protocol::names::Operation;
 
@@ -32,7 +34,8 @@ pub(super) async fn carry_out(job: Job, prefix: Vec<u8>, incoming: &mut Incoming
     let mut sink = Sink { state: Some(state), batches, rows: 0 };
     let (limits, spill) = (job.shared.limits.clone(), job.shared.spill.clone());
     let decoding = tokio::task::spawn_blocking(move || {
-        let decoded = decode::row_data(reader, &limits, spill, &mut sink);
+        let begun = faults::pass_blocking(Step::Decode).map_err(|injected| Fault::server(injected.to_string(), ""));
+        let decoded = begun.and_then(|()| decode::row_data(reader, &limits, spill, &mut sink));
         if let Err(fault) = &decoded {
             sink.broken(&fault.message);
         }
@@ -95,6 +98,10 @@ impl RowDataSink for Sink {
     }
 
     fn batch(&mut self, batch: RowDataBatch) -> ControlFlow<()> {
+        if let Err(injected) = faults::pass_blocking(Step::BatchDecoded) {
+            self.broken(&injected.to_string());
+            return ControlFlow::Break(());
+        }
         let rows = batch.rows.rows();
         match self.batches.blocking_send(Ok(batch)) {
             Ok(()) => {

@@ -243,6 +243,17 @@ fn a_cycle_without_its_end_is_open_until_another_begins_or_nothing_comes_for_lon
 }
 
 #[test]
+fn what_a_clock_that_ran_ahead_has_written_says_nothing_of_now() {
+    let mut known = Known::current();
+    let ahead = known.now + HOUR;
+    known.events = vec![event(ahead, EventLevel::Warning, "refused"), event(ahead, EventLevel::Error, "error")];
+    assert_eq!(known.state(), TenantState::Current);
+    assert_eq!(known.derived().last_refused_at, None);
+    known.now = ahead;
+    assert_eq!(known.state(), TenantState::Failing);
+}
+
+#[test]
 fn the_worst_word_wins() {
     let mut known = Known::current();
     known.error(1);

@@ -21,21 +21,25 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+const READ_ONLY: &str =
+    "the mirror file may not be written; give the account that runs speil write permission on it and its folder";
+
+/// What SQLite would say at the first write.
+pub(super) fn read_only() -> StoreError {
+    StoreError::new(StoreErrorKind::Environment, READ_ONLY)
+}
+
 fn by_code(code: ErrorCode, error: &rusqlite::Error) -> (StoreErrorKind, String) {
     use StoreErrorKind::{Corrupt, Environment, Internal, Row, Schema, Transient};
     match code {
         ErrorCode::DiskFull => {
             (Environment, "the disk is full; free some space, the next call carries on from there".into())
         }
-        ErrorCode::ReadOnly => (
-            Environment,
-            "the mirror file may not be written; give the account that runs speil write permission on it and its folder"
-                .into(),
-        ),
+        ErrorCode::ReadOnly => (Environment, READ_ONLY.into()),
         ErrorCode::CannotOpen => (
             Environment,
-            "the mirror file cannot be opened; check that its folder exists and that the account that runs speil may \
-             read and write there"
+            "the mirror file cannot be opened; check that its folder exists, that the account that runs speil may \
+             read and write there, and that it may have more files open than now"
                 .into(),
         ),
         ErrorCode::SystemIoFailure => (
@@ -62,7 +66,8 @@ fn by_code(code: ErrorCode, error: &rusqlite::Error) -> (StoreErrorKind, String)
         }
         ErrorCode::DatabaseCorrupt => (
             Corrupt,
-            "the mirror file is damaged; restore it from a backup, or remove it so that the tenant is mirrored anew".into(),
+            "the mirror file is damaged; restore it from a backup, or remove it so that the tenant is mirrored anew"
+                .into(),
         ),
         ErrorCode::NotADatabase => (
             Corrupt,

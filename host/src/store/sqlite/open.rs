@@ -11,7 +11,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::errors::Result;
+use super::errors::{Result, read_only};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// Prepared statements kept per connection: three for each of a cycle's busiest tables, and the metadata's own.
@@ -34,6 +34,11 @@ pub(super) fn open(path: &Path, access: Access, busy_timeout: Duration) -> Resul
         Access::Write { create: true } => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
     };
     let db = Connection::open_with_flags(path, flags)?;
+    // A file that may not be written SQLite opens for reading instead, and such a connection would stay what it is after the
+    // permission has been given.
+    if access != Access::Read && db.is_readonly(rusqlite::MAIN_DB)? {
+        return Err(read_only());
+    }
     db.busy_timeout(busy_timeout)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;

@@ -13,6 +13,7 @@ use super::place;
 use super::pool::{Conn, Gate, ReaderLease, Share, WriterLease};
 use super::side_tables::{another_tenants, check_identity, ensure, is_complete, schema_version};
 use super::tables::Work;
+use crate::faults::{self, Step};
 use crate::protocol::context_id::ContextId;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -95,8 +96,11 @@ impl Session {
             let mut writing = Writing { lease, session: &session };
             let run = |writing: &mut Writing<'_>| {
                 writing.begin(durability)?;
+                faults::pass_blocking(Step::WriteBegun)?;
                 let result = work(&writing.work()?)?;
+                faults::pass_blocking(Step::WriteCommit)?;
                 writing.commit()?;
+                faults::pass_blocking(Step::WriteCommitted)?;
                 Ok(result)
             };
             run(&mut writing).map_err(at(&session.path))

@@ -242,7 +242,7 @@ impl Work<'_> {
             })
             .optional()?;
         Ok(at.unwrap_or_else(|| {
-            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let since = crate::faults::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
         }))
     }

@@ -16,6 +16,7 @@ use super::quarantine;
 use super::rows::RowPlan;
 use super::session::{Durability, Session, Writing};
 use super::tables::Work;
+use crate::faults::{self, Step};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::store::history::OpCounts;
@@ -82,6 +83,7 @@ impl SqliteRowWriter {
             let mut writing = Writing { lease, session: &on_thread };
             let run = |writing: &mut Writing<'_>| {
                 writing.begin(Durability::Full)?;
+                faults::pass_blocking(Step::RowsBegun)?;
                 let feed = writing.feed()?;
                 Open::new(&writing.work()?, &feed, turn, &def, hash)
             };
@@ -116,6 +118,7 @@ impl Open {
 
     fn apply(&mut self, work: &Work<'_>, changes: &RowChanges) -> Result<Applied> {
         let applied = self.plan.apply(work.db, changes)?;
+        faults::pass_blocking(Step::RowsApplied)?;
         // A row that somebody added by hand and the source deletes was never counted.
         self.rows = (self.rows + applied.inserted).saturating_sub(applied.deleted);
         self.changed |= applied != Applied::default();
@@ -123,6 +126,7 @@ impl Open {
     }
 
     fn finish(&self, work: &Work<'_>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+        faults::pass_blocking(Step::LsnWrite)?;
         let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         metadata::update(work.db, work.metadata, &self.row, lsn, self.row.fill.after(lsn), self.turn.ticket)?;
         let done = Committed {
@@ -134,6 +138,7 @@ impl Open {
             received,
         };
         known::committed(work.db, &self.turn.table, &done)?;
+        faults::pass_blocking(Step::LsnWritten)?;
         Ok(lsn)
     }
 }
@@ -182,7 +187,9 @@ impl RowWriter for SqliteRowWriter {
             let mut writing = Writing { lease, session: &session };
             let run = |writing: &mut Writing<'_>| {
                 let lsn = open.finish(&writing.work()?, lsn, received)?;
+                faults::pass_blocking(Step::Commit)?;
                 writing.commit()?;
+                faults::pass_blocking(Step::Committed)?;
                 Ok(lsn)
             };
             run(&mut writing).map_err(at(&session.path))

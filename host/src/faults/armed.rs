@@ -1,0 +1,126 @@
+//! The points of a program under test. The folder named by `SPEIL_FAULTS` is how a test speaks with it:
+//!
+//! | file | |
+//! |---|---|
+//! | `order` | `STEP ACTION SKIP NUMBER`: at this step, after passing it so many times, do this; removed when it is done. The number tells one order from the next |
+//! | `release` | whoever is held goes on |
+//! | `clock` | so many seconds are added to the machine's time, fewer than none too |
+//!
+//! Actions: `crash` ends the process as a power cut would, `error` lets the step fail, `hold` waits for `release`.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use super::Step;
+
+/// How often a step that is held looks whether it may go on.
+const LOOK: Duration = Duration::from_millis(2);
+
+/// The step was ordered to fail.
+#[derive(Debug, thiserror::Error)]
+#[error("the fault point {} was ordered to fail", .0.name())]
+pub struct Injected(Step);
+
+enum Action {
+    Crash,
+    Error,
+    Hold,
+}
+
+fn folder() -> Option<&'static PathBuf> {
+    static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
+    FOLDER
+        .get_or_init(|| {
+            let folder = std::env::var_os("SPEIL_FAULTS").map(PathBuf::from);
+            if let Some(folder) = &folder {
+                tracing::warn!("this program has fault points, for tests, and takes orders from {}", folder.display());
+            }
+            folder
+        })
+        .as_ref()
+}
+
+fn read(name: &str) -> Option<String> {
+    // No file, no order.
+    std::fs::read_to_string(folder()?.join(name)).ok()
+}
+
+/// What was ordered for this step, if it is to be done now.
+fn ordered(step: Step) -> Option<Action> {
+    /// The order that is being waited for, and how often its step has been passed.
+    static PASSED: Mutex<(String, u64)> = Mutex::new((String::new(), 0));
+    let order = read("order")?;
+    let mut words = order.split_whitespace();
+    if words.next() != Some(step.name()) {
+        return None;
+    }
+    let action = match words.next() {
+        Some("crash") => Action::Crash,
+        Some("error") => Action::Error,
+        Some("hold") => Action::Hold,
+        other => panic!("the order {order:?} asks for the action {other:?}, which is none"),
+    };
+    let skip: u64 = words.next().and_then(|skip| skip.parse().ok()).unwrap_or(0);
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if passed.0 != order {
+        *passed = (order, 0);
+    }
+    passed.1 += 1;
+    if passed.1 <= skip {
+        return None;
+    }
+    // Whoever removes the order carries it out.
+    std::fs::remove_file(folder()?.join("order")).ok()?;
+    Some(action)
+}
+
+fn is_held() -> bool {
+    read("release").is_none()
+}
+
+/// A step, on a thread that must not block.
+///
+/// # Errors
+/// When that was ordered.
+pub async fn pass(step: Step) -> Result<(), Injected> {
+    match ordered(step) {
+        None => {}
+        Some(Action::Crash) => std::process::abort(),
+        Some(Action::Error) => return Err(Injected(step)),
+        Some(Action::Hold) => {
+            while is_held() {
+                tokio::time::sleep(LOOK).await;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A step, on a thread that may block.
+///
+/// # Errors
+/// When that was ordered.
+pub fn pass_blocking(step: Step) -> Result<(), Injected> {
+    match ordered(step) {
+        None => {}
+        Some(Action::Crash) => std::process::abort(),
+        Some(Action::Error) => return Err(Injected(step)),
+        Some(Action::Hold) => {
+            while is_held() {
+                std::thread::sleep(LOOK);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The machine's time, moved as a test wants it.
+#[must_use]
+pub fn now() -> SystemTime {
+    let now = SystemTime::now();
+    let Some(shift) = read("clock").and_then(|text| text.trim().parse::<i64>().ok()) else { return now };
+    let by = Duration::from_secs(shift.unsigned_abs());
+    let moved = if shift < 0 { now.checked_sub(by) } else { now.checked_add(by) };
+    moved.unwrap_or(now)
+}
