@@ -53,6 +53,11 @@ pub struct StopReport {
 }
 
 impl Server {
+    /// All paths of a host without a socket before them: what tests that need no connection ask.
+    pub fn router(parts: Parts) -> axum::Router {
+        router::router(Arc::new(Shared::new(parts, Work::new(), CancellationToken::new())))
+    }
+
     /// Listens and begins to serve.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ use clock::{Clock, SystemClock};
 pub use mirrors::Mirrors;
 pub use refusals::{NewRefusal, RefusalMemory, RefusedCalls};
 pub use report::{TenantReport, report};
+pub use schema_plan::{PlannedChange, planned_change};
 pub use state::{TableState, TenantState};
 
 /// Who calls, once the token is checked.
