@@ -191,6 +191,12 @@ impl Mirror {
         call.finish(result).await
     }
 
+    /// Rows came that were told to come again before anything of them was read, since there was no room. Should the sender
+    /// go on with its cycle, the LSNs stay behind what is missing until they are told anew.
+    pub fn rows_left_out(&self, tenant: &ContextId, arrival: Arrival) {
+        self.order.left_out(tenant, arrival);
+    }
+
     /// Takes batches until the channel closes. Each is its own transaction.
     ///
     /// # Errors
