@@ -2,6 +2,7 @@
 
 pub mod e2e;
 pub mod fault_steps;
+pub mod fuzz;
 pub mod kit;
 pub mod saboteurs;
 pub mod sqlserver;

@@ -109,13 +109,23 @@ pub struct ServerConfig {
     pub max_request_bytes: u64,
     /// Connections at once. Default 1,024.
     pub max_connections: usize,
+    /// Of these, from one address. Default half of them.
+    pub max_connections_per_address: usize,
     /// Calls worked on at once, all tenants together. Default 64.
     pub max_calls: usize,
+    /// Of these, of one tenant. Default an eighth of them, at least 2.
+    pub max_calls_per_tenant: usize,
+    /// Calls that wait for room to be worked on; a quarter of them of one tenant. Default 256.
+    pub max_waiting_calls: usize,
+    /// How long a call waits for room. Default 30 s.
+    pub call_wait: Duration,
     /// A request's head must be here within this time. Default 15 s.
     pub header_timeout: Duration,
-    /// A body must make progress within this time. Default 30 s: shorter than any caller's own time-out, so that an
-    /// upload its sender gave up on is dead before the repetition arrives.
+    /// Over this time a body must come at [`ServerConfig::min_body_rate`]. Default 30 s: shorter than any caller's own
+    /// time-out, so that an upload its sender gave up on is dead before the repetition arrives.
     pub body_timeout: Duration,
+    /// Bytes a second. Default 1 KiB.
+    pub min_body_rate: u64,
     /// A kept-alive connection may be silent for this long. Default 120 s.
     pub idle_timeout: Duration,
     /// How long a stop waits for calls in flight. Default 60 s.

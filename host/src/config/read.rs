@@ -85,14 +85,27 @@ fn table<T>(
 fn server(section: &mut Section<'_>, around: &Surroundings<'_>) -> Option<ServerConfig> {
     let timeout = SECOND..=HOUR;
     let listen = section.or("listen", ([127, 0, 0, 1], 8080).into(), values::socket_address);
+    let max_connections = section.or("max_connections", 1_024, values::count(1..=1_000_000));
+    let max_calls = section.or("max_calls", 64, values::count(1..=100_000));
+    let of_address = (max_connections / 2).max(1);
+    let of_tenant = (max_calls / 8).max(2);
     Some(ServerConfig {
         listen,
         public_url: section.get("public_url", values::url),
         max_request_bytes: section.or("max_request_bytes", 2 << 30, values::size(1024..=1 << 40)),
-        max_connections: section.or("max_connections", 1_024, values::count(1..=1_000_000)),
-        max_calls: section.or("max_calls", 64, values::count(1..=100_000)),
+        max_connections,
+        max_connections_per_address: section.or(
+            "max_connections_per_address",
+            of_address,
+            values::count(1..=1_000_000),
+        ),
+        max_calls,
+        max_calls_per_tenant: section.or("max_calls_per_tenant", of_tenant, values::count(1..=100_000)),
+        max_waiting_calls: section.or("max_waiting_calls", 256, values::count(1..=100_000)),
+        call_wait: section.or("call_wait", 30 * SECOND, values::duration(timeout.clone())),
         header_timeout: section.or("header_timeout", 15 * SECOND, values::duration(timeout.clone())),
         body_timeout: section.or("body_timeout", 30 * SECOND, values::duration(timeout.clone())),
+        min_body_rate: section.or("min_body_rate", 1024, values::size(1..=1 << 30)),
         idle_timeout: section.or("idle_timeout", 120 * SECOND, values::duration(timeout.clone())),
         shutdown_timeout: section.or("shutdown_timeout", 60 * SECOND, values::duration(timeout)),
         tls: tls(section, around).ok()?,

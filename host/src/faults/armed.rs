@@ -18,7 +18,7 @@ use super::Step;
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The step was ordered to fail.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("the fault point {} was ordered to fail", .0.name())]
 pub struct Injected(Step);
 

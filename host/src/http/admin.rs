@@ -40,6 +40,7 @@ pub(super) async fn metrics(State(shared): State<Arc<Shared>>, request: Request)
             (Vec::new(), 0)
         }
     };
+    shared.metrics.now(shared.connections.count(), shared.room.waiting());
     match shared.metrics.text(shared.calls.count(), &tenants, &plugin_states(&shared), quarantined) {
         Ok(page) => {
             let mut response = text(StatusCode::OK, page);

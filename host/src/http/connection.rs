@@ -1,4 +1,5 @@
-//! One connection: TLS if configured, time limits, HTTP/1.1 until it ends or the host stops.
+//! One connection: TLS if configured, time limits, HTTP/1.1 until it ends, its place is wanted for another, or the host
+//! stops.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -15,7 +16,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
-use super::timed_io::{IoTimeouts, Phase, TimedIo};
+use super::places::Place;
+use super::timed_io::{Cut, IoTimeouts, Phase, TimedIo};
+use super::troubles::{Trouble, Troubles};
 use crate::faults::{self, Step};
 
 /// Largest request head. The vendor's token travels in the body, so heads are small.
@@ -36,6 +39,7 @@ pub(super) struct Connections {
     pub(super) router: axum::Router,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) timeouts: IoTimeouts,
+    pub(super) troubles: Arc<Troubles>,
     /// Finish what is under way, begin nothing.
     pub(super) stop: CancellationToken,
     /// End now.
@@ -43,8 +47,9 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    /// Serves one connection to its end. What goes wrong here is the other end's doing and told at debug level.
-    pub(super) async fn serve(self, stream: TcpStream, address: SocketAddr) {
+    /// Serves one connection to its end. What goes wrong here is the other end's doing: counted, told at debug level, and
+    /// what may be meant to do harm once a minute as a warning ([`Troubles`]).
+    pub(super) async fn serve(self, stream: TcpStream, address: SocketAddr, place: Place) {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%address, %error, "TCP_NODELAY cannot be set");
         }
@@ -55,30 +60,31 @@ impl Connections {
         let kill = self.kill.clone();
         tokio::select! {
             () = kill.cancelled() => {}
-            () = self.serve_any(stream, address) => {}
+            () = self.serve_any(stream, address, &place) => {}
         }
     }
 
-    async fn serve_any(self, stream: TcpStream, address: SocketAddr) {
+    async fn serve_any(self, stream: TcpStream, address: SocketAddr, place: &Place) {
         let Some(tls) = self.tls.clone() else {
-            return self.serve_http(stream, Peer { address, tls: false }).await;
+            return self.serve_http(stream, Peer { address, tls: false }, place).await;
         };
         let handshake = tokio::select! {
             () = self.stop.cancelled() => return,
+            () = place.end.cancelled() => return,
             handshake = tokio::time::timeout(self.timeouts.header, tls.accept(stream)) => handshake,
         };
         match handshake {
-            Ok(Ok(stream)) => self.serve_http(stream, Peer { address, tls: true }).await,
+            Ok(Ok(stream)) => self.serve_http(stream, Peer { address, tls: true }, place).await,
             Ok(Err(error)) => tracing::debug!(%address, %error, "TLS handshake failed"),
-            Err(_) => tracing::debug!(%address, "TLS handshake took too long"),
+            Err(_) => self.troubles.note(Trouble::SlowHandshake, address),
         }
     }
 
-    async fn serve_http<S>(self, stream: S, peer: Peer)
+    async fn serve_http<S>(self, stream: S, peer: Peer, place: &Place)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let phase = Phase::new();
+        let phase = place.phase.clone();
         let io = TokioIo::new(TimedIo::new(stream, phase.clone(), self.timeouts));
         let router = self.router;
         let service = service_fn(move |mut request: Request<Incoming>| {
@@ -106,7 +112,24 @@ impl Connections {
                 connection.as_mut().graceful_shutdown();
                 connection.await
             }
+            () = place.end.cancelled() => {
+                if place.phase.rest().is_some() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         };
+        let trouble = match place.phase.cut() {
+            Some(Cut::Head) => Some(Trouble::SlowHead),
+            Some(Cut::Answer) => Some(Trouble::StuckAnswer),
+            // What every kept-alive connection comes to.
+            Some(Cut::Idle) => None,
+            None => ended.as_ref().is_err_and(hyper::Error::is_parse).then_some(Trouble::BadHead),
+        };
+        if let Some(trouble) = trouble {
+            self.troubles.note(trouble, peer.address);
+        }
         if let Err(error) = ended {
             tracing::debug!(address = %peer.address, error = %describe(&error), "connection ended early");
         }

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::room::NoRoom;
+use super::troubles::Trouble;
 use crate::auth::RefusalReason;
 use crate::protocol::names::Operation;
 
@@ -69,6 +71,10 @@ pub(super) struct Metrics {
     bytes: Family<OperationLabel, Counter>,
     rows: Counter,
     refusals: Family<ReasonLabel, Counter>,
+    troubles: Family<ReasonLabel, Counter>,
+    turned_away: Family<ReasonLabel, Counter>,
+    connections: Gauge<i64, AtomicI64>,
+    waiting: Gauge<i64, AtomicI64>,
     at_work: Gauge<i64, AtomicI64>,
     tenants: Family<StateLabel, Gauge>,
     plugins: Family<StateLabel, Gauge>,
@@ -90,6 +96,10 @@ impl Metrics {
             bytes: Family::default(),
             rows: Counter::default(),
             refusals: Family::default(),
+            troubles: Family::default(),
+            turned_away: Family::default(),
+            connections: Gauge::default(),
+            waiting: Gauge::default(),
             at_work: Gauge::default(),
             tenants: Family::default(),
             plugins: Family::default(),
@@ -108,6 +118,18 @@ impl Metrics {
         registry.register_with_unit("received", "Bytes of messages received", Unit::Bytes, metrics.bytes.clone());
         registry.register("rows", "Rows received in batches that were handed to the pipeline", metrics.rows.clone());
         registry.register("refusals", "Calls refused for their token, by reason", metrics.refusals.clone());
+        registry.register(
+            "connection_troubles",
+            "Connections and messages ended before their time, by reason",
+            metrics.troubles.clone(),
+        );
+        registry.register(
+            "calls_turned_away",
+            "Calls told to come again since there was no room, by reason",
+            metrics.turned_away.clone(),
+        );
+        registry.register("connections", "Connections open now", metrics.connections.clone());
+        registry.register("calls_waiting", "Calls waiting for room now", metrics.waiting.clone());
         registry.register("calls_at_work", "Calls under way now", metrics.at_work.clone());
         registry.register("tenants", "Mirrors on this host by the state of their tenant", metrics.tenants.clone());
         registry.register("plugins", "Plug-ins by their state", metrics.plugins.clone());
@@ -132,6 +154,22 @@ impl Metrics {
     /// A token was not good.
     pub(super) fn refused(&self, reason: RefusalReason) {
         self.refusals.get_or_create(&ReasonLabel { reason: reason.word() }).inc();
+    }
+
+    /// A connection or a message was ended before its time.
+    pub(super) fn trouble(&self, trouble: Trouble) {
+        self.troubles.get_or_create(&ReasonLabel { reason: trouble.word() }).inc();
+    }
+
+    /// A call found no room.
+    pub(super) fn turned_away(&self, why: NoRoom) {
+        self.turned_away.get_or_create(&ReasonLabel { reason: why.word() }).inc();
+    }
+
+    /// What is under way at this moment, for the next [`Metrics::text`].
+    pub(super) fn now(&self, connections: usize, waiting: usize) {
+        self.connections.set(i64::try_from(connections).unwrap_or(i64::MAX));
+        self.waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
     }
 
     /// The text of `/metrics`.
@@ -169,6 +207,9 @@ mod tests {
         metrics.call(Some(Operation::RowData), Outcome::Success, took, 500, 3);
         metrics.call(None, Outcome::Fault, took, 1, 0);
         metrics.refused(RefusalReason::Audience);
+        metrics.trouble(Trouble::SlowHead);
+        metrics.turned_away(NoRoom::Queue { waiting: 3 });
+        metrics.now(12, 3);
         let text = metrics.text(2, &[("current".into(), 5)], &[("paused", 1)], 7).expect("text");
         for line in [
             "speil_calls_total{operation=\"RowData\",outcome=\"success\"} 2",
@@ -177,6 +218,10 @@ mod tests {
             "speil_call_duration_seconds_bucket{le=\"0.005\",operation=\"RowData\"} 2",
             "speil_rows_total 15",
             "speil_refusals_total{reason=\"audience\"} 1",
+            "speil_connection_troubles_total{reason=\"slow_head\"} 1",
+            "speil_calls_turned_away_total{reason=\"queue\"} 1",
+            "speil_connections 12",
+            "speil_calls_waiting 3",
             "speil_calls_at_work 2",
             "speil_tenants{state=\"current\"} 5",
             "speil_plugins{state=\"paused\"} 1",

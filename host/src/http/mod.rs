@@ -4,6 +4,8 @@
 //! |---|---|
 //! | accept, stop | [`server`] |
 //! | one connection, its TLS and its clocks | `connection`, [`tls`], `timed_io` |
+//! | who may stay connected, what is told of who may not | `places`, `troubles` |
+//! | who may work, in which turn | `room` |
 //! | which path is what | `router` |
 //! | a SOAP call from head to answer | `soap/` |
 //! | service page and WSDL for people and their tools | `page` |
@@ -19,11 +21,14 @@ mod metrics;
 pub mod overview;
 mod page;
 mod parts;
+mod places;
+mod room;
 mod router;
 mod server;
 mod soap;
 mod timed_io;
 pub mod tls;
+mod troubles;
 mod work;
 
 pub use parts::Parts;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::admin;
 use super::health::Readiness;
 use super::metrics::Metrics;
+use super::room::{Room, RoomLimits};
+use super::troubles::Troubles;
 use super::work::Work;
 use crate::auth::Applications;
 use crate::config::{ServerConfig, StatusConfig};
@@ -39,8 +40,11 @@ pub(super) struct Shared {
     pub(super) spill: SpillSettings,
     pub(super) limits: Limits,
     pub(super) metrics: Arc<Metrics>,
-    /// Places for calls to be worked on; fair, so first come is first served.
-    pub(super) slots: Arc<Semaphore>,
+    pub(super) troubles: Arc<Troubles>,
+    /// Room for calls to be worked on.
+    pub(super) room: Room,
+    /// Connections open.
+    pub(super) connections: Work,
     /// Calls under way.
     pub(super) calls: Work,
     /// The host is being stopped.
@@ -51,8 +55,17 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(parts: Parts, calls: Work, stop: CancellationToken) -> Self {
+        let metrics = Arc::new(Metrics::new());
+        let room = RoomLimits {
+            calls: parts.config.max_calls,
+            calls_of_tenant: parts.config.max_calls_per_tenant,
+            waiting: parts.config.max_waiting_calls,
+            wait: parts.config.call_wait,
+        };
         Self {
-            slots: Arc::new(Semaphore::new(parts.config.max_calls)),
+            troubles: Arc::new(Troubles::new(metrics.clone())),
+            room: Room::new(room),
+            connections: Work::new(),
             config: parts.config,
             status: parts.status,
             applications: parts.applications,
@@ -61,7 +74,7 @@ impl Shared {
             store: parts.store,
             spill: parts.spill,
             limits: Limits::default(),
-            metrics: Arc::new(Metrics::new()),
+            metrics,
             calls,
             stop,
             overview: admin::Kept::default(),

@@ -1,19 +1,21 @@
-//! The accept loop and the stop: an address, a bounded number of connections, and an end that finishes what was begun.
+//! The accept loop and the stop: an address, a bounded number of connections ([`Places`]), and an end that finishes what
+//! was begun.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::connection::Connections;
 use super::parts::{Parts, Shared};
+use super::places::{NoPlace, Place, Places};
 use super::router;
 use super::timed_io::IoTimeouts;
 use super::tls::{self, TlsError};
+use super::troubles::{Trouble, Troubles};
 use super::work::Work;
 
 /// Why a server cannot start. A sentence for people.
@@ -53,6 +55,11 @@ pub struct StopReport {
 }
 
 impl Server {
+    /// All paths of a host without a socket before them: what tests that need no connection ask.
+    pub fn router(parts: Parts) -> axum::Router {
+        router::router(Arc::new(Shared::new(parts, Work::new(), CancellationToken::new())))
+    }
+
     /// Listens and begins to serve.
     ///
     /// # Errors
@@ -67,7 +74,9 @@ impl Server {
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let calls = Work::new();
         let shared = Arc::new(Shared::new(parts, calls.clone(), stop.clone()));
+        let open = shared.connections.clone();
         let connections = Connections {
+            troubles: shared.troubles.clone(),
             router: router::router(shared),
             tls: acceptor,
             timeouts: IoTimeouts {
@@ -78,8 +87,8 @@ impl Server {
             stop: stop.clone(),
             kill: kill.clone(),
         };
-        let open = Work::new();
-        let accepting = tokio::spawn(accept(listener, connections, config.max_connections, open.clone()));
+        let places = Places::new(config.max_connections, config.max_connections_per_address);
+        let accepting = tokio::spawn(accept(listener, connections, places, open.clone()));
         Ok(RunningServer {
             local_addr,
             stop,
@@ -119,13 +128,12 @@ impl Drop for RunningServer {
     }
 }
 
-/// Accepts until told to stop. At the limit of connections it waits for one to end: callers queue in the system's
-/// backlog and none is turned away with an error that WCF would take for a broken connection.
-async fn accept(listener: TcpListener, connections: Connections, max: usize, open: Work) {
-    let places = Arc::new(Semaphore::new(max));
+/// Accepts until told to stop. At the limit of connections one at rest gives way, and where none can, callers queue in the
+/// system's backlog: none is turned away with an error that WCF would take for a broken connection, but for those beyond
+/// one address's share.
+async fn accept(listener: TcpListener, connections: Connections, places: Places, open: Work) {
     let accepting = async {
         loop {
-            let Ok(place) = places.clone().acquire_owned().await else { return };
             let (stream, address) = match listener.accept().await {
                 Ok(accepted) => accepted,
                 Err(error) => {
@@ -133,17 +141,37 @@ async fn accept(listener: TcpListener, connections: Connections, max: usize, ope
                     continue;
                 }
             };
+            let Some(place) = place(&places, &connections.troubles, address).await else { continue };
             let begun = open.begin();
-            let serving = connections.clone().serve(stream, address);
+            let serving = connections.clone().serve(stream, address, place);
             tokio::spawn(async move {
                 serving.await;
-                drop((place, begun));
+                drop(begun);
             });
         }
     };
     tokio::select! {
         () = connections.stop.cancelled() => {}
         () = accepting => {}
+    }
+}
+
+/// A place for a connection, as soon as there is one; `None` for one more than its address may have.
+async fn place(places: &Places, troubles: &Troubles, address: SocketAddr) -> Option<Place> {
+    loop {
+        match places.take(address.ip()) {
+            Ok(place) => return Some(place),
+            Err(NoPlace::OfAddress) => {
+                troubles.note(Trouble::OneAddress, address);
+                return None;
+            }
+            Err(NoPlace::AtAll) => {
+                if places.spare_one() {
+                    troubles.note(Trouble::GaveWay, address);
+                }
+                places.freed().await;
+            }
+        }
     }
 }
 

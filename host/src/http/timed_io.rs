@@ -8,8 +8,8 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -22,9 +22,14 @@ use tokio::time::{Instant, Sleep};
 pub(super) struct Phase {
     /// With a generation above it, so that two rests are two and each has its own deadline.
     now: AtomicU64,
+    /// Since when, in milliseconds from the connection's beginning.
+    since: AtomicU64,
+    began: Instant,
     /// Who waits to read while a request is served: woken when that is over, since hyper does not read again by itself
     /// and no deadline would be set.
     reader: AtomicWaker,
+    /// Why it was cut off, if it was: hyper does not pass every error on.
+    cut: OnceLock<Cut>,
 }
 
 /// Nothing is under way on a connection that has already served a request.
@@ -35,10 +40,25 @@ const HEAD: u64 = 1;
 const BUSY: u64 = 2;
 const MASK: u64 = 3;
 
+/// What a connection that serves no request has done so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Never sent a whole request.
+    Silent,
+    /// Was answered, and has not asked again.
+    Between,
+}
+
 impl Phase {
     /// A new connection: its first head must come within the header time.
     pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self { now: AtomicU64::new(HEAD), reader: AtomicWaker::new() })
+        Arc::new(Self {
+            now: AtomicU64::new(HEAD),
+            since: AtomicU64::new(0),
+            began: Instant::now(),
+            reader: AtomicWaker::new(),
+            cut: OnceLock::new(),
+        })
     }
 
     /// A request's head has been read.
@@ -52,10 +72,28 @@ impl Phase {
         self.reader.wake();
     }
 
+    /// Why the connection was cut off, if it was.
+    pub(super) fn cut(&self) -> Option<Cut> {
+        self.cut.get().copied()
+    }
+
+    /// How it rests and for how long already; `None` while a request is being served.
+    pub(super) fn rest(&self) -> Option<(Rest, Duration)> {
+        let rest = match self.get() {
+            HEAD => Rest::Silent,
+            now if now & MASK == BUSY => return None,
+            _ => Rest::Between,
+        };
+        let since = Duration::from_millis(self.since.load(Ordering::Relaxed));
+        Some((rest, self.began.elapsed().saturating_sub(since)))
+    }
+
     fn set(&self, phase: u64) {
         // One connection is driven by one task, so there is nothing to race with.
         let next = (self.now.load(Ordering::Relaxed) | MASK).wrapping_add(1) | phase;
         self.now.store(next, Ordering::Relaxed);
+        let since = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since.store(since, Ordering::Relaxed);
     }
 
     fn get(&self) -> u64 {
@@ -126,14 +164,26 @@ impl<S> TimedIo<S> {
             }
             Poll::Pending => {
                 ready!(self.write.poll(cx, 0, self.timeouts.write));
-                Poll::Ready(Err(timed_out("the caller stopped taking its answer")))
+                Poll::Ready(Err(timed_out(&self.phase, Cut::Answer)))
             }
         }
     }
 }
 
-fn timed_out(what: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, what)
+/// Why a connection was cut off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Cut {
+    #[error("the request's head took too long")]
+    Head,
+    #[error("the connection was idle for too long")]
+    Idle,
+    #[error("the caller stopped taking its answer")]
+    Answer,
+}
+
+/// Cuts a connection off; the first reason is the one that counts.
+fn timed_out(phase: &Phase, why: Cut) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, *phase.cut.get_or_init(|| why))
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
@@ -150,11 +200,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimedIo<S> {
         match now & MASK {
             IDLE => {
                 ready!(this.read.poll(cx, now, this.timeouts.idle));
-                Poll::Ready(Err(timed_out("the connection was idle for too long")))
+                Poll::Ready(Err(timed_out(&this.phase, Cut::Idle)))
             }
             HEAD => {
                 ready!(this.read.poll(cx, now, this.timeouts.header));
-                Poll::Ready(Err(timed_out("the request's head took too long")))
+                Poll::Ready(Err(timed_out(&this.phase, Cut::Head)))
             }
             _ => {
                 this.read.disarm();

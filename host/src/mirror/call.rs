@@ -334,6 +334,11 @@ impl<'m> Call<'m> {
         Ok(())
     }
 
+    /// The LSNs of all tables are told: what was sent before and not read is going to be sent again.
+    pub(super) fn nothing_unread(&self) {
+        self.place.settle_unread();
+    }
+
     /// The table has been looked at by TableSchema, or wiped.
     pub(super) fn no_gap(&self, table: &TableName) {
         self.place.settle_gap(table);

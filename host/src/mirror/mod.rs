@@ -53,6 +53,7 @@ use clock::{Clock, SystemClock};
 pub use mirrors::Mirrors;
 pub use refusals::{NewRefusal, RefusalMemory, RefusedCalls};
 pub use report::{TenantReport, report};
+pub use schema_plan::{PlannedChange, planned_change};
 pub use state::{TableState, TenantState};
 
 /// Who calls, once the token is checked.
@@ -188,6 +189,12 @@ impl Mirror {
         let mut call = Call::begin(self, caller, Operation::TableSchema);
         let result = table_schema::run(&mut call, &tables).await;
         call.finish(result).await
+    }
+
+    /// Rows came that were told to come again before anything of them was read, since there was no room. Should the sender
+    /// go on with its cycle, the LSNs stay behind what is missing until they are told anew.
+    pub fn rows_left_out(&self, tenant: &ContextId, arrival: Arrival) {
+        self.order.left_out(tenant, arrival);
     }
 
     /// Takes batches until the channel closes. Each is its own transaction.

@@ -10,7 +10,8 @@
 //!   may come in another order than the calls did; [`CallPlace::settle`] evens that out.
 //!
 //! It also keeps the gaps (`MirrorDb::mark_gap`) that could not be written into the mirror when they came about, until
-//! they can be or are over.
+//! they can be or are over; among them those of calls that were told to come again before anything of them was read, of
+//! which nobody knows the tables.
 //!
 //! Memory is bounded: a tenant of which no call has been active for [`IDLE`] keeps one number, the latest arrival of
 //! all its tables. A call older than that which turns up after an hour is refused on any table, which is safe.
@@ -55,6 +56,17 @@ struct Tenant {
     idle_since: Instant,
     /// Tables, folded, of which rows are missing and whose mirror does not know it yet. Outlasts [`IDLE`].
     gaps: HashSet<String>,
+    /// Rows of tables nobody knows are missing.
+    unread: Option<Unread>,
+}
+
+/// Rows were sent that were not even read: every table may have a gap.
+#[derive(Debug)]
+struct Unread {
+    /// When the latest such call came.
+    arrival: Arrival,
+    /// Tables whose gap has been written down since, folded.
+    settled: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -71,19 +83,34 @@ impl Order {
         state.sweep(Instant::now());
         state.next_id += 1;
         let id = state.next_id;
-        let entry = state.tenants.entry(tenant.clone()).or_insert_with(|| Tenant {
+        state.tenant(tenant).active.push(Active { id, arrival, ticket: None });
+        CallPlace { state: self.state.clone(), tenant: tenant.clone(), arrival, id }
+    }
+}
+
+impl Order {
+    /// A call that sent rows was told to come again before its tables were known. If its sender goes on with the cycle all
+    /// the same, no LSN may move past the rows that are missing.
+    pub(super) fn left_out(&self, tenant: &ContextId, arrival: Arrival) {
+        let mut state = lock(&self.state);
+        let unread = &mut state.tenant(tenant).unread;
+        let arrival = unread.as_ref().map_or(arrival, |unread| unread.arrival.max(arrival));
+        *unread = Some(Unread { arrival, settled: HashSet::new() });
+    }
+}
+
+impl State {
+    fn tenant(&mut self, tenant: &ContextId) -> &mut Tenant {
+        self.tenants.entry(tenant.clone()).or_insert_with(|| Tenant {
             floor: None,
             tables: HashMap::new(),
             active: Vec::new(),
             idle_since: Instant::now(),
             gaps: HashSet::new(),
-        });
-        entry.active.push(Active { id, arrival, ticket: None });
-        CallPlace { state: self.state.clone(), tenant: tenant.clone(), arrival, id }
+            unread: None,
+        })
     }
-}
 
-impl State {
     /// Looks for idle tenants, now and then.
     fn sweep(&mut self, now: Instant) {
         if self.swept_at.is_some_and(|at| now.duration_since(at) < IDLE / 4) {
@@ -167,13 +194,28 @@ impl CallPlace {
 
     /// Whether [`CallPlace::owe_gap`] was said of the table and is not over.
     pub(super) fn owes_gap(&self, table: &TableName) -> bool {
-        lock(&self.state).tenants.get(&self.tenant).is_some_and(|tenant| tenant.gaps.contains(table.folded()))
+        lock(&self.state).tenants.get(&self.tenant).is_some_and(|tenant| {
+            tenant.gaps.contains(table.folded())
+                || tenant.unread.as_ref().is_some_and(|unread| !unread.settled.contains(table.folded()))
+        })
     }
 
     /// The gap is in the mirror, or over.
     pub(super) fn settle_gap(&self, table: &TableName) {
         if let Some(tenant) = lock(&self.state).tenants.get_mut(&self.tenant) {
             tenant.gaps.remove(table.folded());
+            if let Some(unread) = &mut tenant.unread {
+                unread.settled.insert(table.folded().to_owned());
+            }
+        }
+    }
+
+    /// The LSNs of all tables have been told anew, so what was sent before and not read will be sent again.
+    pub(super) fn settle_unread(&self) {
+        if let Some(tenant) = lock(&self.state).tenants.get_mut(&self.tenant)
+            && tenant.unread.as_ref().is_some_and(|unread| unread.arrival < self.arrival)
+        {
+            tenant.unread = None;
         }
     }
 
@@ -280,6 +322,23 @@ mod tests {
         let late = order.enter(&tenant("Cust1"), Arrival(6));
         assert_eq!(late.table(&table("person")).await.err(), Some(Overtaken));
         assert!(order.enter(&tenant("Cust1"), Arrival(8)).table(&table("person")).await.is_ok());
+    }
+
+    #[test]
+    fn rows_that_nobody_read_are_missing_from_every_table_until_its_gap_is_written_down_or_the_lsns_are_told_anew() {
+        let order = Order::default();
+        let schema = order.enter(&tenant("Cust1"), Arrival(1));
+        order.left_out(&tenant("Cust1"), Arrival(2));
+        let rows = order.enter(&tenant("Cust1"), Arrival(3));
+        let (person, contact) = (table("person"), table("CONTACT"));
+        assert!(rows.owes_gap(&person) && rows.owes_gap(&contact));
+        assert!(!order.enter(&tenant("Cust2"), Arrival(4)).owes_gap(&person), "another tenant's are not");
+        rows.settle_gap(&person);
+        assert!(!rows.owes_gap(&person) && rows.owes_gap(&contact));
+        schema.settle_unread();
+        assert!(rows.owes_gap(&contact), "its LSNs were told before");
+        order.enter(&tenant("Cust1"), Arrival(5)).settle_unread();
+        assert!(!rows.owes_gap(&contact));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! fill anew: that costs time, a wrong guess costs the mirror.
 
 use crate::protocol::default_value::DefaultValue;
+use crate::protocol::lsn::Lsn;
 use crate::protocol::sql_type::{Length, SqlType};
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::protocol::table_name::fold;
@@ -129,6 +130,38 @@ pub(super) fn decide(record: Option<&TableRecord>, actual: Option<&ActualTable>,
     match obstacle(old, target) {
         None => Action::Alter { old: old.clone() },
         Some(reason) => Action::Recreate(reason),
+    }
+}
+
+/// What a change of a table's definition at the source means for its mirror, where no transform has a hand in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannedChange {
+    /// The mirror's table stays as it is.
+    Nothing,
+    /// It is altered; rows and LSN stay.
+    InPlace,
+    /// It is made and filled anew, for this reason.
+    Anew(String),
+}
+
+/// What TableSchema would do about a table that was mirrored as `old` and is wanted as `new`.
+#[must_use]
+pub fn planned_change(old: &TableDef, new: &TableDef) -> PlannedChange {
+    let record = TableRecord {
+        table: old.name.clone(),
+        hash: Some(schema_hash::of_untouched(old)),
+        lsn: Lsn(0),
+        kind: TableKind::Mirrored,
+        fill_begun: true,
+        def: Some(old.clone()),
+    };
+    let wanted = Wanted { hash: schema_hash::of_untouched(new), target: Some(new), transformed: false };
+    match decide(Some(&record), None, wanted) {
+        Action::Leave => PlannedChange::Nothing,
+        Action::Alter { .. } => PlannedChange::InPlace,
+        Action::Recreate(reason) => PlannedChange::Anew(reason.to_string()),
+        // A record with a hash and a definition, and a table that is wanted, come to none of these.
+        Action::Adopt | Action::Create | Action::Skip => PlannedChange::Anew("it is not mirrored yet".into()),
     }
 }
 

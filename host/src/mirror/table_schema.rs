@@ -102,6 +102,7 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Resu
     for done in &done {
         call.hooks.before_replicate_table(&done.table, done.change).await;
     }
+    call.nothing_unread();
     Ok(done.into_iter().map(|done| TableLsn { lsn: done.lsn, table_name: done.spelled }).collect())
 }
 

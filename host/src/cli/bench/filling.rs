@@ -21,8 +21,8 @@ const LOOP: &str = "plain rusqlite loop, same rows";
 pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
     let work = Work::fill(&table::source(machine.rows));
     let host = Host::start(&machine.directory, &machine.keys, &[]).await?;
-    let mut one = host.tenant("One", &[work.info.clone()]).await?;
-    let mut two = host.tenant("Two", &[work.info.clone()]).await?;
+    let mut one = host.tenant("One", std::slice::from_ref(&work.info)).await?;
+    let mut two = host.tenant("Two", std::slice::from_ref(&work.info)).await?;
     let files = [host.setup.path("plain1.db"), host.setup.path("plain2.db")];
     let (mut limit, mut ours, mut limit2, mut ours2) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for _ in 0..machine.rounds {
@@ -100,8 +100,8 @@ pub(super) async fn redacted(machine: &Machine) -> Result<Vec<Line>, CliError> {
     };
     let without = Host::start(&machine.directory, &machine.keys, &[]).await?;
     let with = Host::start(&machine.directory, &machine.keys, &[redactor]).await?;
-    let mut plain = without.tenant("Plain", &[work.info.clone()]).await?;
-    let mut hashed = with.tenant("Hashed", &[work.info.clone()]).await?;
+    let mut plain = without.tenant("Plain", std::slice::from_ref(&work.info)).await?;
+    let mut hashed = with.tenant("Hashed", std::slice::from_ref(&work.info)).await?;
     let (mut limit, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..machine.rounds {
         limit.push(table::per_second(work.rows, without.refill(&mut plain, &work).await?));

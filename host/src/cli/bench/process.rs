@@ -33,7 +33,7 @@ pub(super) async fn huge_call(machine: &Machine) -> Result<Vec<Line>, CliError> 
     let work = Work::part(&table::source(1), 1..=1, 1);
     let mut client = setup.client(&child.address, "Huge")?;
     client.authenticate().await.map_err(CliError::failed)?;
-    client.table_schema(&[work.info.clone()]).await.map_err(CliError::failed)?;
+    client.table_schema(std::slice::from_ref(&work.info)).await.map_err(CliError::failed)?;
 
     let (head, mut body) = pattern(&client)?;
     let at = places(&body)?;
@@ -128,7 +128,7 @@ pub(super) async fn many_tenants(machine: &Machine) -> Result<Vec<Line>, CliErro
     for tenant in 0..ACTIVE {
         let mut client = setup.client(&child.address, &format!("Cust{tenant}"))?;
         client.authenticate().await.map_err(CliError::failed)?;
-        client.table_schema(&[work.info.clone()]).await.map_err(CliError::failed)?;
+        client.table_schema(std::slice::from_ref(&work.info)).await.map_err(CliError::failed)?;
         clients.push((work.calls(&client)?, client));
     }
     let calls = clients.iter().map(|(calls, client)| calls.make(client));

@@ -12,8 +12,6 @@ use tokio::time::Instant;
 
 use crate::faults::{self, Step};
 
-/// A sender that brings less than this within the time allowed is not sending but holding us up.
-const PROGRESS_BYTES: usize = 1024;
 /// Pieces between the connection and the decoder.
 const PIECES: usize = 8;
 
@@ -22,10 +20,27 @@ const PIECES: usize = 8;
 pub(super) enum BodyError {
     #[error("The message is larger than the {limit} bytes this endpoint accepts.")]
     TooLarge { limit: u64 },
-    #[error("The message stopped coming: fewer than {PROGRESS_BYTES} bytes in {} seconds.", .0.as_secs_f32())]
-    Stalled(Duration),
+    #[error("The message stopped coming: fewer than {} bytes in {} seconds.", .0.bytes, .0.time.as_secs_f32())]
+    Stalled(Pace),
     #[error("The message broke off: {0}.")]
     Broken(String),
+}
+
+/// How fast a body must come: a sender that brings less than these bytes within this time is not sending but holding us
+/// up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pace {
+    pub(super) bytes: usize,
+    pub(super) time: Duration,
+}
+
+impl Pace {
+    /// At least so many bytes a second, measured over this time.
+    pub(super) fn new(bytes_per_second: u64, time: Duration) -> Self {
+        let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        let bytes = bytes_per_second.saturating_mul(millis) / 1000;
+        Self { bytes: usize::try_from(bytes).unwrap_or(usize::MAX).max(1), time }
+    }
 }
 
 /// The sending side of a body.
@@ -34,17 +49,19 @@ pub(super) struct Incoming {
     /// What may still come.
     left: u64,
     limit: u64,
-    /// What the sender may make us wait for [`PROGRESS_BYTES`].
-    patience: Duration,
+    pace: Pace,
+    /// What is left of the pace's time.
     budget: Duration,
     since_progress: usize,
     received: u64,
     ended: bool,
+    stalled: bool,
 }
 
 impl Incoming {
-    pub(super) fn new(body: Body, limit: u64, patience: Duration) -> Self {
-        Self { body, left: limit, limit, patience, budget: patience, since_progress: 0, received: 0, ended: false }
+    pub(super) fn new(body: Body, limit: u64, pace: Pace) -> Self {
+        let budget = pace.time;
+        Self { body, left: limit, limit, pace, budget, since_progress: 0, received: 0, ended: false, stalled: false }
     }
 
     /// A lower limit from here on, for operations that have no business being large.
@@ -61,6 +78,11 @@ impl Incoming {
         self.received
     }
 
+    /// Whether it came too slowly and was given up.
+    pub(super) fn has_stalled(&self) -> bool {
+        self.stalled
+    }
+
     /// Whether all of it came.
     pub(super) fn is_complete(&self) -> bool {
         self.ended
@@ -71,7 +93,10 @@ impl Incoming {
         while !self.ended {
             let began = Instant::now();
             let frame = match tokio::time::timeout(self.budget, self.body.frame()).await {
-                Err(_) => return Err(BodyError::Stalled(self.patience)),
+                Err(_) => {
+                    self.stalled = true;
+                    return Err(BodyError::Stalled(self.pace));
+                }
                 Ok(None) => {
                     self.ended = true;
                     break;
@@ -94,9 +119,9 @@ impl Incoming {
         self.received += bytes as u64;
         self.left = self.left.checked_sub(bytes as u64).ok_or(BodyError::TooLarge { limit: self.limit })?;
         self.since_progress += bytes;
-        if self.since_progress >= PROGRESS_BYTES {
+        if self.since_progress >= self.pace.bytes {
             self.since_progress = 0;
-            self.budget = self.patience;
+            self.budget = self.pace.time;
         } else {
             self.budget = self.budget.saturating_sub(waited);
         }
@@ -201,7 +226,11 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(30);
+    const PATIENCE: Pace = pace(Duration::from_secs(30));
+
+    const fn pace(time: Duration) -> Pace {
+        Pace { bytes: 1024, time }
+    }
 
     fn body(pieces: &'static [&'static [u8]]) -> Body {
         Body::from_stream(stream::iter(pieces.iter().map(|piece| Ok::<_, Infallible>(Bytes::from_static(piece)))))
@@ -263,30 +292,38 @@ mod tests {
     #[tokio::test]
     async fn silence_ends_a_body() {
         let patience = Duration::from_millis(100);
-        let mut incoming = Incoming::new(dribble(b"x", Duration::from_mins(1)), 100, patience);
-        assert_eq!(incoming.next().await, Err(BodyError::Stalled(patience)));
+        let mut incoming = Incoming::new(dribble(b"x", Duration::from_mins(1)), 100, pace(patience));
+        assert_eq!(incoming.next().await, Err(BodyError::Stalled(pace(patience))));
+        assert!(incoming.has_stalled());
     }
 
     #[tokio::test]
     async fn dribbling_is_no_progress() {
         let (patience, began) = (Duration::from_millis(200), Instant::now());
-        let mut incoming = Incoming::new(dribble(b"x", Duration::from_millis(10)), u64::MAX, patience);
-        assert_eq!(incoming.prefix(usize::MAX).await, Err(BodyError::Stalled(patience)));
+        let mut incoming = Incoming::new(dribble(b"x", Duration::from_millis(10)), u64::MAX, pace(patience));
+        assert_eq!(incoming.prefix(usize::MAX).await, Err(BodyError::Stalled(pace(patience))));
         assert!(began.elapsed() >= patience, "{:?}", began.elapsed());
     }
 
     #[tokio::test]
     async fn slow_but_steady_is_progress() {
         let (patience, began) = (Duration::from_millis(400), Instant::now());
-        let mut incoming = Incoming::new(dribble(&[0; 600], Duration::from_millis(20)), u64::MAX, patience);
+        let mut incoming = Incoming::new(dribble(&[0; 600], Duration::from_millis(20)), u64::MAX, pace(patience));
         assert!(incoming.prefix(18_000).await.expect("comes in its time").len() >= 18_000);
         assert!(began.elapsed() > patience, "longer than one patience in all");
+    }
+
+    #[test]
+    fn a_pace_is_a_rate_over_a_time() {
+        assert_eq!(Pace::new(1024, Duration::from_secs(30)).bytes, 30_720);
+        assert_eq!(Pace::new(1024, Duration::from_millis(500)).bytes, 512);
+        assert_eq!(Pace::new(1, Duration::from_millis(500)).bytes, 1, "something must come");
     }
 
     #[tokio::test]
     async fn our_own_slowness_is_not_the_senders() {
         let patience = Duration::from_millis(100);
-        let mut incoming = Incoming::new(body(&[b"a", b"b"]), 100, patience);
+        let mut incoming = Incoming::new(body(&[b"a", b"b"]), 100, pace(patience));
         incoming.next().await.expect("a");
         tokio::time::sleep(patience * 3).await;
         assert_eq!(incoming.next().await, Ok(Some(Bytes::from_static(b"b"))));

@@ -8,13 +8,16 @@ use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, Request, Response};
 
 use super::answer::{self, Answer, Manner};
-use super::body::{BodyError, Incoming};
+use super::body::{BodyError, Incoming, Pace};
 use super::operations::{self, Job};
 use super::trace_ids::TraceIds;
-use crate::auth::Refusal;
+use crate::auth::{Refusal, VerifiedTenant};
 use crate::faults::{self, Step};
+use crate::http::connection::Peer;
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
+use crate::http::room::{Inside, NoRoom, Whose};
+use crate::http::troubles::Trouble;
 use crate::mirror::{Arrival, Mirror, NewRefusal};
 use crate::protocol::fault::Fault;
 use crate::protocol::names::Operation;
@@ -26,13 +29,13 @@ const SMALL_MESSAGE: u64 = 128 << 20;
 /// How much of a body nobody will look at is read, so that its sender gets to read the answer.
 const DRAIN_BYTES: u64 = 4 << 20;
 const DRAIN_TIME: Duration = Duration::from_secs(5);
-/// How long a call waits for its turn when the host is full.
-const WAIT_FOR_ROOM: Duration = Duration::from_secs(30);
 
 /// One call.
 pub(super) struct Call {
     shared: Arc<Shared>,
     path: String,
+    /// Unknown where no connection is before the router.
+    peer: Option<Peer>,
     headers: HeaderMap,
     ids: TraceIds,
     announced: Option<u64>,
@@ -78,9 +81,11 @@ impl Call {
     pub(super) fn new(shared: Arc<Shared>, request: Request<Body>, ids: TraceIds) -> Self {
         let (head, body) = request.into_parts();
         let announced = body.size_hint().exact();
-        let incoming = Incoming::new(body, shared.config.max_request_bytes, shared.config.body_timeout);
+        let pace = Pace::new(shared.config.min_body_rate, shared.config.body_timeout);
+        let incoming = Incoming::new(body, shared.config.max_request_bytes, pace);
         Self {
             path: head.uri.path().to_owned(),
+            peer: head.extensions.get().copied(),
             headers: head.headers,
             ids,
             announced,
@@ -102,6 +107,9 @@ impl Call {
         };
         faults::pass_or_panic(Step::Counted).await;
         self.write_down(operation, &end);
+        if let Some(peer) = self.peer.filter(|_| self.body.has_stalled()) {
+            self.shared.troubles.note(Trouble::SlowBody, peer.address);
+        }
         faults::pass_or_panic(Step::AnswerHead).await;
         let manner = Manner { gzip: answer::accepts_gzip(&self.headers), close: !self.body.is_complete() };
         let mut response = answer::respond(&end.answer, manner);
@@ -162,31 +170,42 @@ impl Call {
         {
             return End::body(&error);
         }
-        let room = tokio::time::timeout(WAIT_FOR_ROOM, self.shared.slots.clone().acquire_owned()).await;
-        let Ok(Ok(_room)) = room else {
-            let message = format!(
-                "This host has been working on {} other calls for {} seconds; send this one again later.",
-                self.shared.config.max_calls,
-                WAIT_FOR_ROOM.as_secs()
-            );
+        let Some(mirror) = self.shared.mirrors.of(tenant.application().folder()).cloned() else {
+            let message = "This host has no mirrors for this application; see [[application]] folder.".to_owned();
             return operations::unsuccessful(head.operation, message);
+        };
+        let _inside = match self.room(&tenant).await {
+            Ok(inside) => inside,
+            Err(why) => {
+                if head.operation == Operation::RowData {
+                    // Of which tables is not known, since nothing of it was read.
+                    mirror.rows_left_out(tenant.tenant(), self.arrival);
+                }
+                return operations::unsuccessful(head.operation, why.to_string());
+            }
         };
         if let Err(injected) = faults::pass(Step::Room).await {
             return End::injected(injected);
         }
-        let Some(mirror) = self.shared.mirrors.of(tenant.application().folder()) else {
-            let message = "This host has no mirrors for this application; see [[application]] folder.".to_owned();
-            return operations::unsuccessful(head.operation, message);
-        };
         let job = Job {
             shared: self.shared.clone(),
-            mirror: mirror.clone(),
+            mirror,
             tenant,
             arrival: self.arrival,
             request_id: self.ids.request.clone(),
             now,
         };
         operations::carry_out(job, head.operation, head.prefix, &mut self.body).await
+    }
+
+    /// Waits for this call's turn to be worked on.
+    async fn room(&mut self, tenant: &VerifiedTenant) -> Result<Inside, NoRoom> {
+        let application = tenant.application().id().to_owned();
+        let entered = self.shared.room.enter(Whose { application, tenant: tenant.tenant().clone() }).await;
+        if let Err(why) = entered {
+            self.shared.metrics.turned_away(why);
+        }
+        entered
     }
 
     fn small_message(&mut self) -> Result<(), BodyError> {

@@ -34,7 +34,7 @@ pub(super) struct RowPlan {
     /// `None`: there is no column beside the key.
     update: Option<String>,
     delete: String,
-    fed: Option<Fed>,
+    whole: Option<Fed>,
 }
 
 /// The statements that are fed.
@@ -79,7 +79,7 @@ impl RowPlan {
         let conflict = format!("ON CONFLICT ({})", key_columns.join(", "));
         let do_nothing = if key.is_empty() { String::new() } else { format!(" {conflict} DO NOTHING") };
         let insert = format!("{into} VALUES ({}){do_nothing}", places.join(", "));
-        let fed = Feed::select(names.len()).map(|select| {
+        let whole = Feed::select(names.len()).map(|select| {
             let others = (0..names.len()).filter(|i| !key.contains(i));
             let set: Vec<String> = others.map(|i| format!("{0} = excluded.{0}", quoted[i])).collect();
             Fed {
@@ -104,7 +104,7 @@ impl RowPlan {
                 required: !column.nullable || Some(i) == address || def.is_key(i),
             })
             .collect();
-        Ok(Self { table: table.to_owned(), columns, key, insert, update, delete, fed })
+        Ok(Self { table: table.to_owned(), columns, key, insert, update, delete, whole })
     }
 
     /// Applies one stretch.
@@ -141,17 +141,17 @@ impl RowPlan {
         if changes.upserts.is_empty() {
             return Ok(applied);
         }
-        let written = match &self.fed {
-            Some(fed) => {
-                self.feed(fed, db, changes).map_err(|error| self.refused_stretch(db, changes, error, &mut scratch))?
-            }
+        let written = match &self.whole {
+            Some(statements) => self
+                .feed(statements, db, changes)
+                .map_err(|error| self.refused_stretch(db, changes, error, &mut scratch))?,
             None => self.one_by_one(db, changes, &mut scratch)?,
         };
         Ok(Applied { deleted: applied.deleted, ..written })
     }
 
     /// Writes the stretch by one statement, or by two when some of what was inserted is there.
-    fn feed(&self, fed: &Fed, db: &Connection, changes: &RowChanges) -> rusqlite::Result<Applied> {
+    fn feed(&self, statements: &Fed, db: &Connection, changes: &RowChanges) -> rusqlite::Result<Applied> {
         let stretch = Arc::new(Stretch {
             batch: Arc::clone(&changes.batch),
             rows: changes.upserts.as_slice().into(),
@@ -160,17 +160,17 @@ impl RowPlan {
         });
         let all = changes.upserts.len() as u64;
         let only_inserts = changes.upserts.iter().all(|&row| changes.batch.ops[row as usize] == RowOp::Insert);
-        let inserted = match &fed.upsert {
+        let inserted = match &statements.upsert {
             Some(upsert) if !only_inserts => {
-                fed.feed.run(db, upsert, &stretch)?;
+                statements.feed.run(db, upsert, &stretch)?;
                 all.saturating_sub(stretch.updated.load(Ordering::Relaxed))
             }
             upsert => {
-                let inserted = fed.feed.run(db, &fed.insert, &stretch)?;
+                let inserted = statements.feed.run(db, &statements.insert, &stretch)?;
                 if let Some(upsert) = upsert
                     && inserted < all
                 {
-                    fed.feed.run(db, upsert, &stretch)?;
+                    statements.feed.run(db, upsert, &stretch)?;
                 }
                 inserted
             }

@@ -100,7 +100,7 @@ fn the_row_that_is_refused_is_named_wherever_it_stands() {
 fn a_table_wider_than_any_feed_is_written_row_by_row() {
     let def = table(1024);
     let (db, plan) = opened(&def);
-    assert!(plan.fed.is_none());
+    assert!(plan.whole.is_none());
     let rows = [(INSERT, 1, Some("a")), (UPDATE, 2, Some("b")), (INSERT, 1, Some("c"))];
     let applied = plan.apply(&db, &changes(&def, &rows)).expect("written");
     assert_eq!((applied.inserted, applied.updated), (2, 1));

@@ -1,0 +1,1 @@
+//! Nothing: this package is there for the archive that `libfuzzer-sys` builds (`fuzz/run` links it).

@@ -1,0 +1,325 @@
+//! Room to work: so many calls at once, so many of them of one tenant, and a queue of bounded length before that.
+//!
+//! Whoever waits is served in turn, a call of each tenant and then of the next, whatever number of calls a tenant has
+//! waiting: so one tenant's flood costs another at most the one call of each tenant before it. What does not fit into the
+//! queue, or has waited too long, is told to come again; nothing of it was done.
+//!
+//! A waiting call holds the beginning of its message ([`Limits::header_bytes`](crate::protocol::decode::Limits)) and what
+//! its connection has read ahead, no more: the rest stays with its sender.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+/// How much room there is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct RoomLimits {
+    /// Calls at work at once.
+    pub(super) calls: usize,
+    /// Of one tenant.
+    pub(super) calls_of_tenant: usize,
+    /// Calls waiting at once. One tenant may have a quarter of them.
+    pub(super) waiting: usize,
+    /// How long a call waits.
+    pub(super) wait: Duration,
+}
+
+/// Why a call finds no room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// The queue is full.
+    Queue { waiting: usize },
+    /// This tenant's part of the queue is full.
+    TenantsQueue { waiting: usize },
+    /// Its turn did not come in time.
+    Waited { seconds: u64, calls: usize },
+}
+
+impl NoRoom {
+    /// The label of `/metrics`.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Queue { .. } => "queue",
+            Self::TenantsQueue { .. } => "tenants_queue",
+            Self::Waited { .. } => "waited",
+        }
+    }
+}
+
+impl std::fmt::Display for NoRoom {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Queue { waiting } => {
+                write!(f, "This host has {waiting} calls waiting already; send this one again later.")
+            }
+            Self::TenantsQueue { waiting } => {
+                write!(f, "This host has {waiting} calls of this tenant waiting already; send this one again later.")
+            }
+            Self::Waited { seconds, calls } => write!(
+                f,
+                "This host has been working on {calls} other calls for {seconds} seconds; send this one again later."
+            ),
+        }
+    }
+}
+
+/// Who calls: an application's tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Whose {
+    pub(super) application: String,
+    pub(super) tenant: crate::protocol::context_id::ContextId,
+}
+
+/// The room of one server.
+#[derive(Debug)]
+pub(super) struct Room {
+    limits: RoomLimits,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    free: usize,
+    of_tenant: usize,
+    waiting: usize,
+    tenants: HashMap<Whose, Tenant>,
+    /// Tenants with calls waiting, the next one first.
+    turns: VecDeque<Whose>,
+    next: u64,
+}
+
+/// A tenant with calls at work or waiting.
+#[derive(Debug, Default)]
+struct Tenant {
+    at_work: usize,
+    waiting: VecDeque<(u64, oneshot::Sender<Inside>)>,
+}
+
+/// The right to work, until dropped.
+#[derive(Debug)]
+pub(super) struct Inside {
+    whose: Whose,
+    state: Arc<Mutex<State>>,
+}
+
+impl Room {
+    pub(super) fn new(limits: RoomLimits) -> Self {
+        let state = State {
+            free: limits.calls,
+            of_tenant: limits.calls_of_tenant,
+            waiting: 0,
+            tenants: HashMap::new(),
+            turns: VecDeque::new(),
+            next: 0,
+        };
+        Self { limits, state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Calls waiting now.
+    pub(super) fn waiting(&self) -> usize {
+        lock(&self.state).waiting
+    }
+
+    /// Waits for room.
+    pub(super) async fn enter(&self, whose: Whose) -> Result<Inside, NoRoom> {
+        let (id, mut turn) = self.queue(&whose)?;
+        if let Ok(Ok(inside)) = tokio::time::timeout(self.limits.wait, &mut turn).await {
+            return Ok(inside);
+        }
+        // It may have come at the very last moment.
+        let late = lock(&self.state).leave(&whose, id, turn);
+        late.ok_or(NoRoom::Waited { seconds: self.limits.wait.as_secs(), calls: self.limits.calls })
+    }
+
+    /// Puts a call at the end of its tenant's queue, where there is one; told at once if it is its turn.
+    fn queue(&self, whose: &Whose) -> Result<(u64, oneshot::Receiver<Inside>), NoRoom> {
+        let (told, turn) = oneshot::channel();
+        let mut state = lock(&self.state);
+        let share = (self.limits.waiting / 4).max(1);
+        let of_tenant = state.tenants.get(whose).map_or(0, |tenant| tenant.waiting.len());
+        let is_free = state.free > 0
+            && state.tenants.get(whose).is_none_or(|tenant| tenant.at_work < self.limits.calls_of_tenant);
+        if !is_free || of_tenant > 0 {
+            if of_tenant >= share {
+                return Err(NoRoom::TenantsQueue { waiting: of_tenant });
+            }
+            if state.waiting >= self.limits.waiting {
+                return Err(NoRoom::Queue { waiting: state.waiting });
+            }
+        }
+        let id = state.next;
+        state.next += 1;
+        state.waiting += 1;
+        if of_tenant == 0 {
+            state.turns.push_back(whose.clone());
+        }
+        state.tenants.entry(whose.clone()).or_default().waiting.push_back((id, told));
+        let unwanted = state.serve(&self.state);
+        drop(state);
+        drop(unwanted);
+        Ok((id, turn))
+    }
+}
+
+impl State {
+    /// Lets in whom there is room for, in turn. What comes back was for callers who are gone: to be dropped once the lock
+    /// is.
+    fn serve(&mut self, shared: &Arc<Mutex<Self>>) -> Vec<Inside> {
+        let mut unwanted = Vec::new();
+        // Tenants in a row that may not have one more at work.
+        let mut passed = 0;
+        while self.free > 0 && passed < self.turns.len() {
+            let Some(whose) = self.turns.pop_front() else { break };
+            let Some(tenant) = self.tenants.get_mut(&whose) else { continue };
+            if tenant.at_work >= self.of_tenant {
+                self.turns.push_back(whose);
+                passed += 1;
+                continue;
+            }
+            passed = 0;
+            if let Some((_, told)) = tenant.waiting.pop_front() {
+                tenant.at_work += 1;
+                self.free -= 1;
+                self.waiting -= 1;
+                let inside = Inside { whose: whose.clone(), state: shared.clone() };
+                unwanted.extend(told.send(inside).err());
+            }
+            if !tenant.waiting.is_empty() {
+                self.turns.push_back(whose);
+            }
+        }
+        unwanted
+    }
+
+    /// A call waits no longer. If it was let in meanwhile, that is what it gets.
+    fn leave(&mut self, whose: &Whose, id: u64, mut turn: oneshot::Receiver<Inside>) -> Option<Inside> {
+        if let Ok(inside) = turn.try_recv() {
+            return Some(inside);
+        }
+        if let Some(tenant) = self.tenants.get_mut(whose) {
+            let before = tenant.waiting.len();
+            tenant.waiting.retain(|(one, _)| *one != id);
+            self.waiting -= before - tenant.waiting.len();
+            if before > 0 && tenant.waiting.is_empty() {
+                self.turns.retain(|one| one != whose);
+            }
+            self.forget(whose);
+        }
+        None
+    }
+
+    /// A tenant with nothing at work and nothing waiting takes no memory.
+    fn forget(&mut self, whose: &Whose) {
+        if self.tenants.get(whose).is_some_and(|tenant| tenant.at_work == 0 && tenant.waiting.is_empty()) {
+            self.tenants.remove(whose);
+        }
+    }
+}
+
+impl Drop for Inside {
+    fn drop(&mut self) {
+        let mut state = lock(&self.state);
+        state.free += 1;
+        if let Some(tenant) = state.tenants.get_mut(&self.whose) {
+            tenant.at_work -= 1;
+        }
+        let unwanted = state.serve(&self.state);
+        state.forget(&self.whose);
+        drop(state);
+        drop(unwanted);
+    }
+}
+
+/// Nothing in here can panic half-way, so a poisoned lock guards sound data.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONG: Duration = Duration::from_mins(1);
+
+    fn room(calls: usize, calls_of_tenant: usize, waiting: usize) -> Room {
+        Room::new(RoomLimits { calls, calls_of_tenant, waiting, wait: LONG })
+    }
+
+    fn whose(tenant: &str) -> Whose {
+        let tenant = crate::protocol::context_id::ContextId::new(tenant).unwrap();
+        Whose { application: "app".into(), tenant }
+    }
+
+    /// In line, and let in later if at all.
+    fn wait(room: &Room, tenant: &str) -> Result<oneshot::Receiver<Inside>, NoRoom> {
+        room.queue(&whose(tenant)).map(|(_, turn)| turn)
+    }
+
+    #[tokio::test]
+    async fn tenants_take_turns_however_many_calls_each_has_waiting() {
+        let room = room(1, 1, 100);
+        let first = room.enter(whose("Huge")).await.unwrap();
+        let mut huge: Vec<_> = (0..10).map(|_| wait(&room, "Huge").unwrap()).collect();
+        let mut small = wait(&room, "Small").unwrap();
+        assert!(small.try_recv().is_err());
+        drop(first);
+        let second = huge[0].try_recv().expect("the one that came first");
+        assert!(small.try_recv().is_err());
+        drop(second);
+        let third = small.try_recv().expect("before nine others that came earlier");
+        assert!(huge[1].try_recv().is_err());
+        drop(third);
+        assert!(huge[1].try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn one_tenant_never_has_all_the_room() {
+        let room = room(4, 2, 100);
+        let _one = room.enter(whose("Huge")).await.unwrap();
+        let two = room.enter(whose("Huge")).await.unwrap();
+        let mut third = wait(&room, "Huge").unwrap();
+        assert!(third.try_recv().is_err(), "two places are free, and not for this tenant");
+        let _small = room.enter(whose("Small")).await.unwrap();
+        drop(two);
+        assert!(third.try_recv().is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_queue_is_bounded_and_so_is_each_tenants_part_of_it() {
+        let room = room(1, 1, 8);
+        let _first = room.enter(whose("Huge")).await.unwrap();
+        let _huge: Vec<_> = (0..2).map(|_| wait(&room, "Huge").unwrap()).collect();
+        assert_eq!(wait(&room, "Huge").err(), Some(NoRoom::TenantsQueue { waiting: 2 }));
+        let _others: Vec<_> = (0..6).map(|n| wait(&room, &format!("Cust{n}")).unwrap()).collect();
+        assert_eq!(wait(&room, "Late").err(), Some(NoRoom::Queue { waiting: 8 }));
+        assert_eq!(room.waiting(), 8);
+    }
+
+    #[tokio::test]
+    async fn who_waited_too_long_is_told_so_and_leaves_nothing_behind() {
+        let room = Room::new(RoomLimits { calls: 1, calls_of_tenant: 1, waiting: 8, wait: Duration::from_millis(20) });
+        let first = room.enter(whose("Cust1")).await.unwrap();
+        let why = room.enter(whose("Cust2")).await.unwrap_err();
+        assert_eq!(why, NoRoom::Waited { seconds: 0, calls: 1 });
+        drop(first);
+        let state = lock(&room.state);
+        assert!(state.tenants.is_empty() && state.turns.is_empty());
+        assert_eq!((state.free, state.waiting), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn room_given_to_who_is_gone_goes_to_the_next() {
+        let room = room(1, 1, 8);
+        let first = room.enter(whose("Cust1")).await.unwrap();
+        drop(wait(&room, "Cust2").unwrap());
+        let mut third = wait(&room, "Cust3").unwrap();
+        drop(first);
+        let inside = third.try_recv().expect("the one before it had gone");
+        drop(inside);
+        let state = lock(&room.state);
+        assert!(state.tenants.is_empty() && state.turns.is_empty());
+        assert_eq!((state.free, state.waiting), (1, 0));
+    }
+}
