@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use speil_tests::fault_steps::{Action, table, walk};
+use speil_tests::fault_steps::{Action, CALLS, table, walk};
 use speil_tests::kit::{At, Engine};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference-fault-steps.md");
@@ -15,7 +15,7 @@ fn at_every_step_of_a_call_the_program_may_die_fail_or_be_held_up() {
         std::thread::spawn(move || {
             let at = At { binary: env!("CARGO_BIN_EXE_speil-under-test"), engine: Engine::Sqlite };
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.expect("threads").block_on(walk(at, action))
+            runtime.expect("threads").block_on(walk(at, &CALLS, action))
         })
     });
     let [crash, error, hold] = walking.map(|walking| walking.join().expect("no panic"));

@@ -9,6 +9,7 @@
 //! Actions: `crash` ends the process as a power cut would, `error` lets the step fail, `hold` waits for `release`.
 
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 
@@ -79,22 +80,24 @@ fn is_held() -> bool {
     read("release").is_none()
 }
 
-/// A step, on a thread that must not block.
+/// A step, on a thread that must not block. Boxed, so that a future with many points is no larger than without.
 ///
 /// # Errors
 /// When that was ordered.
-pub async fn pass(step: Step) -> Result<(), Injected> {
-    match ordered(step) {
-        None => {}
-        Some(Action::Crash) => std::process::abort(),
-        Some(Action::Error) => return Err(Injected(step)),
-        Some(Action::Hold) => {
-            while is_held() {
-                tokio::time::sleep(LOOK).await;
+pub fn pass(step: Step) -> Pin<Box<dyn Future<Output = Result<(), Injected>> + Send>> {
+    Box::pin(async move {
+        match ordered(step) {
+            None => {}
+            Some(Action::Crash) => std::process::abort(),
+            Some(Action::Error) => return Err(Injected(step)),
+            Some(Action::Hold) => {
+                while is_held() {
+                    tokio::time::sleep(LOOK).await;
+                }
             }
         }
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// A step, on a thread that may block.

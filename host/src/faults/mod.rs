@@ -3,7 +3,7 @@
 //!
 //! They are in the program only with the feature `fault-points`, which nothing but the tests' development dependencies turns
 //! on. Without it every point is a function that returns at once and whose error cannot exist, so nothing of it is left.
-//! With it a point does nothing either unless the environment names a folder in `SPEIL_FAULTS`; see [`armed`].
+//! With it a point does nothing either unless the environment names a folder in `SPEIL_FAULTS`; `armed.rs` says how it gives orders.
 
 #[cfg(feature = "fault-points")]
 mod armed;

@@ -8,4 +8,4 @@ mod walk;
 
 pub use orders::{Action, Orders};
 pub use table::table;
-pub use walk::{Passed, walk};
+pub use walk::{CALLS, Call, Passed, walk};

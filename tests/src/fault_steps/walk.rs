@@ -40,7 +40,7 @@ impl Passed {
 
 /// A call with a purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Call {
+pub enum Call {
     /// A column grows.
     TableSchema,
     Wipe,
@@ -50,10 +50,13 @@ enum Call {
     Authenticate,
 }
 
-const CALLS: [Call; 5] = [Call::Authenticate, Call::TableSchema, Call::Wipe, Call::RowData, Call::ReplicationCompleted];
+/// In the order of a cycle.
+pub const CALLS: [Call; 5] =
+    [Call::Authenticate, Call::TableSchema, Call::Wipe, Call::RowData, Call::ReplicationCompleted];
 
 impl Call {
-    const fn name(self) -> &'static str {
+    /// As the contract names it.
+    pub const fn name(self) -> &'static str {
         match self {
             Self::TableSchema => "TableSchema",
             Self::Wipe => "Wipe",
@@ -76,11 +79,11 @@ fn source(seed: u64) -> Source {
     Source::of(seed, vec![TableShape { name: TABLE.into(), columns, rows: 24 }])
 }
 
-/// Walks over all steps of all calls with this action.
+/// Walks over all steps of these calls with this action.
 ///
 /// # Panics
 /// When anything is lost, a repeated call does not come through, or another tenant is not served.
-pub async fn walk(at: At, action: Action) -> Vec<Passed> {
+pub async fn walk(at: At, calls: &[Call], action: Action) -> Vec<Passed> {
     let mut speil = at.speil();
     let orders = Orders::to(&mut speil);
     speil.start();
@@ -89,7 +92,7 @@ pub async fn walk(at: At, action: Action) -> Vec<Passed> {
     walk.tenant.is_mirrored().await;
     walk.other.is_mirrored().await;
     let mut all = Vec::new();
-    for call in CALLS {
+    for &call in calls {
         for step in Step::ALL {
             // How many pieces a body comes in, and how many connections are opened, is the network's affair.
             let most = if matches!(step, Step::BodyPiece | Step::Accept) { 1 } else { usize::MAX };

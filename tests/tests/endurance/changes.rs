@@ -40,6 +40,8 @@ pub struct Life {
     dice: Dice,
     backup: Option<Backup>,
     names: u64,
+    /// Of a hundred rounds so many change the schema.
+    schema_share: u64,
     /// The source was restored: until a whole cycle has come through nothing may be written to it, else its version could pass a
     /// mirror's from before, which nobody could tell from the right one. No endpoint can know better; a real source has the same
     /// trouble.
@@ -56,8 +58,9 @@ pub struct Happened {
 }
 
 impl Life {
-    pub fn new(seed: u64, tenant: u64) -> Self {
-        Self { dice: Dice::named(&[seed, tenant, 0x11fe]), backup: None, names: 0, must_rest: false }
+    pub fn new(seed: u64, tenant: u64, schema_share: u64) -> Self {
+        let dice = Dice::named(&[seed, tenant, 0x11fe]);
+        Self { dice, backup: None, names: 0, schema_share, must_rest: false }
     }
 
     pub const fn dice(&mut self) -> &mut Dice {
@@ -100,7 +103,7 @@ impl Life {
                     return happened;
                 }
             }
-            24..=60 => {
+            chance if (24..24 + self.schema_share).contains(&chance) => {
                 for _ in 0..=self.dice.below(3) {
                     let change = self.schema_change(source);
                     // What cannot be done to this source just now is not done.

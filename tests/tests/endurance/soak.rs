@@ -107,7 +107,8 @@ pub async fn soak(binary: &'static str, seed: u64, time: Duration) -> Soaked {
     let living: Vec<_> = (1..=TENANTS)
         .map(|number| {
             let mirrors = speil.folder().join("mirrors");
-            let mut tenant = Tenant::new(number, seed, &mirrors, endpoint.clone(), shared.clone());
+            let tenant = Tenant::new(number, seed, &mirrors, endpoint.clone(), shared.clone());
+            let mut tenant = tenant.with_a_steady_schema(seed, number);
             tokio::spawn(async move {
                 tenant.live().await;
                 tenant

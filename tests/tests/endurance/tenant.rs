@@ -53,6 +53,11 @@ pub struct Tenant {
     copy: Option<(String, Vec<TableSchemaInfo>)>,
 }
 
+/// Changes of schema in a hundred rounds, where they are what a test is about.
+const MANY: u64 = 37;
+/// Still a hundred times more than a real tenant has.
+const FEW: u64 = 2;
+
 /// What a call says that a killed host did not answer.
 const BROKEN: [&str; 4] =
     ["cannot reach", "the connection broke", "closed the connection without an answer", "the answer is not HTTP/1.1"];
@@ -67,7 +72,7 @@ impl Tenant {
             lived: Lived::default(),
             history: Arc::default(),
             source: changes::source(seed.wrapping_add(number)),
-            life: Life::new(seed, number),
+            life: Life::new(seed, number, MANY),
             client: Client::new(endpoint, identity(&name), spelling).with_retries(0),
             place: MirrorPlace::file(&file, &name),
             file,
@@ -77,6 +82,12 @@ impl Tenant {
             copy: None,
             name,
         }
+    }
+
+    /// The same, but that its schema changes seldom, as real ones do.
+    pub fn with_a_steady_schema(mut self, seed: u64, number: u64) -> Self {
+        self.life = Life::new(seed, number, FEW);
+        self
     }
 
     /// The mirror's file.

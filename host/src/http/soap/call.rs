@@ -60,7 +60,7 @@ impl End {
         Self { outcome: Outcome::Fault, message: Some(fault.message.clone()), answer: Answer::Fault(fault), rows: 0 }
     }
 
-    pub(super) fn injected(injected: faults::Injected) -> Self {
+    pub(super) fn injected(injected: &faults::Injected) -> Self {
         Self::fault(Fault::server(injected.to_string(), ""))
     }
 
@@ -150,7 +150,7 @@ impl Call {
         let complete = seen.len() == prefix.len() && self.body.is_complete();
         let head = decode::read_head(seen, complete, limits).map_err(fault)?;
         soap_action::agree(action, head.operation).map_err(fault)?;
-        faults::pass(Step::MessageHead).await.map_err(End::injected)?;
+        faults::pass(Step::MessageHead).await.map_err(|injected| End::injected(&injected))?;
         Ok(Head { operation: head.operation, token: head.token, prefix })
     }
 
@@ -162,7 +162,7 @@ impl Call {
             Err(refusal) => return self.refused(head.operation, &refusal).await,
         };
         if let Err(injected) = faults::pass(Step::Token).await {
-            return End::injected(injected);
+            return End::injected(&injected);
         }
         tracing::Span::current().record("tenant", tracing::field::display(tenant.tenant().as_str().escape_debug()));
         if head.operation != Operation::RowData
@@ -185,7 +185,7 @@ impl Call {
             }
         };
         if let Err(injected) = faults::pass(Step::Room).await {
-            return End::injected(injected);
+            return End::injected(&injected);
         }
         let job = Job {
             shared: self.shared.clone(),
