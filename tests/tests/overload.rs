@@ -53,7 +53,7 @@ async fn a_huge_tenant_does_not_starve_a_small_one() {
     for number in 0..20 {
         alone = alone.max(small(number).await);
     }
-    let before = speil.memory();
+    let before = speil.memory_now();
 
     // The huge one calls for twenty-four tables at once, again and again.
     let began = Instant::now();

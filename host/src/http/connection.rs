@@ -120,7 +120,7 @@ impl Connections {
             Some(Cut::Answer) => Some(Trouble::StuckAnswer),
             // What every kept-alive connection comes to.
             Some(Cut::Idle) => None,
-            None => ended.as_ref().is_err_and(|error| error.is_parse()).then_some(Trouble::BadHead),
+            None => ended.as_ref().is_err_and(hyper::Error::is_parse).then_some(Trouble::BadHead),
         };
         if let Some(trouble) = trouble {
             self.troubles.note(trouble, peer.address);

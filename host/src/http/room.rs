@@ -5,7 +5,7 @@
 //! queue, or has waited too long, is told to come again; nothing of it was done.
 //!
 //! A waiting call holds the beginning of its message ([`Limits::header_bytes`](crate::protocol::decode::Limits)) and what
-//! its connection has read ahead, no more: the rest stays with its sender.
+//! its connection has read ahead, no more: the rest stays with its sender. So the queue is bounded in bytes too.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -125,14 +125,12 @@ impl Room {
     /// Waits for room.
     pub(super) async fn enter(&self, whose: Whose) -> Result<Inside, NoRoom> {
         let (id, mut turn) = self.queue(&whose)?;
-        match tokio::time::timeout(self.limits.wait, &mut turn).await {
-            Ok(Ok(inside)) => Ok(inside),
-            _ => {
-                // It may have come at the very last moment.
-                let late = lock(&self.state).leave(&whose, id, turn);
-                late.ok_or(NoRoom::Waited { seconds: self.limits.wait.as_secs(), calls: self.limits.calls })
-            }
+        if let Ok(Ok(inside)) = tokio::time::timeout(self.limits.wait, &mut turn).await {
+            return Ok(inside);
         }
+        // It may have come at the very last moment.
+        let late = lock(&self.state).leave(&whose, id, &mut turn);
+        late.ok_or(NoRoom::Waited { seconds: self.limits.wait.as_secs(), calls: self.limits.calls })
     }
 
     /// Puts a call at the end of its tenant's queue, where there is one; told at once if it is its turn.
@@ -196,7 +194,7 @@ impl State {
     }
 
     /// A call waits no longer. If it was let in meanwhile, that is what it gets.
-    fn leave(&mut self, whose: &Whose, id: u64, mut turn: oneshot::Receiver<Inside>) -> Option<Inside> {
+    fn leave(&mut self, whose: &Whose, id: u64, turn: &mut oneshot::Receiver<Inside>) -> Option<Inside> {
         if let Ok(inside) = turn.try_recv() {
             return Some(inside);
         }

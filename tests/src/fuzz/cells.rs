@@ -138,7 +138,6 @@ fn agrees(value: Value<'_>, text: &[u8]) {
         }
         Value::Real(number) => {
             let plainly: f64 = bare.parse().unwrap_or_else(|error| panic!("{bare:?}: {error}"));
-            #[expect(clippy::cast_possible_truncation, reason = "numbers of 32 bits come by way of 64")]
             let of_32_bits = f64::from(bare.parse::<f32>().expect("as before"));
             assert!([plainly.to_bits(), of_32_bits.to_bits()].contains(&number.to_bits()), "{text:?} is {number}");
         }

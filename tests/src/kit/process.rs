@@ -191,21 +191,21 @@ impl Speil {
 
     /// The most memory it ever had, in bytes; `None` where that cannot be known.
     pub fn peak_memory(&self) -> Option<u64> {
-        self.memory_as("VmHWM:")
+        self.memory("VmHWM:")
     }
 
-    /// The memory it has now, in bytes; `None` where that cannot be known.
-    pub fn memory(&self) -> Option<u64> {
-        self.memory_as("VmRSS:")
+    /// The memory it has now, in bytes; likewise.
+    pub fn memory_now(&self) -> Option<u64> {
+        self.memory("VmRSS:")
     }
 
-    fn memory_as(&self, line: &str) -> Option<u64> {
+    fn memory(&self, which: &str) -> Option<u64> {
         if !cfg!(target_os = "linux") {
             eprintln!("SKIPPED: a process's memory is read from /proc, which this system has not");
             return None;
         }
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.serving().child.id())).expect("it runs");
-        let line = status.lines().find_map(|text| text.strip_prefix(line)).expect("Linux tells it");
+        let line = status.lines().find_map(|line| line.strip_prefix(which)).expect("Linux tells it");
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
         Some(kib * 1024)
     }

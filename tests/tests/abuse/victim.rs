@@ -28,7 +28,7 @@ impl Victim {
         speil.configure(server, "");
         speil.start();
         call_as(speil.address(), "Honest", "TableSchema", &tables(&["contact"])).await.succeeded();
-        let before = speil.memory();
+        let before = speil.memory_now();
         Self { speil, before }
     }
 
