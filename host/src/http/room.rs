@@ -5,7 +5,7 @@
 //! queue, or has waited too long, is told to come again; nothing of it was done.
 //!
 //! A waiting call holds the beginning of its message ([`Limits::header_bytes`](crate::protocol::decode::Limits)) and what
-//! its connection has read ahead, no more: the rest stays with its sender.
+//! its connection has read ahead, no more: the rest stays with its sender. So the queue is bounded in bytes too.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -129,7 +129,7 @@ impl Room {
             return Ok(inside);
         }
         // It may have come at the very last moment.
-        let late = lock(&self.state).leave(&whose, id, turn);
+        let late = lock(&self.state).leave(&whose, id, &mut turn);
         late.ok_or(NoRoom::Waited { seconds: self.limits.wait.as_secs(), calls: self.limits.calls })
     }
 
@@ -194,7 +194,7 @@ impl State {
     }
 
     /// A call waits no longer. If it was let in meanwhile, that is what it gets.
-    fn leave(&mut self, whose: &Whose, id: u64, mut turn: oneshot::Receiver<Inside>) -> Option<Inside> {
+    fn leave(&mut self, whose: &Whose, id: u64, turn: &mut oneshot::Receiver<Inside>) -> Option<Inside> {
         if let Ok(inside) = turn.try_recv() {
             return Some(inside);
         }

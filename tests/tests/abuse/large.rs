@@ -94,7 +94,7 @@ async fn chunks_without_end_end() {
                 match number % 3 {
                     0 => {}
                     // Nobody's, and somebody's.
-                    1 => caller.send(format!("10\r\n<s:Envelope xmlns\r\n")).await,
+                    1 => caller.send("11\r\n<s:Envelope xmlns\r\n").await,
                     _ => caller.send(format!("{:x}\r\n{good}\r\n", good.len())).await,
                 }
                 let chunk = format!("10000\r\n{}\r\n", " ".repeat(65_536));

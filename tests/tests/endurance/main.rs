@@ -72,9 +72,9 @@ async fn kills_at_random_moments_lose_nothing() {
 
     assert_eq!(outcome.kills, kills);
     assert!(outcome.looks > kills, "{} looks", outcome.looks);
-    assert!(outcome.verdict.rows > 0, "nothing was judged");
     // A run that never hits what it aims at shows nothing.
     if kills >= 100 {
+        assert!(outcome.verdict.rows > 0, "nothing was judged");
         assert!(outcome.before_it_listened > 0, "no host was killed while it started");
         for operation in ["TableSchema", "RowData", "Wipe"] {
             assert!(outcome.broken_off(operation) > 0, "no {operation} was broken off by a kill");

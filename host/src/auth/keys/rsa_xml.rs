@@ -64,8 +64,16 @@ impl RsaXml {
     }
 }
 
+/// The parser repeats what it stumbled over, which may be anything, and much of the key: shown shortly, and on one line.
 fn ill_formed(error: impl std::fmt::Display) -> KeyError {
-    KeyError::Xml(error.to_string())
+    const SHOWN: usize = 120;
+    let text = error.to_string();
+    let mut shown: String =
+        text.chars().take(SHOWN).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    KeyError::Xml(shown)
 }
 
 /// Reads the XML; says nothing yet about whether the numbers make a key.
