@@ -58,10 +58,10 @@ fn replay(name: &str, changes: usize) {
     for (seed, input) in &seeds {
         try_input(target, seed, input);
         for _ in 0..changes {
-            let mut changed = input.clone();
+            let mut altered = input.clone();
             let other = &seeds[dice.gen_range(0..seeds.len())].1;
-            change(&mut dice, &mut changed, other);
-            try_input(target, seed, &changed);
+            change(&mut dice, &mut altered, other);
+            try_input(target, seed, &altered);
         }
     }
 }

@@ -19,7 +19,7 @@ use super::Step;
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The step was ordered to fail.
-#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[error("the fault point {} was ordered to fail", .0.name())]
 pub struct Injected(Step);
 

@@ -105,9 +105,9 @@ impl Life {
             }
             chance if (24..24 + self.schema_share).contains(&chance) => {
                 for _ in 0..=self.dice.below(3) {
-                    let change = self.schema_change(source);
+                    let alteration = self.schema_change(source);
                     // What cannot be done to this source just now is not done.
-                    happened.schema_changes += u64::from(source.alter(change).is_ok());
+                    happened.schema_changes += u64::from(source.alter(alteration).is_ok());
                 }
             }
             _ => {}
@@ -117,18 +117,8 @@ impl Life {
             source.work(writes);
             happened.writes += writes;
         }
-        self.keep_small(source);
+        keep_small(source);
         happened
-    }
-
-    fn keep_small(&mut self, source: &mut Source) {
-        while source.rows() > ROWS {
-            let at = (0..source.tables().len()).max_by_key(|at| source.tables()[*at].len()).expect("there are tables");
-            let keys: Vec<i64> = source.tables()[at].keys().take(100).collect();
-            for key in keys {
-                source.delete(at, key);
-            }
-        }
     }
 
     fn name(&mut self, what: &str) -> String {
@@ -200,5 +190,15 @@ impl Happened {
         self.wipes += more.wipes;
         self.restores += more.restores;
         self.writes += more.writes;
+    }
+}
+
+fn keep_small(source: &mut Source) {
+    while source.rows() > ROWS {
+        let at = (0..source.tables().len()).max_by_key(|at| source.tables()[*at].len()).expect("there are tables");
+        let keys: Vec<i64> = source.tables()[at].keys().take(100).collect();
+        for key in keys {
+            source.delete(at, key);
+        }
     }
 }

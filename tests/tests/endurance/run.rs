@@ -114,7 +114,7 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
         .collect();
     let watched: Vec<_> =
         tenants.iter().map(|tenant| (tenant.file(), tenant.name.clone(), tenant.history.clone())).collect();
-    let watcher = {
+    let watching = {
         let shared = shared.clone();
         std::thread::spawn(move || watch(&watched, &shared))
     };
@@ -142,7 +142,7 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
     for tenant in living {
         outcome.tenants.push(tenant.await.expect("no panic"));
     }
-    let (looks, verdict) = watcher.join().expect("no panic");
+    let (looks, verdict) = watching.join().expect("no panic");
     (outcome.looks, outcome.verdict) = (looks, verdict);
     let mut wrong = shared.all_wrong();
     for tenant in &mut outcome.tenants {
