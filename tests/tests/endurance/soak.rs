@@ -173,11 +173,11 @@ fn thirds(samples: Vec<Sample>) -> [Part; 3] {
     assert!(third > 0, "too short to compare anything");
     let last = warm.split_off(2 * third);
     let second = warm.split_off(third);
-    [warm, second, last].map(Part::of)
+    [warm, second, last].map(|part| Part::of(&part))
 }
 
 impl Part {
-    fn of(samples: Vec<Sample>) -> Self {
+    fn of(samples: &[Sample]) -> Self {
         let mut cycles: Vec<Duration> = samples.iter().map(|sample| sample.cycle).collect();
         let mut memory: Vec<u64> = samples.iter().map(|sample| sample.memory).collect();
         cycles.sort_unstable();

@@ -22,7 +22,6 @@ fn without_the_right_to_override(speil: &mut Speil) {
 
 fn may_be_written(file: &Path, yes: bool) {
     let mut permissions = std::fs::metadata(file).expect("there").permissions();
-    #[expect(clippy::permissions_set_readonly_false, reason = "it was writable for its owner, and shall be so again")]
     permissions.set_readonly(!yes);
     std::fs::set_permissions(file, permissions).expect("it is ours");
 }
