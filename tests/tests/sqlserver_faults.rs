@@ -3,14 +3,19 @@
 //!
 //! A run's name is its seed: `cargo test --test sqlserver_faults seed_017` tells one again. `SPEIL_FAULT_RUNS` says how many
 //! runs there are.
+//!
+//! And, as over SQLite (`fault_steps`), the program dies or fails at every step of a call: `sqlserver_faults steps`. It is not held up
+//! there: on Babelfish, where this is run, a lock that is held for one tenant keeps the others waiting.
 
 use std::process::ExitCode;
 use std::time::Duration;
 
+use speil::faults::Step;
 use speil::task::cycle::CycleOptions;
 use speil::task::dice::Dice;
 use speil::task::shape::ShapeOptions;
 use speil::task::source::Source;
+use speil_tests::fault_steps::{Action, CALLS, Call, walk};
 use speil_tests::kit::{At, Engine, FaultProxy, Tenant};
 use speil_tests::sqlserver::{Case, Feature, Place, run};
 
@@ -25,7 +30,32 @@ fn main() -> ExitCode {
         Err(_) => RUNS,
     };
     let case = |seed| Case::new(format!("seed_{seed:03}"), move |place| one_run(place, seed));
-    run((0..runs).map(|seed| case(seed).wanting(&[Feature::NulInText])).collect())
+    let mut cases: Vec<Case> = (0..runs).map(|seed| case(seed).wanting(&[Feature::NulInText])).collect();
+    for (name, action) in [("dies", Action::Crash), ("fails", Action::Error)] {
+        for call in CALLS {
+            let name = format!("steps_where_{}_{name}", call.name());
+            cases.push(Case::new(name, move |place| steps(place, call, action)));
+        }
+    }
+    run(cases)
+}
+
+/// Every step of this call with this action. The table of SQLite's is in docs/reference-fault-steps.md; this one is printed.
+async fn steps(place: Place, call: Call, action: Action) {
+    let at = At { binary: env!("CARGO_BIN_EXE_speil-under-test"), engine: Engine::SqlServer(place) };
+    let passed = walk(at, &[call], action).await;
+    for one in &passed {
+        println!("{}: {}", one.place(), one.outcome);
+    }
+    if call != Call::RowData {
+        return;
+    }
+    let has = |step: Step| passed.iter().any(|one| one.step() == step.name());
+    for step in
+        [Step::RowsBegun, Step::RowsApplied, Step::LsnWrite, Step::LsnWritten, Step::WriteCommit, Step::Committed]
+    {
+        assert!(has(step), "no call of rows came to {}", step.name());
+    }
 }
 
 async fn one_run(place: Place, seed: u64) {

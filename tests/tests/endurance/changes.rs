@@ -103,7 +103,7 @@ impl Life {
                     return happened;
                 }
             }
-            chance if (24..24 + self.schema_share).contains(&chance) => {
+            rolled if (24..24 + self.schema_share).contains(&rolled) => {
                 for _ in 0..=self.dice.below(3) {
                     let alteration = self.schema_change(source);
                     // What cannot be done to this source just now is not done.
@@ -163,6 +163,16 @@ impl Life {
             10 if source.tables().len() > *TABLES.start() => SchemaChange::DropTable { table },
             11 => SchemaChange::ChangeKeyType { table, sql_type: SqlType::BigInt },
             _ => SchemaChange::RecreateTable { table, rows: self.dice.below(60) },
+        }
+    }
+}
+
+fn keep_small(source: &mut Source) {
+    while source.rows() > ROWS {
+        let at = (0..source.tables().len()).max_by_key(|at| source.tables()[*at].len()).expect("there are tables");
+        let keys: Vec<i64> = source.tables()[at].keys().take(100).collect();
+        for key in keys {
+            source.delete(at, key);
         }
     }
 }

@@ -112,11 +112,11 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
     let tenants: Vec<Tenant> = (1..=TENANTS)
         .map(|number| Tenant::new(number, plan.seed, &mirrors, endpoint.clone(), shared.clone()))
         .collect();
-    let watched: Vec<_> =
+    let to_be_seen: Vec<_> =
         tenants.iter().map(|tenant| (tenant.file(), tenant.name.clone(), tenant.history.clone())).collect();
     let watching = {
         let shared = shared.clone();
-        std::thread::spawn(move || watch(&watched, &shared))
+        std::thread::spawn(move || watch(&to_be_seen, &shared))
     };
     let living: Vec<_> = tenants
         .into_iter()

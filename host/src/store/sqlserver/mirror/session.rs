@@ -12,6 +12,7 @@ use std::time::Duration;
 use rsa::sha2::{Digest, Sha256};
 
 use super::metadata::Shape;
+use crate::faults::{self, Step};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::TableName;
 use crate::store::sqlserver::connection::conn::Conn;
@@ -132,6 +133,7 @@ impl Session {
         let mut lease = self.pool.lease(&self.database).await?;
         let rows = lease.ask(sql).await?;
         let got: Option<i32> = rows.first().and_then(|row| row.try_get(0).ok().flatten());
+        faults::pass_blocking(Step::WriteBegun)?;
         match got {
             Some(0 | 1) => Ok(Tx { lease: Some(lease) }),
             _ => Err(StoreError::new(
@@ -245,8 +247,10 @@ pub(in crate::store::sqlserver) struct Tx {
 impl Tx {
     /// Commits, durably.
     pub async fn commit(mut self) -> Result<()> {
+        faults::pass_blocking(Step::WriteCommit)?;
         self.run("COMMIT TRANSACTION").await?;
         self.finish();
+        faults::pass_blocking(Step::WriteCommitted)?;
         Ok(())
     }
 

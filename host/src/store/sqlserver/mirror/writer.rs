@@ -15,6 +15,7 @@ use super::quarantine;
 use super::session::{Attempts, Session, attempt};
 use super::statement::Statement;
 use super::tables::{Place, Work};
+use crate::faults::{self, Step};
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
@@ -180,6 +181,7 @@ impl Open {
         def: &TableDef,
         hash: SchemaHash,
     ) -> Result<(Row, Gap, RowPlan, u64, bool)> {
+        faults::pass_blocking(Step::RowsBegun)?;
         let mut place = work.place(turn).await?;
         let mut row = checked(turn, hash, TableKind::Mirrored, &mut place)?;
         let Some(object) = place.object.as_ref().filter(|object| object.is_table()) else {
@@ -206,6 +208,7 @@ impl Open {
 
     async fn apply(&mut self, changes: &RowChanges) -> Result<Applied> {
         let applied = self.plan.apply(&mut self.work.tx, changes).await?;
+        faults::pass_blocking(Step::RowsApplied)?;
         // A row that somebody added by hand and the source deletes was never counted.
         self.rows = (self.rows + applied.inserted).saturating_sub(applied.deleted);
         self.changed |= applied != Applied::default();
@@ -221,8 +224,11 @@ impl Open {
             owned: true,
             received,
         };
+        faults::pass_blocking(Step::LsnWrite)?;
         write_down(&mut self.work, turn, &self.row, lsn, &done).await?;
+        faults::pass_blocking(Step::LsnWritten)?;
         Box::pin(self.work.commit(&turn.table)).await?;
+        faults::pass_blocking(Step::Committed)?;
         Ok(lsn)
     }
 }
