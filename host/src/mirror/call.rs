@@ -252,6 +252,16 @@ impl<'m> Call<'m> {
         Ok(Opened { db, given, ticket: self.place.settle(given) })
     }
 
+    /// The same for one of the many calls in the middle of a cycle.
+    pub(super) async fn open_again(&mut self) -> Result<Opened, CallError> {
+        self.hooks.before_operation().await?;
+        let connection = self.hooks.resolve_connection().await?;
+        let (db, given) = self.mirror.store.open_again(&self.caller.tenant, connection.as_ref()).await?;
+        self.mirror.connections.note(&self.caller.tenant, connection);
+        self.attach(db.clone());
+        Ok(Opened { db, given, ticket: self.place.settle(given) })
+    }
+
     /// Hooks before, then the mirror only if it is there.
     pub(super) async fn open_existing(&mut self) -> Result<(), CallError> {
         self.hooks.before_operation().await?;

@@ -29,7 +29,7 @@ pub(super) async fn run(
     call: &mut Call<'_>,
     mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
 ) -> Result<(), CallError> {
-    let opened = call.open().await?;
+    let opened = call.open_again().await?;
     let mut number = 0u64;
     while let Some(batch) = batches.recv().await {
         number += 1;

@@ -66,6 +66,22 @@ pub trait Store: Send + Sync + 'static {
     /// Cannot be reached, may not be created, belongs to another tenant, or `connection` is not allowed.
     async fn open(&self, tenant: &ContextId, connection: Option<&Connection>) -> Result<Arc<dyn MirrorDb>, StoreError>;
 
+    /// [`Store::open`] and [`MirrorDb::ticket`] in one, for a call in the middle of a cycle: whose mirror it is is looked at as
+    /// always, but an engine may leave out looking for what the cycle's first call has made. What is missing shows in the first
+    /// statement that needs it.
+    ///
+    /// # Errors
+    /// As both.
+    async fn open_again(
+        &self,
+        tenant: &ContextId,
+        connection: Option<&Connection>,
+    ) -> Result<(Arc<dyn MirrorDb>, Ticket), StoreError> {
+        let mirror = self.open(tenant, connection).await?;
+        let ticket = mirror.ticket().await?;
+        Ok((mirror, ticket))
+    }
+
     /// Opens the tenant's mirror only if it exists already; never creates anything.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use super::metadata::{self, Row};
 use super::session::{Session, attempt};
 use super::statement::Statement;
-use super::tables::Work;
+use super::tables::{Work, object, select_object};
 use super::writer::{SqlServerRowWriter, advance_skipped};
 use super::{history, sets, side_tables};
 use crate::protocol::columns::TypedBatch;
@@ -46,6 +46,14 @@ impl SqlServerMirror {
     pub async fn ready(&self, _create: bool) -> Result<()> {
         super::session::retry!(side_tables::ensure(&self.session).await.map(drop))
     }
+
+    /// The next ticket, if the mirror was opened before and is this tenant's still. Nothing is tried twice.
+    pub async fn ticket_at_once(&self) -> Result<Ticket> {
+        if !self.session.is_ready() {
+            return Err(StoreError::new(StoreErrorKind::Internal, "the mirror was not opened"));
+        }
+        sets::next_ticket(&self.session).await
+    }
 }
 
 /// A transaction that writes to one table, from its lock to its commit, as often as reasons that pass make it fail. The body is
@@ -78,10 +86,15 @@ impl SqlServerMirror {
         let names = self.session.names();
         let mut statement = Statement::new();
         metadata::select_one(&mut statement, &names, table, true);
-        let row = metadata::one(&statement.rows(&mut lease).await?, table);
-        let object = find_object(&mut lease, &names.schema, table.as_str()).await?;
-        lease.finish();
-        Ok((row, object.filter(Object::is_table)))
+        select_object(&mut statement, &names, table);
+        let answers = statement.results(&mut lease).await?;
+        let row = answers.first().and_then(|rows| metadata::one(rows, table));
+        let object = match answers.get(1).and_then(object) {
+            Some(table) => Some(table),
+            None => find_object(&mut lease, &names.schema, table.as_str()).await?.filter(Object::is_table),
+        };
+        lease.finish_as_new();
+        Ok((row, object))
     }
 
     /// The table of ours that an index may be made on, by its name in the catalogue. Looked up behind its lock, which is given

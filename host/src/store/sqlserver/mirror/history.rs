@@ -50,7 +50,7 @@ pub(in crate::store::sqlserver) async fn begin_cycle(session: &Session, ticket: 
 async fn run(session: &Session, statement: &Statement) -> Result<()> {
     let mut lease = session.reader().await?;
     statement.exec(&mut lease).await?;
-    lease.finish();
+    lease.finish_as_new();
     Ok(())
 }
 
@@ -239,7 +239,7 @@ fn select_cycles(names: &Names, newest: usize) -> Statement {
 async fn read(session: &Session, statement: &Statement) -> Result<Vec<Cells>> {
     let mut lease = session.reader().await?;
     let rows = statement.rows(&mut lease).await?;
-    lease.finish();
+    lease.finish_as_new();
     Ok(rows)
 }
 

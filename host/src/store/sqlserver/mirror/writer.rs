@@ -79,16 +79,11 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
     }
     let lsn = moved(row.lsn, row.fill, lsn);
     let done = Committed { rows: 0, changed: false, filling: false, owned: false, received };
-    write_down(work, turn, &row, lsn, &done).await?;
+    written_down(work, turn, &row, lsn, &done).exec(&mut work.tx).await?;
     Ok(lsn)
 }
 
-/// The metadata row, the table's and the cycle's counts, in one round trip.
-async fn write_down(work: &mut Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Result<()> {
-    let statement = written_down(work, turn, row, lsn, done);
-    statement.exec(&mut work.tx).await.map(drop)
-}
-
+/// The metadata row, the table's and the cycle's counts.
 fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Statement {
     let mark = Mark { ticket: turn.ticket, write: &work.write };
     let mut statement = Statement::new();
@@ -194,7 +189,7 @@ impl Open {
         Ok(applied)
     }
 
-    async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+    async fn finish(self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
         let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         let done = Committed {
             rows: self.rows,
@@ -203,8 +198,8 @@ impl Open {
             owned: true,
             received,
         };
-        write_down(&mut self.work, turn, &self.row, lsn, &done).await?;
-        Box::pin(self.work.commit(&turn.table)).await?;
+        let last = written_down(&self.work, turn, &self.row, lsn, &done);
+        Box::pin(self.work.commit_after(&last, &turn.table)).await?;
         Ok(lsn)
     }
 }
