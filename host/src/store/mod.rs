@@ -146,6 +146,13 @@ pub trait MirrorDb: Send + Sync + 'static {
     /// One row of the metadata table.
     async fn table(&self, table: &TableName) -> Result<Option<TableRecord>, StoreError>;
 
+    /// The same without asking the database, as this host last saw it; its LSN is then old. For whoever says its hash to
+    /// [`MirrorDb::begin`], which refuses one that is not the table's any more. By default nothing is known.
+    fn table_as_known(&self, table: &TableName) -> Option<TableRecord> {
+        let _ = table;
+        None
+    }
+
     /// A table as it really is in the database, whoever made it; `None` if there is none.
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>, StoreError>;
 
@@ -312,6 +319,13 @@ pub trait RowWriter: Send {
     /// The transaction is lost, all of it. A row the database refuses is named by table, row and column where the
     /// engine can tell.
     async fn apply(&mut self, changes: RowChanges) -> Result<Applied, StoreError>;
+
+    /// Asks that the commit count the call as well, in the newest cycle and in the same transaction, as
+    /// [`History::record_call`] would. Whether it will: then only what else there is to record of the call is left, by
+    /// [`History::record_counted_call`]. By default it will not.
+    fn count_call(&mut self) -> bool {
+        false
+    }
 
     /// Moves the LSN by the rule of [`Lsn::moved_by`], unless the table has a gap ([`MirrorDb::mark_gap`]), and commits, durably. `received` are the operations as the
     /// Task counts them; they and the row count go to the side tables in the same transaction. Returns the LSN

@@ -1,8 +1,8 @@
 //! [`MirrorDb`] and [`History`] for SQL Server: which body runs in which kind of transaction.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
@@ -34,11 +34,16 @@ use crate::store::{
 pub(in crate::store::sqlserver) struct SqlServerMirror {
     session: Arc<Session>,
     definitions: Definitions,
+    /// Tables as they were last read one by one, the newest last: a few, since rows come table by table.
+    seen: Mutex<VecDeque<TableRecord>>,
 }
+
+/// Tables kept in [`SqlServerMirror::seen`].
+const SEEN: usize = 4;
 
 impl SqlServerMirror {
     pub fn new(session: Arc<Session>) -> Self {
-        Self { session, definitions: Definitions::default() }
+        Self { session, definitions: Definitions::default(), seen: Mutex::default() }
     }
 
     /// Checks whose database it is, and makes what is missing in it. The database itself is there already, whether
@@ -80,6 +85,11 @@ fn known_definition(row: &Row) -> Option<TableDef> {
 }
 
 impl SqlServerMirror {
+    fn seen(&self) -> MutexGuard<'_, VecDeque<TableRecord>> {
+        // Nothing can panic half-way in what is done behind it.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A table's metadata row, with its definition, and the object that has the table's name.
     async fn row_and_object(&self, table: &TableName) -> Result<(Option<Row>, Option<Object>)> {
         let mut lease = self.session.reader().await?;
@@ -151,9 +161,23 @@ impl MirrorDb for SqlServerMirror {
 
     async fn table(&self, table: &TableName) -> Result<Option<TableRecord>> {
         let (row, object) = attempt!(&self.session, self.row_and_object(table).await)?;
-        let Some(row) = row else { return Ok(None) };
-        let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
-        Ok(Some(self.definitions.record(name, &row.stored(), object.is_some())))
+        let record = row.map(|row| {
+            let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
+            self.definitions.record(name, &row.stored(), object.is_some())
+        });
+        let mut seen = self.seen();
+        seen.retain(|known| known.table != *table);
+        if let Some(record) = &record {
+            if seen.len() >= SEEN {
+                seen.pop_front();
+            }
+            seen.push_back(record.clone());
+        }
+        Ok(record)
+    }
+
+    fn table_as_known(&self, table: &TableName) -> Option<TableRecord> {
+        self.seen().iter().find(|known| known.table == *table).cloned()
     }
 
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>> {
@@ -295,7 +319,11 @@ impl History for SqlServerMirror {
     }
 
     async fn record_call(&self, call: &CallRecord) -> Result<()> {
-        attempt!(&self.session, history::record_call(&self.session, call).await)
+        attempt!(&self.session, history::record_call(&self.session, call, false).await)
+    }
+
+    async fn record_counted_call(&self, call: &CallRecord) -> Result<()> {
+        attempt!(&self.session, history::record_call(&self.session, call, true).await)
     }
 
     async fn record_events(&self, events: &[EventRecord]) -> Result<()> {

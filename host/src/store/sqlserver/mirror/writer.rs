@@ -49,6 +49,8 @@ pub(in crate::store::sqlserver) struct SqlServerRowWriter {
     /// The stretches applied, in order; `None`: too much to keep.
     kept: Option<Vec<RowChanges>>,
     kept_bytes: usize,
+    /// The commit counts the call, too.
+    counts_call: bool,
 }
 
 /// The checks that [`crate::store::MirrorDb::begin`] and `advance_skipped` share.
@@ -78,7 +80,7 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
         row.fill = Fill::Begun;
     }
     let lsn = moved(row.lsn, row.fill, lsn);
-    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received };
+    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received, call: false };
     written_down(work, turn, &row, lsn, &done).exec(&mut work.tx).await?;
     Ok(lsn)
 }
@@ -96,7 +98,16 @@ impl SqlServerRowWriter {
     /// [`crate::store::MirrorDb::begin`].
     pub async fn begin(session: Arc<Session>, turn: Turn, def: TableDef, hash: SchemaHash) -> Result<Self> {
         let open = attempt!(&session, Open::begin(&session, &turn, &def, hash).await)?;
-        Ok(Self { session, turn, def, hash, open: Some(open), kept: Some(Vec::new()), kept_bytes: 0 })
+        Ok(Self {
+            session,
+            turn,
+            def,
+            hash,
+            open: Some(open),
+            kept: Some(Vec::new()),
+            kept_bytes: 0,
+            counts_call: false,
+        })
     }
 
     /// Begins anew after an error that passes and applies what was applied, if that was kept.
@@ -189,7 +200,7 @@ impl Open {
         Ok(applied)
     }
 
-    async fn finish(self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+    async fn finish(self, turn: &Turn, lsn: Lsn, received: OpCounts, call: bool) -> Result<Lsn> {
         let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         let done = Committed {
             rows: self.rows,
@@ -197,6 +208,7 @@ impl Open {
             filling: lsn.means_refill() && self.row.fill == Fill::Begun,
             owned: true,
             received,
+            call,
         };
         let last = written_down(&self.work, turn, &self.row, lsn, &done);
         Box::pin(self.work.commit_after(&last, &turn.table)).await?;
@@ -229,11 +241,16 @@ impl RowWriter for SqlServerRowWriter {
         }
     }
 
+    fn count_call(&mut self) -> bool {
+        self.counts_call = true;
+        true
+    }
+
     async fn commit(mut self: Box<Self>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
         let mut open = self.open.take().ok_or_else(lost)?;
         let mut attempts = Attempts::new();
         loop {
-            match Box::pin(open.finish(&self.turn, lsn, received)).await {
+            match Box::pin(open.finish(&self.turn, lsn, received, self.counts_call)).await {
                 Ok(lsn) => return Ok(lsn),
                 Err(error) => open = self.again(&mut attempts, error).await?,
             }
