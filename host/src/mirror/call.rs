@@ -27,6 +27,8 @@ pub(super) struct Call<'m> {
     events: Vec<EventRecord>,
     told: usize,
     table_errors: Vec<(TableName, TableError)>,
+    /// A commit has counted the call in the mirror's side tables.
+    counted: bool,
     started: Instant,
     finished: bool,
 }
@@ -240,6 +242,7 @@ impl<'m> Call<'m> {
             events: Vec::new(),
             told: 0,
             table_errors: Vec::new(),
+            counted: false,
             started: Instant::now(),
             finished: false,
         }
@@ -257,6 +260,16 @@ impl<'m> Call<'m> {
         self.mirror.connections.note(&self.caller.tenant, connection);
         self.attach(db.clone());
         let given = db.ticket().await?;
+        Ok(Opened { db, given, ticket: self.place.settle(given) })
+    }
+
+    /// The same for one of the many calls in the middle of a cycle.
+    pub(super) async fn open_again(&mut self) -> Result<Opened, CallError> {
+        self.hooks.before_operation().await?;
+        let connection = self.hooks.resolve_connection().await?;
+        let (db, given) = self.mirror.store.open_again(&self.caller.tenant, connection.as_ref()).await?;
+        self.mirror.connections.note(&self.caller.tenant, connection);
+        self.attach(db.clone());
         Ok(Opened { db, given, ticket: self.place.settle(given) })
     }
 
@@ -314,6 +327,11 @@ impl<'m> Call<'m> {
     /// The table has been looked at by TableSchema, or wiped.
     pub(super) fn no_gap(&self, table: &TableName) {
         self.place.settle_gap(table);
+    }
+
+    /// A commit has counted the call, so that only what else there is to tell of it need be recorded.
+    pub(super) fn note_counted(&mut self) {
+        self.counted = true;
     }
 
     /// Something worth telling.
@@ -419,6 +437,9 @@ impl<'m> Call<'m> {
             }
         }
         let Some(db) = &self.db else { return };
+        if self.counted && !failed && self.table_errors.is_empty() && self.events.is_empty() {
+            return;
+        }
         let record = CallRecord {
             at: self.now(),
             operation: self.operation,
@@ -426,7 +447,12 @@ impl<'m> Call<'m> {
             table_errors: std::mem::take(&mut self.table_errors),
             events: std::mem::take(&mut self.events),
         };
-        if let Err(error) = db.history().record_call(&record).await {
+        let recorded = if self.counted {
+            db.history().record_counted_call(&record).await
+        } else {
+            db.history().record_call(&record).await
+        };
+        if let Err(error) = recorded {
             tracing::warn!(
                 tenant = %self.caller.tenant,
                 operation = %self.operation,

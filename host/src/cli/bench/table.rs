@@ -69,6 +69,8 @@ pub(super) fn change(source: &mut Source, seed: u64) -> u64 {
 pub(super) struct Calls {
     #[expect(clippy::struct_field_names, reason = "calls, as the protocol names them")]
     calls: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Rows in each call.
+    pub sizes: Vec<usize>,
     pub rows: u64,
     pub bytes: u64,
 }
@@ -91,10 +93,13 @@ impl Calls {
     fn of(source: &Source, client: &Client, rows: Vec<(i64, RowOp)>) -> Result<Self, CliError> {
         let count = rows.len() as u64;
         let batches = Batcher::new(&source.tables()[0], rows.into_iter(), CALL_BYTES, source.version());
-        let calls = batches.map(|batch| client.raw_row_data(&[batch])).collect::<Result<Vec<_>, _>>();
-        let calls = calls.map_err(CliError::failed)?;
+        let (mut calls, mut sizes) = (Vec::new(), Vec::new());
+        for batch in batches {
+            sizes.push(usize::try_from(batch.rows.len()).unwrap_or(usize::MAX));
+            calls.push(client.raw_row_data(&[batch]).map_err(CliError::failed)?);
+        }
         let bytes = calls.iter().map(|(_, body)| body.len() as u64).sum();
-        Ok(Self { calls, rows: count, bytes })
+        Ok(Self { calls, sizes, rows: count, bytes })
     }
 
     /// Makes them one after the other over one connection, as the Task does. Rows per second.

@@ -331,12 +331,15 @@ pub(in crate::store::sqlserver) fn add_rows(statement: &mut Statement, names: &N
 }
 
 /// What a commit of rows leaves behind.
+#[derive(Clone, Copy)]
 pub(in crate::store::sqlserver) struct Committed {
     pub rows: u64,
     pub changed: bool,
     pub filling: bool,
     pub owned: bool,
     pub received: OpCounts,
+    /// The call that brought it is counted here, too.
+    pub call: bool,
 }
 
 /// Counts what came, for the table and for the newest cycle, and clears the table's error. The cycle comes last: all writers
@@ -361,8 +364,13 @@ pub(in crate::store::sqlserver) fn committed(
          cycle_deletes = cycle_deletes + {deletes}, {NO_ERROR} WHERE folded = {folded}",
         names.tables
     ));
+    let call = if done.call {
+        format!(", calls = calls + 1, last_call_at = CASE WHEN last_call_at > {at} THEN last_call_at ELSE {at} END")
+    } else {
+        String::new()
+    };
     statement.then(format!(
-        "UPDATE {0} SET inserts = inserts + {inserts}, updates = updates + {updates}, deletes = deletes + {deletes} \
+        "UPDATE {0} SET inserts = inserts + {inserts}, updates = updates + {updates}, deletes = deletes + {deletes}{call} \
          WHERE id = (SELECT MAX(id) FROM {0})",
         names.cycles
     ));
@@ -395,7 +403,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     let made_as = "7:00ff".to_owned();
     let error = TableError { at: 5, message: "row 7 does not fit".into(), row: Some(7), column: Some("name".into()) };
     let received = OpCounts { inserts: 1, updates: 2, deletes: 3, at: 9 };
-    let done = Committed { rows: 4, changed: true, filling: true, owned: true, received };
+    let done = Committed { rows: 4, changed: true, filling: true, owned: true, received, call: false };
     let of = |make: &dyn Fn(&mut Statement)| {
         let mut statement = Statement::new();
         make(&mut statement);
@@ -413,6 +421,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         ("missing_rows", of(&|s| missing_rows(s, &names, &contact, "5f0c"))),
         ("seen", of(&|s| seen(s, &names, &[&contact, &person], &[&person], Ticket(5), true))),
         ("committed", of(&|s| committed(s, &names, &contact, mark, &done))),
+        ("committed_with_the_call", of(&|s| committed(s, &names, &contact, mark, &Committed { call: true, ..done }))),
         ("failed", of(&|s| failed(s, &names, &contact, &error))),
         (
             "stranger_given",

@@ -195,7 +195,7 @@ pub(in crate::store::sqlserver) async fn next_ticket(session: &Session) -> Resul
     for _ in 0..2 {
         let mut lease = session.reader().await?;
         let answers = take_ticket(&session.names()).results(&mut lease).await?;
-        lease.finish();
+        lease.finish_as_new();
         let [taken, meta] = &answers[..] else { break };
         if let (Some(ticket), Some(owner)) =
             (taken.first().and_then(|row| row.integer(0)), side_tables::meta_value(meta, "tenant"))

@@ -13,7 +13,7 @@ use super::known::{self, Known, Mark};
 use super::metadata::{self, Row, Written};
 use super::quarantine;
 use super::session::{Names, Session, Tx, new_write};
-use super::statement::Statement;
+use super::statement::{Answer, Statement};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
@@ -28,6 +28,8 @@ use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, Ticket, Tu
 /// A transaction that writes to one table.
 pub(in crate::store::sqlserver) struct Work {
     pub tx: Tx,
+    /// What [`select_place`] answered when the transaction began.
+    found: Vec<Answer>,
     pub session: Arc<Session>,
     pub names: Names,
     /// Left in the table's row, so that a commit whose answer was lost can be looked for.
@@ -64,10 +66,19 @@ pub(in crate::store::sqlserver) fn check_ticket(
     refusals::check_ticket(table, [known.ticket, row.and_then(|row| row.ticket)], ticket)
 }
 
-/// The object that has a table's name, found as the server finds it.
-fn select_object(statement: &mut Statement, names: &Names, table: &TableName) {
+/// The table that has a name, found as the server finds it. By functions: some servers take longer to look through the catalogue's
+/// views than to write a thousand rows.
+pub(in crate::store::sqlserver) fn select_object(statement: &mut Statement, names: &Names, table: &TableName) {
     let name = statement.text(qualified(&names.schema, table.as_str()).as_str());
-    statement.then(format!("SELECT object_id, name, type_desc FROM sys.objects WHERE object_id = OBJECT_ID({name})"));
+    statement
+        .then(format!("SELECT OBJECT_ID({name}, N'U'), CAST(OBJECT_NAME(OBJECT_ID({name}, N'U')) AS nvarchar(128))"));
+}
+
+/// The table, from what [`select_object`] answered; `None`: there is none, or it is something else.
+pub(in crate::store::sqlserver) fn object(answer: &Answer) -> Option<Object> {
+    let cells = answer.first()?;
+    let id = i32::try_from(cells.integer(0)?).ok()?;
+    Some(Object { id, name: cells.owned(1)?, kind: Object::TABLE.to_owned() })
 }
 
 /// All that must be known of a table before it is written to: what our tables say, what is there, the metadata rows.
@@ -82,14 +93,20 @@ fn select_place(names: &Names, table: &TableName) -> Statement {
 impl Work {
     /// Begins, behind the table's lock.
     pub async fn begin(session: &Arc<Session>, table: &TableName) -> Result<Self> {
-        let tx = session.begin_table(table).await?;
-        Ok(Self { tx, session: Arc::clone(session), names: session.names(), write: new_write() })
+        let names = session.names();
+        let (tx, found) = session.begin_table(table, &select_place(&names, table)).await?;
+        Ok(Self { tx, found, session: Arc::clone(session), names, write: new_write() })
     }
 
     /// Commits what was written to the table.
     pub async fn commit(self, table: &TableName) -> Result<()> {
+        self.commit_after(&Statement::new(), table).await
+    }
+
+    /// The same, with what is still to be written.
+    pub async fn commit_after(self, last: &Statement, table: &TableName) -> Result<()> {
         let Self { tx, session, write, .. } = self;
-        session.commit(tx, table, &write).await
+        session.commit_after(tx, last, table, &write).await
     }
 
     /// Takes everything back after an error, and keeps the connection if it can be used.
@@ -101,19 +118,16 @@ impl Work {
         }
     }
 
-    /// Looks a table up for a write, and refuses the write when it was overtaken.
+    /// The table as it was looked up when the transaction began, for a write; refuses the write when it was overtaken. Once for each
+    /// transaction.
     pub async fn place(&mut self, turn: &Turn) -> Result<Place> {
-        let answers = select_place(&self.names, &turn.table).results(&mut self.tx).await?;
+        let answers = std::mem::take(&mut self.found);
         let [known, objects, rows] = &answers[..] else { return Err(too_few()) };
         let (known, row) = (known::one(known), metadata::one(rows, &turn.table));
         check_ticket(&turn.table, row.as_ref(), &known, turn.ticket)?;
-        let object = match objects.first() {
-            Some(cells) => Some(Object {
-                id: cells.integer(0).and_then(|id| i32::try_from(id).ok()).unwrap_or_default(),
-                name: cells.owned(1).unwrap_or_default(),
-                kind: cells.owned(2).unwrap_or_default(),
-            }),
-            // The database may tell names apart that are one to us.
+        let object = match object(objects) {
+            Some(table) => Some(table),
+            // Something else may have the name, or the database may tell names apart that are one to us.
             None => find_object(&mut self.tx, &self.names.schema, turn.table.as_str()).await?,
         };
         let owned = match &object {

@@ -52,6 +52,8 @@ pub(in crate::store::sqlserver) struct SqlServerRowWriter {
     kept_bytes: usize,
     /// What became of rows kept aside, to be written again with the stretches.
     aside: Vec<SetAside>,
+    /// The commit counts the call, too.
+    counts_call: bool,
 }
 
 /// The checks that [`crate::store::MirrorDb::begin`] and `advance_skipped` share.
@@ -81,17 +83,12 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
         row.fill = Fill::Begun;
     }
     let lsn = moved(row.lsn, row.fill, lsn);
-    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received };
-    write_down(work, turn, &row, lsn, &done).await?;
+    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received, call: false };
+    written_down(work, turn, &row, lsn, &done).exec(&mut work.tx).await?;
     Ok(lsn)
 }
 
-/// The metadata row, the table's and the cycle's counts, in one round trip.
-async fn write_down(work: &mut Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Result<()> {
-    let statement = written_down(work, turn, row, lsn, done);
-    statement.exec(&mut work.tx).await.map(drop)
-}
-
+/// The metadata row, the table's and the cycle's counts.
 fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Statement {
     let mark = Mark { ticket: turn.ticket, write: &work.write };
     let mut statement = Statement::new();
@@ -113,6 +110,7 @@ impl SqlServerRowWriter {
             kept: Some(Vec::new()),
             kept_bytes: 0,
             aside: Vec::new(),
+            counts_call: false,
         })
     }
 
@@ -212,7 +210,7 @@ impl Open {
         Ok(applied)
     }
 
-    async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+    async fn finish(self, turn: &Turn, lsn: Lsn, received: OpCounts, call: bool) -> Result<Lsn> {
         let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         let done = Committed {
             rows: self.rows,
@@ -220,9 +218,10 @@ impl Open {
             filling: lsn.means_refill() && self.row.fill == Fill::Begun,
             owned: true,
             received,
+            call,
         };
-        write_down(&mut self.work, turn, &self.row, lsn, &done).await?;
-        Box::pin(self.work.commit(&turn.table)).await?;
+        let last = written_down(&self.work, turn, &self.row, lsn, &done);
+        Box::pin(self.work.commit_after(&last, &turn.table)).await?;
         Ok(lsn)
     }
 }
@@ -287,11 +286,16 @@ impl RowWriter for SqlServerRowWriter {
         }
     }
 
+    fn count_call(&mut self) -> bool {
+        self.counts_call = true;
+        true
+    }
+
     async fn commit(mut self: Box<Self>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
         let mut open = self.open.take().ok_or_else(lost)?;
         let mut attempts = Attempts::new();
         loop {
-            match Box::pin(open.finish(&self.turn, lsn, received)).await {
+            match Box::pin(open.finish(&self.turn, lsn, received, self.counts_call)).await {
                 Ok(lsn) => return Ok(lsn),
                 Err(error) => open = self.again(&mut attempts, error).await?,
             }

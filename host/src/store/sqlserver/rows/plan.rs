@@ -35,7 +35,6 @@ const FEW_BYTES: usize = 256 << 10;
 const WORTH_A_LOAD: usize = 200;
 
 /// How rows of one table are written, in one transaction.
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the table, and none follows from another")]
 pub(in crate::store::sqlserver) struct RowPlan {
     /// As the database spells it, for messages.
     table: String,
@@ -43,8 +42,6 @@ pub(in crate::store::sqlserver) struct RowPlan {
     /// The driver can load into the table itself.
     direct: bool,
     filling: bool,
-    /// The temporary table is there, and empty.
-    staged: bool,
     /// Rows were found in the table, or put there.
     has_rows: bool,
 }
@@ -59,7 +56,6 @@ impl RowPlan {
             layout: Layout { table: qualified(schema, table), columns, key: def.key.clone() },
             direct,
             filling,
-            staged: false,
             has_rows: false,
         })
     }
@@ -79,7 +75,6 @@ impl RowPlan {
 
     /// Forgets what was seen and made inside a transaction that is gone.
     pub(in crate::store::sqlserver) fn forget(&mut self) {
-        self.staged = false;
         self.has_rows = false;
     }
 
@@ -281,12 +276,13 @@ impl RowPlan {
 
     /// Through the temporary table.
     async fn write_staged(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<Applied> {
-        if !self.staged {
+        let create = self.layout.create_stage();
+        if !conn.has_stage(&create) {
             conn.made_temporary(stage::TABLE);
-            conn.run(&self.layout.create_stage()).await?;
+            conn.run(&create).await?;
         }
         // Until it has been emptied again.
-        self.staged = false;
+        conn.note_stage(None);
         self.has_rows = true;
         let heavy = self.heavy(changes);
         let names = self.layout.stage_names();
@@ -311,7 +307,7 @@ impl RowPlan {
         by_parameter.flush(conn).await?;
         let sql = self.layout.apply(stage::TABLE, self.work(changes), "@P1");
         let applied = self.carry(conn, &sql, &[count(&changes.upserts)], &changes.batch).await?;
-        self.staged = true;
+        conn.note_stage(Some(create));
         Ok(applied)
     }
 
