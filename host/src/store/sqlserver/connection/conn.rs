@@ -159,9 +159,9 @@ impl Conn {
         Ok(transactions == 0 && *self.database_id.get_or_insert(database) == database)
     }
 
-    /// An answer of the server, good or bad, ends a command; anything else leaves the connection unusable. So does an error that
-    /// the server itself ends the connection with.
-    fn settle<T>(&mut self, answer: std::result::Result<T, tiberius::error::Error>) -> Result<T> {
+    /// An answer of the server, good or bad, ends a command, one begun with [`Conn::begin_raw`] too; anything else leaves the
+    /// connection unusable. So does an error that the server itself ends the connection with.
+    pub fn settle<T>(&mut self, answer: std::result::Result<T, tiberius::error::Error>) -> Result<T> {
         match answer {
             Ok(answer) => {
                 self.busy = false;

@@ -61,7 +61,7 @@ impl SqlServerMirror {
         if !self.session.is_ready() {
             return Err(StoreError::new(StoreErrorKind::Internal, "the mirror was not opened"));
         }
-        sets::next_ticket(&self.session).await
+        sets::ticket_at_once(&self.session).await
     }
 }
 

@@ -10,7 +10,7 @@ use tiberius::{ColumnData, ToSql};
 
 use crate::store::StoreErrorKind;
 use crate::store::sqlserver::connection::conn::Conn;
-use crate::store::sqlserver::errors::{Result, sql_error};
+use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::schema::ident::text_literal;
 
 /// Bytes of the longest text given to a statement that is called.
@@ -160,16 +160,7 @@ impl Statement {
         conn: &mut Conn,
         answer: std::result::Result<Vec<Vec<tiberius::Row>>, tiberius::error::Error>,
     ) -> Result<Vec<Answer>> {
-        let results = match answer {
-            Ok(results) => results,
-            Err(error) => {
-                if matches!(&error, tiberius::error::Error::Server(token) if token.class() < 20) {
-                    conn.done();
-                }
-                return Err(in_our_tables(sql_error(error)));
-            }
-        };
-        conn.done();
+        let results = conn.settle(answer).map_err(in_our_tables)?;
         Ok(results.into_iter().map(|rows| rows.into_iter().map(Cells::of).collect()).collect())
     }
 

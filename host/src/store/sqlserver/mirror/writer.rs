@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::empty::empty;
-use super::known::{self, Committed, Mark};
+use super::known::{self, Committed, Known, Mark};
 use super::metadata::{self, Row};
 use super::quarantine;
 use super::session::{Attempts, Session, attempt};
@@ -35,6 +35,17 @@ struct Open {
     gap: Gap,
     plan: RowPlan,
     /// Rows in the table now.
+    rows: u64,
+    changed: bool,
+    /// There is a row of the table in `speil_tables`.
+    is_noted: bool,
+}
+
+/// What [`Open`] is made of.
+struct Prepared {
+    row: Row,
+    known: Known,
+    plan: RowPlan,
     rows: u64,
     changed: bool,
 }
@@ -83,7 +94,7 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
         row.fill = Fill::Begun;
     }
     let lsn = moved(row.lsn, row.fill, lsn);
-    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received, call: false };
+    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received, call: false, is_noted: false };
     written_down(work, turn, &row, lsn, &done).exec(&mut work.tx).await?;
     Ok(lsn)
 }
@@ -100,7 +111,7 @@ fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed)
 impl SqlServerRowWriter {
     /// [`crate::store::MirrorDb::begin`].
     pub async fn begin(session: Arc<Session>, turn: Turn, def: TableDef, hash: SchemaHash) -> Result<Self> {
-        let open = attempt!(&session, Open::begin(&session, &turn, &def, hash).await)?;
+        let open = attempt!(&session, Open::begin(&session, &turn, &def, hash, true).await)?;
         Ok(Self {
             session,
             turn,
@@ -117,25 +128,26 @@ impl SqlServerRowWriter {
     /// Begins anew after an error that passes and applies what was applied, if that was kept.
     async fn again(&self, attempts: &mut Attempts, mut error: StoreError) -> Result<Open> {
         loop {
-            let Some(kept) = &self.kept else { return Err(error) };
-            if !attempts.again(&error).await {
+            if self.kept.is_none() || !attempts.again(&error).await {
                 return Err(error);
             }
-            let replayed = async {
-                let mut open = Open::begin(&self.session, &self.turn, &self.def, self.hash).await?;
-                for changes in kept {
-                    open.apply(changes).await?;
-                }
-                for changes in &self.aside {
-                    quarantine::set_aside(&mut open.work.tx, &open.work.names, changes).await?;
-                }
-                Ok::<_, StoreError>(open)
-            };
-            match replayed.await {
+            match self.replay().await {
                 Ok(open) => return Ok(open),
                 Err(next) => error = next,
             }
         }
+    }
+
+    /// A new transaction with everything applied that was kept. It hopes for nothing any more.
+    async fn replay(&self) -> Result<Open> {
+        let mut open = Open::begin(&self.session, &self.turn, &self.def, self.hash, false).await?;
+        for changes in self.kept.iter().flatten() {
+            open.apply(changes).await?;
+        }
+        for changes in &self.aside {
+            quarantine::set_aside(&mut open.work.tx, &open.work.names, changes).await?;
+        }
+        Ok(open)
     }
 
     fn keep(&mut self, changes: RowChanges) {
@@ -161,10 +173,20 @@ fn size(batch: &TypedBatch) -> usize {
 }
 
 impl Open {
-    async fn begin(session: &Arc<Session>, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Self> {
+    async fn begin(
+        session: &Arc<Session>,
+        turn: &Turn,
+        def: &TableDef,
+        hash: SchemaHash,
+        hopes: bool,
+    ) -> Result<Self> {
         let mut work = Work::begin(session, &turn.table).await?;
         match Self::prepare(&mut work, turn, def, hash).await {
-            Ok((row, gap, plan, rows, changed)) => Ok(Self { work, row, gap, plan, rows, changed }),
+            Ok(Prepared { row, known, mut plan, rows, changed }) => {
+                plan.hope(hopes, rows > 0);
+                let (gap, is_noted) = (known.gap, known.is_noted);
+                Ok(Self { work, row, gap, plan, rows, changed, is_noted })
+            }
             Err(error) => {
                 work.give_up().await;
                 Err(error)
@@ -177,7 +199,7 @@ impl Open {
         turn: &Turn,
         def: &TableDef,
         hash: SchemaHash,
-    ) -> Result<(Row, Gap, RowPlan, u64, bool)> {
+    ) -> Result<Prepared> {
         let mut place = work.place(turn).await?;
         let mut row = checked(turn, hash, TableKind::Mirrored, &mut place)?;
         let Some(object) = place.object.as_ref().filter(|object| object.is_table()) else {
@@ -199,7 +221,7 @@ impl Open {
         }
         let filling = row.lsn.means_refill();
         let plan = RowPlan::new(&mut work.tx, &schema, &object.name, def, filling).await?;
-        Ok((row, place.known.gap, plan, rows, changed))
+        Ok(Prepared { row, known: place.known, plan, rows, changed })
     }
 
     async fn apply(&mut self, changes: &RowChanges) -> Result<Applied> {
@@ -219,6 +241,7 @@ impl Open {
             owned: true,
             received,
             call,
+            is_noted: self.is_noted,
         };
         let last = written_down(&self.work, turn, &self.row, lsn, &done);
         Box::pin(self.work.commit_after(&last, &turn.table)).await?;
@@ -236,6 +259,9 @@ impl RowWriter for SqlServerRowWriter {
         // Whatever goes wrong from here, the transaction is not put back.
         let mut open = self.open.take().ok_or_else(lost)?;
         let mut attempts = Attempts::new();
+        if self.kept.is_none() {
+            open.plan.hope(false, open.rows > 0);
+        }
         loop {
             match open.apply(&changes).await {
                 Ok(applied) => {
@@ -244,8 +270,13 @@ impl RowWriter for SqlServerRowWriter {
                     return Ok(applied);
                 }
                 Err(error) => {
+                    let in_vain = open.plan.hoped_in_vain(&error);
                     open.work.give_up().await;
-                    open = self.again(&mut attempts, error).await?;
+                    let replayed = if in_vain { self.replay().await } else { Err(error) };
+                    open = match replayed {
+                        Ok(open) => open,
+                        Err(error) => self.again(&mut attempts, error).await?,
+                    };
                 }
             }
         }
