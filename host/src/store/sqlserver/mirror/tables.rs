@@ -3,8 +3,8 @@
 //! Here alone a table is dropped, and only one of ours: with a hash of ours in its metadata row, or known in
 //! `speil_tables` as made or taken over by this project and unchanged since (invariant 7).
 //!
-//! Round trips are few: one that begins and locks, one that reads all there is to know of the table, those that change it, one
-//! that writes down what became of it, and the commit.
+//! Round trips are few: one that begins, locks and reads all there is to know of the table, those that change it, and one that writes
+//! down what became of it and commits.
 
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ pub(in crate::store::sqlserver) struct Work {
     pub names: Names,
     /// Left in the table's row, so that a commit whose answer was lost can be looked for.
     pub write: String,
+    /// What is written down together with the commit.
+    pub last: Statement,
 }
 
 /// A table at the beginning of a write: its rows in our tables, and what really stands there.
@@ -95,18 +97,13 @@ impl Work {
     pub async fn begin(session: &Arc<Session>, table: &TableName) -> Result<Self> {
         let names = session.names();
         let (tx, found) = session.begin_table(table, &select_place(&names, table)).await?;
-        Ok(Self { tx, found, session: Arc::clone(session), names, write: new_write() })
+        Ok(Self { tx, found, session: Arc::clone(session), names, write: new_write(), last: Statement::new() })
     }
 
-    /// Commits what was written to the table.
+    /// Commits what was written to the table, and what is last to be written.
     pub async fn commit(self, table: &TableName) -> Result<()> {
-        self.commit_after(&Statement::new(), table).await
-    }
-
-    /// The same, with what is still to be written.
-    pub async fn commit_after(self, last: &Statement, table: &TableName) -> Result<()> {
-        let Self { tx, session, write, .. } = self;
-        session.commit_after(tx, last, table, &write).await
+        let Self { tx, session, write, last, .. } = self;
+        session.commit_after(tx, &last, table, &write).await
     }
 
     /// Takes everything back after an error, and keeps the connection if it can be used.
@@ -189,9 +186,7 @@ impl Work {
             ticket: turn.ticket,
             definition: Some(definition),
         };
-        let mut statement = Statement::new();
-        quarantine::clear(&mut statement, &self.names, &turn.table);
-        statement.exec(&mut self.tx).await?;
+        quarantine::clear(&mut self.last, &self.names, &turn.table);
         self.note_made(turn, place.row.as_ref(), &written, 0, turn.table.as_str()).await
     }
 
@@ -205,10 +200,10 @@ impl Work {
         table: &str,
     ) -> Result<()> {
         let made_as = self.made_as(table).await?;
-        let mut statement = Statement::new();
-        known::made(&mut statement, &self.names, &turn.table, self.mark(turn), rows, made_as.as_ref());
-        metadata::write(&mut statement, &self.names, &turn.table, row, written);
-        statement.exec(&mut self.tx).await.map(drop)
+        let mark = Mark { ticket: turn.ticket, write: &self.write };
+        known::made(&mut self.last, &self.names, &turn.table, mark, rows, made_as.as_ref());
+        metadata::write(&mut self.last, &self.names, &turn.table, row, written);
+        Ok(())
     }
 
     /// The row and the table of the vendor's package that are to be taken over.
@@ -298,7 +293,8 @@ impl Work {
         let mut statement = Statement::new();
         known::altered(&mut statement, &self.names, &turn.table, self.mark(turn), made_as.as_ref());
         metadata::write(&mut statement, &self.names, &turn.table, Some(row), &written);
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     /// [`crate::store::MirrorDb::skip_table`].
@@ -319,7 +315,8 @@ impl Work {
         quarantine::clear(&mut statement, &self.names, &turn.table);
         known::unmade(&mut statement, &self.names, &turn.table, self.mark(turn), None);
         metadata::write(&mut statement, &self.names, &turn.table, place.row.as_ref(), &written);
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     /// [`crate::store::MirrorDb::drop_table`].
@@ -338,7 +335,8 @@ impl Work {
         if let Some(row) = &place.row {
             metadata::delete(&mut statement, &self.names, row);
         }
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     async fn drop_object(&mut self, table: &str) -> Result<()> {
@@ -362,7 +360,8 @@ impl Work {
         }
         let mut statement = Statement::new();
         known::missing_rows(&mut statement, &self.names, &turn.table, &self.write);
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     /// [`crate::store::MirrorDb::wipe`].
@@ -386,7 +385,7 @@ impl Work {
             }
         };
         metadata::update(&mut statement, &self.names, row, Lsn::REFILL, Fill::Begun, turn.ticket);
-        statement.exec(&mut self.tx).await?;
+        self.last = statement;
         Ok(emptied)
     }
 }

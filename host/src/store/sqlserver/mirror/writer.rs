@@ -95,7 +95,7 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
     }
     let lsn = moved(row.lsn, row.fill, lsn);
     let done = Committed { rows: 0, changed: false, filling: false, owned: false, received, call: false, is_noted: false };
-    written_down(work, turn, &row, lsn, &done).exec(&mut work.tx).await?;
+    work.last = written_down(work, turn, &row, lsn, &done);
     Ok(lsn)
 }
 
@@ -232,7 +232,7 @@ impl Open {
         Ok(applied)
     }
 
-    async fn finish(self, turn: &Turn, lsn: Lsn, received: OpCounts, call: bool) -> Result<Lsn> {
+    async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts, call: bool) -> Result<Lsn> {
         let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         let done = Committed {
             rows: self.rows,
@@ -243,8 +243,8 @@ impl Open {
             call,
             is_noted: self.is_noted,
         };
-        let last = written_down(&self.work, turn, &self.row, lsn, &done);
-        Box::pin(self.work.commit_after(&last, &turn.table)).await?;
+        self.work.last = written_down(&self.work, turn, &self.row, lsn, &done);
+        Box::pin(self.work.commit(&turn.table)).await?;
         Ok(lsn)
     }
 }
