@@ -9,7 +9,7 @@ fn main() -> ExitCode {
     let cases = cases.into_iter().map(|case| match case.name.as_str() {
         "by_hand::a_mirror_taken_away_while_the_host_runs_is_made_anew" => case.needing(&[Feature::DropInUse]),
         "stories::every_type_and_every_kind_of_key_is_mirrored_in_both_spellings" => {
-            case.wanting(&[Feature::NulInText, Feature::SeventhDigit, Feature::UnicodeNames, Feature::QuotesInNames])
+            case.wanting(&[Feature::NulInText, Feature::SeventhDigit, Feature::UnicodeNames])
         }
         "stories::every_story_ends_with_the_mirror_equal_to_the_source" => {
             case.wanting(&[Feature::NulInText, Feature::SeventhDigit])

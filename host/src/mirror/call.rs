@@ -28,6 +28,8 @@ pub(super) struct Call<'m> {
     events: Vec<EventRecord>,
     told: usize,
     table_errors: Vec<(TableName, TableError)>,
+    /// A commit has counted the call in the mirror's side tables.
+    counted: bool,
     started: Instant,
     finished: bool,
 }
@@ -255,6 +257,7 @@ impl<'m> Call<'m> {
             events: Vec::new(),
             told: 0,
             table_errors: Vec::new(),
+            counted: false,
             started: Instant::now(),
             finished: false,
         }
@@ -275,6 +278,20 @@ impl<'m> Call<'m> {
         self.attach(db.clone());
         faults::pass(Step::Opened).await?;
         let given = db.ticket().await?;
+        faults::pass(Step::Ticket).await?;
+        Ok(Opened { db, given, ticket: self.place.settle(given) })
+    }
+
+    /// The same for one of the many calls in the middle of a cycle.
+    pub(super) async fn open_again(&mut self) -> Result<Opened, CallError> {
+        faults::pass(Step::HooksBefore).await?;
+        self.hooks.before_operation().await?;
+        let connection = self.hooks.resolve_connection().await?;
+        faults::pass(Step::Resolved).await?;
+        let (db, given) = self.mirror.store.open_again(&self.caller.tenant, connection.as_ref()).await?;
+        self.mirror.connections.note(&self.caller.tenant, connection);
+        self.attach(db.clone());
+        faults::pass(Step::Opened).await?;
         faults::pass(Step::Ticket).await?;
         Ok(Opened { db, given, ticket: self.place.settle(given) })
     }
@@ -342,6 +359,11 @@ impl<'m> Call<'m> {
     /// The table has been looked at by TableSchema, or wiped.
     pub(super) fn no_gap(&self, table: &TableName) {
         self.place.settle_gap(table);
+    }
+
+    /// A commit has counted the call, so that only what else there is to tell of it need be recorded.
+    pub(super) fn note_counted(&mut self) {
+        self.counted = true;
     }
 
     /// Something worth telling.
@@ -449,6 +471,9 @@ impl<'m> Call<'m> {
             }
         }
         let Some(db) = &self.db else { return };
+        if self.counted && !failed && self.table_errors.is_empty() && self.events.is_empty() {
+            return;
+        }
         let record = CallRecord {
             at: self.now(),
             operation: self.operation,
@@ -457,6 +482,7 @@ impl<'m> Call<'m> {
             events: std::mem::take(&mut self.events),
         };
         let recorded = match faults::pass(Step::Record).await {
+            Ok(()) if self.counted => db.history().record_counted_call(&record).await,
             Ok(()) => db.history().record_call(&record).await,
             Err(injected) => Err(injected.into()),
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use super::BrokenBody;
-use super::batch_schema;
+use super::batch_schema::{self, Fit};
 use super::call::{Call, CallError, Cause, Opened};
 use super::quarantine::Aside;
 use super::reduce::{ReduceError, reduce};
@@ -28,14 +28,15 @@ use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind, TableRecord}
 
 pub(super) async fn run(
     call: &mut Call<'_>,
-    mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
+    batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
 ) -> Result<(), CallError> {
-    let opened = call.open().await?;
+    let opened = call.open_again().await?;
+    let mut batches = Batches { receiver: batches, ahead: None };
     let mut number = 0u64;
-    while let Some(batch) = batches.recv().await {
+    while let Some(batch) = batches.next().await {
         number += 1;
         let batch = batch.map_err(|BrokenBody(what)| CallError::request(what))?;
-        if let Err(mut error) = take(call, &opened, batch).await {
+        if let Err(mut error) = take(call, &opened, batch, &mut batches).await {
             leave_out(call, &opened, batches).await;
             if number > 1 {
                 error.message =
@@ -47,13 +48,48 @@ pub(super) async fn run(
     Ok(())
 }
 
+/// The call's batches as they are decoded.
+struct Batches {
+    receiver: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
+    /// Taken from the receiver already.
+    ahead: Option<Result<RowDataBatch, BrokenBody>>,
+}
+
+impl Batches {
+    async fn next(&mut self) -> Option<Result<RowDataBatch, BrokenBody>> {
+        match self.ahead.take() {
+            None => self.receiver.recv().await,
+            ahead => ahead,
+        }
+    }
+
+    /// Whether it is known already that no more come. Waits for nothing: the sender may take its time.
+    fn are_over(&mut self) -> bool {
+        if self.ahead.is_some() {
+            return false;
+        }
+        match self.receiver.try_recv() {
+            Ok(batch) => {
+                self.ahead = Some(batch);
+                false
+            }
+            Err(error) => error == mpsc::error::TryRecvError::Disconnected,
+        }
+    }
+}
+
 /// One batch. If it fails, its table has a gap: a later batch must not move the LSN past the rows that are missing.
-async fn take(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Result<(), CallError> {
+async fn take(
+    call: &mut Call<'_>,
+    opened: &Opened,
+    batch: RowDataBatch,
+    further: &mut Batches,
+) -> Result<(), CallError> {
     call.tables.note(&batch.table.table_name);
     let table = TableName::new(batch.table.table_name.as_str())
         .map_err(|error| CallError::request(format!("rows are refused: {error}")))?;
     let guard = call.lock(&table).await?;
-    let done = apply(call, opened, &table, batch).await;
+    let done = apply(call, opened, &table, batch, further).await;
     if done.as_ref().is_err_and(|error| error.cause != Cause::Overtaken) {
         call.mark_gap(opened, &table).await;
     }
@@ -62,13 +98,9 @@ async fn take(call: &mut Call<'_>, opened: &Opened, batch: RowDataBatch) -> Resu
 }
 
 /// The batches after one that failed are not applied, so their tables have gaps too.
-async fn leave_out(
-    call: &mut Call<'_>,
-    opened: &Opened,
-    mut batches: mpsc::Receiver<Result<RowDataBatch, BrokenBody>>,
-) {
+async fn leave_out(call: &mut Call<'_>, opened: &Opened, mut batches: Batches) {
     let mut marked = HashSet::new();
-    while let Some(Ok(batch)) = batches.recv().await {
+    while let Some(Ok(batch)) = batches.next().await {
         let Ok(table) = TableName::new(batch.table.table_name.as_str()) else { continue };
         // Overtaken: a later call has seen to the table.
         if marked.insert(table.folded().to_owned())
@@ -80,12 +112,37 @@ async fn leave_out(
     }
 }
 
+/// What the mirror says of the batch's table, and how the batch fits it.
+async fn look(
+    call: &mut Call<'_>,
+    opened: &Opened,
+    table: &TableName,
+    batch: &RowDataBatch,
+) -> Result<(Option<TableRecord>, Fit), CallError> {
+    // What was seen before will do for a table with a key: its hash is compared once more where rows are written, and a repetition
+    // does no harm. If the batch does not fit it, it may be old.
+    if let Some(known) = opened.db.table_as_known(table)
+        && let Ok(fit) = batch_schema::fit(call, &batch.table, table, Some(&known)).await
+        && fit.plan.target.as_ref().is_some_and(|target| !target.key.is_empty())
+    {
+        return Ok((Some(known), fit));
+    }
+    let record = opened.db.table(table).await.map_err(|error| CallError::from(error).of_table(table))?;
+    let fit = batch_schema::fit(call, &batch.table, table, record.as_ref()).await?;
+    Ok((record, fit))
+}
+
 /// One batch of a table that is locked, from its texts to durable rows.
-async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: RowDataBatch) -> Result<(), CallError> {
+async fn apply(
+    call: &mut Call<'_>,
+    opened: &Opened,
+    table: &TableName,
+    batch: RowDataBatch,
+    further: &mut Batches,
+) -> Result<(), CallError> {
     let of_table = |error: StoreError| CallError::from(error).of_table(table);
     call.pay_gap(opened, table).await.map_err(of_table)?;
-    let record = opened.db.table(table).await.map_err(of_table)?;
-    let fit = batch_schema::fit(call, &batch.table, table, record.as_ref()).await?;
+    let (record, fit) = look(call, opened, table, &batch).await?;
     let turn = opened.turn(table);
     call.rows += batch.rows.rows();
 
@@ -142,7 +199,11 @@ async fn apply(call: &mut Call<'_>, opened: &Opened, table: &TableName, batch: R
         return Err(of_table(StoreError::new(StoreErrorKind::Internal, message)));
     }
     let told = aside.write(&mut *writer).await.map_err(of_table)?;
+    let counts_call = further.are_over() && writer.count_call();
     let lsn = writer.commit(batch.lsn, received).await.map_err(of_table)?;
+    if counts_call {
+        call.note_counted();
+    }
     told.tell(call, table);
     faults::pass_or_panic(Step::RowsTold).await;
     if let Some(changes) = changes {

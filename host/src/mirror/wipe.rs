@@ -9,7 +9,7 @@ pub(super) async fn run(call: &mut Call<'_>, table_name: &str) -> Result<(), Cal
     call.tables.note(table_name);
     let table = TableName::new(table_name)
         .map_err(|error| CallError::request(format!("the table cannot be wiped: {error}")))?;
-    let opened = call.open().await?;
+    let opened = call.open_again().await?;
     let _guard = call.lock(&table).await?;
     let rows = opened.db.wipe(&opened.turn(&table)).await.map_err(|error| refused(error, &table))?;
     call.no_gap(&table);

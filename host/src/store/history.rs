@@ -120,6 +120,12 @@ pub trait History: Send + Sync {
     /// Adds a call to the newest cycle, stores its errors and events. Events are kept to the newest 1,000.
     async fn record_call(&self, call: &CallRecord) -> Result<(), StoreError>;
 
+    /// The same of a call that a commit has counted already ([`super::RowWriter::count_call`]): it is not counted again, its failure
+    /// is. Only for engines whose commits do count.
+    async fn record_counted_call(&self, call: &CallRecord) -> Result<(), StoreError> {
+        self.record_call(call).await
+    }
+
     /// Stores events that belong to no call of a good token (a refused one): no cycle and no time of a last call is
     /// touched. Kept to the newest 1,000 together with the others.
     async fn record_events(&self, events: &[EventRecord]) -> Result<(), StoreError>;

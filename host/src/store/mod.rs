@@ -68,6 +68,22 @@ pub trait Store: Send + Sync + 'static {
     /// Cannot be reached, may not be created, belongs to another tenant, or `connection` is not allowed.
     async fn open(&self, tenant: &ContextId, connection: Option<&Connection>) -> Result<Arc<dyn MirrorDb>, StoreError>;
 
+    /// [`Store::open`] and [`MirrorDb::ticket`] in one, for a call in the middle of a cycle: whose mirror it is is looked at as
+    /// always, but an engine may leave out looking for what the cycle's first call has made. What is missing shows in the first
+    /// statement that needs it.
+    ///
+    /// # Errors
+    /// As both.
+    async fn open_again(
+        &self,
+        tenant: &ContextId,
+        connection: Option<&Connection>,
+    ) -> Result<(Arc<dyn MirrorDb>, Ticket), StoreError> {
+        let mirror = self.open(tenant, connection).await?;
+        let ticket = mirror.ticket().await?;
+        Ok((mirror, ticket))
+    }
+
     /// Opens the tenant's mirror only if it exists already; never creates anything.
     ///
     /// # Errors
@@ -131,6 +147,13 @@ pub trait MirrorDb: Send + Sync + 'static {
 
     /// One row of the metadata table.
     async fn table(&self, table: &TableName) -> Result<Option<TableRecord>, StoreError>;
+
+    /// The same without asking the database, as this host last saw it; its LSN is then old. For whoever says its hash to
+    /// [`MirrorDb::begin`], which refuses one that is not the table's any more. By default nothing is known.
+    fn table_as_known(&self, table: &TableName) -> Option<TableRecord> {
+        let _ = table;
+        None
+    }
 
     /// A table as it really is in the database, whoever made it; `None` if there is none.
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>, StoreError>;
@@ -327,6 +350,13 @@ pub trait RowWriter: Send {
             return Ok(());
         }
         Err(StoreError::new(StoreErrorKind::Internal, "this store cannot keep rows aside"))
+    }
+
+    /// Asks that the commit count the call as well, in the newest cycle and in the same transaction, as
+    /// [`History::record_call`] would. Whether it will: then only what else there is to record of the call is left, by
+    /// [`History::record_counted_call`]. By default it will not.
+    fn count_call(&mut self) -> bool {
+        false
     }
 
     /// Moves the LSN by the rule of [`Lsn::moved_by`], unless the table has a gap ([`MirrorDb::mark_gap`]), and commits, durably. `received` are the operations as the

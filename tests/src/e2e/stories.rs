@@ -99,7 +99,7 @@ pub async fn every_type_and_every_kind_of_key_is_mirrored_in_both_spellings(at: 
     speil.start();
     for (number, spelling) in Spelling::ALL.into_iter().enumerate() {
         let mut tables = shape::tenant(ShapeOptions { seed: 7, tables: 3, rows: 90, extras: true });
-        if !(at.engine.has(Feature::UnicodeNames) && at.engine.has(Feature::QuotesInNames)) {
+        if !at.engine.has(Feature::UnicodeNames) {
             tables.retain(|table| table.name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_'));
         }
         let source = Source::of(7, tables);

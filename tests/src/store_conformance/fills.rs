@@ -1,6 +1,7 @@
 //! A table that must be filled from nothing is emptied once, and nobody else empties it (protocol.md section 8).
 
 use speil::protocol::lsn::Lsn;
+use speil::store::Applied;
 
 use super::StoreFactory;
 use super::kit::*;
@@ -104,6 +105,26 @@ pub async fn an_lsn_set_to_refill_by_hand_in_the_middle_of_a_cycle_stays(f: &imp
     put(&db, &contact(), 3, &[person(1, "Ada")], 120).await.unwrap();
     assert_eq!(rows_of(&db, &contact()).await, [person(1, "Ada")]);
     assert_eq!(lsn_of(&db, "contact").await, 120);
+}
+
+pub async fn rows_of_a_fill_that_come_twice_are_there_once(f: &impl StoreFactory) {
+    let db = with_contact(f).await;
+    let people = |ids: std::ops::Range<i64>, name: &str| ids.map(|id| person(id, name)).collect::<Vec<_>>();
+    // A call whose answer was lost is repeated, and rows have changed meanwhile.
+    put(&db, &contact(), 1, &people(0..300, "first"), 0).await.unwrap();
+    let inserts = |rows: Vec<Row>| rows.into_iter().map(|row| (Insert, row)).collect::<Vec<_>>();
+    let mut writer = db.begin(&turn("contact", 2), &contact(), hash(1)).await.unwrap();
+    let (new, old) = (inserts(people(300..600, "first")), inserts(people(100..400, "second")));
+    let applied = writer.apply(changes(&contact(), &new)).await.unwrap();
+    assert_eq!(applied, Applied { inserted: 300, updated: 0, deleted: 0 });
+    let applied = writer.apply(changes(&contact(), &old)).await.unwrap();
+    assert_eq!(applied, Applied { inserted: 0, updated: 300, deleted: 0 });
+    let applied = writer.apply(changes(&contact(), &inserts(people(600..900, "first")))).await.unwrap();
+    assert_eq!(applied, Applied { inserted: 300, updated: 0, deleted: 0 });
+    assert_eq!(writer.commit(Lsn(50), counts(900, 0, 0, 1)).await.unwrap(), Lsn(50));
+    let expected: Vec<Row> =
+        (0..900).map(|id| person(id, if (100..400).contains(&id) { "second" } else { "first" })).collect();
+    assert!(rows_of(&db, &contact()).await == expected);
 }
 
 pub async fn a_refill_by_hand_works_a_second_time(f: &impl StoreFactory) {

@@ -149,6 +149,7 @@ macro_rules! for_every_store_case {
                 rows_after_a_wipe_are_not_emptied_again
                 a_wipe_within_an_announced_refill_counts_as_the_emptying
                 an_lsn_set_to_refill_by_hand_in_the_middle_of_a_cycle_stays
+                rows_of_a_fill_that_come_twice_are_there_once
                 a_refill_by_hand_works_a_second_time
                 resync_is_the_same_hand_edit
             }

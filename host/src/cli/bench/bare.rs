@@ -1,5 +1,5 @@
-//! The limit: the driver's own bulk load of the same rows into an empty table of the same shape in the same database, by one
-//! request, with nothing of ours around it.
+//! The limit: the driver's own bulk load of the same rows into an empty table of the same shape in the same database, a load and so
+//! a transaction for each call of ours, with nothing of ours around it.
 
 use std::time::Instant;
 
@@ -17,8 +17,8 @@ use crate::task::source::SourceTable;
 
 const NAME: &str = "bare_load";
 
-/// Loads the table's rows. Rows per second.
-pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable) -> Result<f64, CliError> {
+/// Loads the table's rows, so many in each load. Rows per second.
+pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable, loads: &[usize]) -> Result<f64, CliError> {
     let types: Vec<SqlType> = table.columns().iter().map(crate::task::source::table::SourceColumn::sql_type).collect();
     let rows = table.keys().filter_map(|key| table.row(key));
     let rows: Vec<Vec<Cell>> = rows.collect();
@@ -28,15 +28,20 @@ pub(super) async fn load(hand: &SqlServerHand, table: &SourceTable) -> Result<f6
     let columns: Vec<&str> = table.columns().iter().map(crate::task::source::table::SourceColumn::name).collect();
     let driver = connected.driver();
     let began = Instant::now();
-    let mut load = driver.bulk_insert_columns(NAME, &columns).await.map_err(CliError::failed)?;
-    for row in &rows {
-        let mut sent = TokenRow::with_capacity(row.len());
-        for (cell, sql_type) in row.iter().zip(&types) {
-            sent.push(data(cell.as_value(), *sql_type)?);
+    let mut left = rows.as_slice();
+    for &count in loads {
+        let (now, rest) = left.split_at(count.min(left.len()));
+        left = rest;
+        let mut load = driver.bulk_insert_columns(NAME, &columns).await.map_err(CliError::failed)?;
+        for row in now {
+            let mut sent = TokenRow::with_capacity(row.len());
+            for (cell, sql_type) in row.iter().zip(&types) {
+                sent.push(data(cell.as_value(), *sql_type)?);
+            }
+            load.send(sent).await.map_err(CliError::failed)?;
         }
-        load.send(sent).await.map_err(CliError::failed)?;
+        load.finalize().await.map_err(CliError::failed)?;
     }
-    load.finalize().await.map_err(CliError::failed)?;
     let rate = per_second(rows.len() as u64, began.elapsed().as_secs_f64());
     // Not every server says how many it took.
     let loaded = connected.rows(&format!("SELECT count(*) FROM {NAME}")).await.map_err(CliError::failed)?;

@@ -91,6 +91,8 @@ pub(super) fn change_some(source: &mut Source, seed: u64, changes: u64) -> u64 {
 pub(super) struct Calls {
     #[expect(clippy::struct_field_names, reason = "calls, as the protocol names them")]
     calls: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Rows in each call.
+    pub sizes: Vec<usize>,
     pub rows: u64,
     pub bytes: u64,
 }
@@ -122,8 +124,9 @@ impl Calls {
         let calls =
             batches.iter().map(|batch| client.raw_row_data(std::slice::from_ref(batch))).collect::<Result<Vec<_>, _>>();
         let calls = calls.map_err(CliError::failed)?;
+        let sizes = batches.iter().map(|batch| usize::try_from(batch.rows.len()).unwrap_or(usize::MAX)).collect();
         let bytes = calls.iter().map(|(_, body)| body.len() as u64).sum();
-        Ok(Self { calls, rows: count, bytes })
+        Ok(Self { calls, sizes, rows: count, bytes })
     }
 
     /// Makes them one after the other over one connection, as the Task does. Seconds.

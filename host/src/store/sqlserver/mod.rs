@@ -38,7 +38,7 @@ use self::mirror::database::SqlServerMirror;
 use self::mirror::session::Session;
 use self::place::route::{Place, Routes, Said};
 use self::place::{allowed, create, found, preview, probe};
-use super::{Connection, FoundMirror, MirrorDb, Store, StoreError, StoreErrorKind, Takeover};
+use super::{Connection, FoundMirror, MirrorDb, Store, StoreError, StoreErrorKind, Takeover, Ticket};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::fold;
 
@@ -379,6 +379,23 @@ impl Store for SqlServerStore {
         let place = self.routes.place(tenant, connection)?;
         let opened = self.open_at(tenant, &place, true).await?;
         opened.ok_or_else(|| StoreError::new(StoreErrorKind::Internal, "a database that was made is not there"))
+    }
+
+    async fn open_again(
+        &self,
+        tenant: &ContextId,
+        connection: Option<&Connection>,
+    ) -> Result<(Arc<dyn MirrorDb>, Ticket), StoreError> {
+        let place = self.routes.place(tenant, connection)?;
+        // Taking the ticket asks whose database it is. Whatever is wrong with it, opening it properly mends or tells.
+        if let Some(mirror) = self.kept(tenant, &place)?
+            && let Ok(ticket) = mirror.ticket_at_once().await
+        {
+            return Ok((mirror, ticket));
+        }
+        let mirror = self.open(tenant, connection).await?;
+        let ticket = mirror.ticket().await?;
+        Ok((mirror, ticket))
     }
 
     async fn open_existing(

@@ -30,8 +30,10 @@ pub(in crate::store::sqlserver) struct Conn {
     driver: Driver,
     busy: bool,
     patience: Patience,
-    /// Temporary tables made under the present lease, as they are named (`#speil_stage`).
+    /// Temporary tables made since the session was last made as new, as they are named (`#speil_stage`).
     temporary: Vec<String>,
+    /// How the temporary table that is there and empty was made ([`Conn::has_stage`]).
+    stage: Option<String>,
     /// The database it was opened for; known once its settings were made.
     database_id: Option<i32>,
     opened: Instant,
@@ -39,7 +41,15 @@ pub(in crate::store::sqlserver) struct Conn {
 
 impl Conn {
     pub fn new(driver: Driver, patience: Patience) -> Self {
-        Self { driver, busy: false, patience, temporary: Vec::new(), database_id: None, opened: Instant::now() }
+        Self {
+            driver,
+            busy: false,
+            patience,
+            temporary: Vec::new(),
+            stage: None,
+            database_id: None,
+            opened: Instant::now(),
+        }
     }
 
     /// Whether a command was begun and its answer never read to the end.
@@ -68,6 +78,9 @@ impl Conn {
     /// transactions, since a parameterised statement may not change how many are open.
     pub async fn run(&mut self, sql: &str) -> Result<()> {
         self.busy = true;
+        if sql.contains("ROLLBACK") {
+            self.stage = None;
+        }
         let results = async { self.driver.simple_query(sql).await?.into_results().await }.await;
         self.settle(results).map(drop)
     }
@@ -113,6 +126,17 @@ impl Conn {
         }
     }
 
+    /// Whether a temporary table made by this statement is there, and empty. It outlasts the transaction that made it and the lease,
+    /// if both come to a good end: making one costs some servers more than filling it.
+    pub fn has_stage(&self, made_by: &str) -> bool {
+        self.stage.as_deref() == Some(made_by)
+    }
+
+    /// A temporary table is there and empty again (`Some`: the statement that made it), or it is not known what is there.
+    pub fn note_stage(&mut self, made_by: Option<String>) {
+        self.stage = made_by;
+    }
+
     /// Makes the session as new: our temporary tables dropped, all settings made. One round trip, which also shows that the
     /// connection is alive.
     ///
@@ -125,6 +149,7 @@ impl Conn {
         }
         let rows = self.ask(&reset_statement(&self.temporary)).await?;
         self.temporary.clear();
+        self.stage = None;
         let number = |column| {
             let value = rows.first().and_then(|row| row.try_get::<i32, _>(column).ok().flatten());
             value
@@ -134,15 +159,17 @@ impl Conn {
         Ok(transactions == 0 && *self.database_id.get_or_insert(database) == database)
     }
 
-    /// An answer of the server, good or bad, ends a command; anything else leaves the connection unusable. So does an error that
-    /// the server itself ends the connection with.
-    fn settle<T>(&mut self, answer: std::result::Result<T, tiberius::error::Error>) -> Result<T> {
+    /// An answer of the server, good or bad, ends a command, one begun with [`Conn::begin_raw`] too; anything else leaves the
+    /// connection unusable. So does an error that the server itself ends the connection with.
+    pub fn settle<T>(&mut self, answer: std::result::Result<T, tiberius::error::Error>) -> Result<T> {
         match answer {
             Ok(answer) => {
                 self.busy = false;
                 Ok(answer)
             }
             Err(error) => {
+                // The transaction is gone, and with it whatever it made.
+                self.stage = None;
                 self.busy = !matches!(&error, tiberius::error::Error::Server(token) if token.class() < 20);
                 Err(sql_error(error))
             }

@@ -26,6 +26,8 @@ pub(in crate::store::sqlserver) struct Limits {
     pub command_timeout: Option<Duration>,
     /// How long a look at an idle connection may take before it is given up for a new one.
     pub check: Duration,
+    /// A connection given back as good as new ([`Lease::finish_as_new`]) is not looked at when it is used again within this time.
+    pub trust: Duration,
     /// A connection that nobody used for so long is closed.
     pub idle: Duration,
     /// A connection that is older is not used again.
@@ -39,6 +41,7 @@ impl Default for Limits {
             wait: Duration::from_secs(30),
             command_timeout: Some(Duration::from_secs(30)),
             check: Duration::from_secs(5),
+            trust: Duration::from_secs(5),
             idle: Duration::from_mins(4),
             age: Duration::from_hours(1),
         }
@@ -117,6 +120,7 @@ struct Idle {
     database: String,
     open: Open,
     since: Instant,
+    as_new: bool,
 }
 
 /// A connection and its place among those that may be open.
@@ -195,11 +199,11 @@ impl Pool {
     /// holds a lease must not wait for another.
     pub async fn lease(self: &Arc<Self>, database: &str) -> Result<Lease> {
         let permit = self.turn().await?;
-        let open = match self.usable(database).await {
-            Some(open) => open,
-            None => self.open(database).await?,
+        let (open, trusted) = match self.usable(database).await {
+            Some(found) => found,
+            None => (self.open(database).await?, false),
         };
-        Ok(Lease { pool: Arc::clone(self), database: database.to_owned(), open: Some(open), _permit: permit })
+        Ok(Lease { pool: Arc::clone(self), database: database.to_owned(), open: Some(open), trusted, _permit: permit })
     }
 
     /// Closes what nobody uses now. Whoever asks later gets a new connection.
@@ -246,20 +250,25 @@ impl Pool {
         }
     }
 
-    /// An idle connection to the database that works, its session reset.
-    async fn usable(&self, database: &str) -> Option<Open> {
+    /// An idle connection to the database that works, its session reset. Or one that was in use a moment ago and needs no reset;
+    /// whether it still works shows in its first command (`true`).
+    async fn usable(&self, database: &str) -> Option<(Open, bool)> {
         loop {
-            let mut open = {
+            let Idle { mut open, since, as_new, .. } = {
                 let mut state = self.state();
                 // The one used last: the others may then grow old enough to be closed.
                 let place = state.idle.iter().rposition(|idle| idle.database == database)?;
-                state.idle.remove(place).open
+                state.idle.remove(place)
             };
             if open.conn.age() < self.limits.age {
+                if as_new && since.elapsed() < self.limits.trust {
+                    open.conn.set_patience(self.limits.command_timeout);
+                    return Some((open, true));
+                }
                 let checked = tokio::time::timeout(self.limits.check, open.conn.reset()).await;
                 if matches!(checked, Ok(Ok(true))) {
                     open.conn.set_patience(self.limits.command_timeout);
-                    return Some(open);
+                    return Some((open, false));
                 }
                 let mut state = self.state();
                 state.discarded += 1;
@@ -288,7 +297,7 @@ impl Pool {
     }
 
     /// Takes a connection back.
-    fn keep(self: &Arc<Self>, database: String, open: Open) {
+    fn keep(self: &Arc<Self>, database: String, open: Open, as_new: bool) {
         let mut state = self.state();
         if open.conn.is_busy() {
             state.discarded += 1;
@@ -297,7 +306,7 @@ impl Pool {
         if state.closed || open.conn.age() >= self.limits.age {
             return;
         }
-        state.idle.push(Idle { database, open, since: Instant::now() });
+        state.idle.push(Idle { database, open, since: Instant::now(), as_new });
         if !state.swept
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
@@ -334,23 +343,41 @@ pub(in crate::store::sqlserver) struct Lease {
     pool: Arc<Pool>,
     database: String,
     open: Option<Open>,
+    /// It was not looked at before it was handed out.
+    trusted: bool,
     /// Given back last of all: fields are dropped in order.
     _permit: OwnedSemaphorePermit,
 }
 
 impl Lease {
     /// The work came to its end, with no transaction open: the connection may be used again.
-    pub fn finish(mut self) {
+    pub fn finish(self) {
+        self.give_back(false);
+    }
+
+    /// The same, and all that was run were statements of this engine, which leave the session's settings alone: whoever uses the
+    /// connection next, if that is soon, need not make it as new. Not for statements of anybody else's.
+    pub fn finish_as_new(self) {
+        self.give_back(true);
+    }
+
+    fn give_back(mut self, as_new: bool) {
         if let Some(open) = self.open.take() {
-            self.pool.keep(std::mem::take(&mut self.database), open);
+            self.pool.keep(std::mem::take(&mut self.database), open, as_new);
         }
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if self.open.take().is_some() {
-            self.pool.state().discarded += 1;
+        let Some(open) = self.open.take() else { return };
+        let mut state = self.pool.state();
+        state.discarded += 1;
+        if self.trusted && open.conn.is_busy() {
+            // It may have been dead when it was handed out: then so are the others that nobody has looked at since.
+            for idle in state.idle.iter_mut().filter(|idle| idle.database == self.database) {
+                idle.as_new = false;
+            }
         }
     }
 }

@@ -16,6 +16,16 @@ UPDATE [dbo].[speil_cycles] SET calls = calls + 1, failed_calls = failed_calls +
 COMMIT TRANSACTION;
 GO
 
+-- record_counted
+BEGIN TRANSACTION;
+INSERT INTO [dbo].[speil_tables] (folded, tablename) SELECT @P1, @P1 WHERE NOT EXISTS (SELECT 1 FROM [dbo].[speil_tables] WITH (UPDLOCK, HOLDLOCK) WHERE folded = @P1);
+UPDATE [dbo].[speil_tables] SET error_at = @P2, error_message = @P3, error_row = @P4, error_column = NULL WHERE folded = @P1;
+INSERT INTO [dbo].[speil_events] (at, level, kind, operation, tablename, message, advice) VALUES (@P4, 1, @P5, NULL, @P1, @P6, NULL), (@P4, 1, @P5, NULL, @P1, @P6, NULL);
+DELETE FROM [dbo].[speil_events] WHERE id < (SELECT MIN(id) FROM (SELECT TOP (1000) id FROM [dbo].[speil_events] ORDER BY id DESC) AS kept);
+UPDATE [dbo].[speil_cycles] SET calls = calls + 0, failed_calls = failed_calls + @P7, last_call_at = CASE WHEN last_call_at > @P8 THEN last_call_at ELSE @P8 END WHERE id = (SELECT MAX(id) FROM [dbo].[speil_cycles]);
+COMMIT TRANSACTION;
+GO
+
 -- before_completion
 SELECT TOP (1) id, started_at FROM [dbo].[speil_cycles] ORDER BY id DESC;
 SELECT folded, tablename, cycle_inserts, cycle_updates, cycle_deletes FROM [dbo].[speil_tables];

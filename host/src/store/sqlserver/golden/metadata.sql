@@ -3,7 +3,7 @@ SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil
 GO
 
 -- all
-SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, speil_definition, CASE WHEN OBJECT_ID(@P1 + QUOTENAME(RTRIM(CAST([tablename] AS nvarchar(4000)))), N'U') IS NULL THEN 0 ELSE 1 END FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
+SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, speil_definition, CASE WHEN OBJECT_ID(@P1 + N'[' + REPLACE(RTRIM(CAST([tablename] AS nvarchar(4000))), N']', N']]') + N']', N'U') IS NULL THEN 0 ELSE 1 END FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
 GO
 
 -- insert

@@ -38,6 +38,7 @@ INSERT INTO [dbo]."od]d ""name" ([id], [na me]) SELECT s.c0, s.c1 FROM #speil_st
 SET @i = @@ROWCOUNT;
 END;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
@@ -48,6 +49,7 @@ SET @d = 0; SET @u = 0; SET @i = 0; SET @twice = 0;
 DELETE t FROM [dbo]."od]d ""name" AS t INNER JOIN #speil_stage AS s ON t.[id] = s.c0 WHERE s.op = 0;
 SET @d = @@ROWCOUNT;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
@@ -63,6 +65,7 @@ INSERT INTO [dbo]."od]d ""name" ([id], [na me]) SELECT s.c0, s.c1 FROM #speil_st
 SET @i = @@ROWCOUNT;
 END;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
@@ -73,6 +76,7 @@ SET @d = 0; SET @u = 0; SET @i = 0; SET @twice = 0;
 INSERT INTO [dbo]."od]d ""name" ([id], [na me]) SELECT s.c0, s.c1 FROM #speil_stage AS s WHERE s.op = 1;
 SET @i = @@ROWCOUNT;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
@@ -89,6 +93,7 @@ INSERT INTO [dbo]."od]d ""name" ([id]) SELECT s.c0 FROM #speil_stage AS s WHERE 
 SET @i = @@ROWCOUNT;
 END;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
@@ -106,6 +111,7 @@ INSERT INTO [dbo]."od]d ""name" ([bit], [tinyint], [smallint], [int], [bigint], 
 SET @i = @@ROWCOUNT;
 END;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
@@ -130,5 +136,6 @@ SET @i = @@ROWCOUNT;
 END;
 END;
 TRUNCATE TABLE #speil_stage;
+SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO

@@ -1,6 +1,6 @@
 -- place
 SELECT owned, made_as, ticket, row_count, gap FROM [dbo].[speil_tables] WHERE folded = @P1;
-SELECT object_id, name, type_desc FROM sys.objects WHERE object_id = OBJECT_ID(@P2);
+SELECT OBJECT_ID(@P2, N'U'), CAST(OBJECT_NAME(OBJECT_ID(@P2, N'U')) AS nvarchar(128));
 SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, NULL FROM [dbo].[Cust10195_mirroring] WHERE CAST([tablename] AS nvarchar(4000)) COLLATE Latin1_General_CI_AI = @P1;
 GO
 

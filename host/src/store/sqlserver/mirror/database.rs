@@ -1,14 +1,15 @@
 //! [`MirrorDb`] and [`History`] for SQL Server: which body runs in which kind of transaction.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
 use super::metadata::{self, Row};
 use super::session::{Session, attempt};
 use super::statement::Statement;
-use super::tables::Work;
+use super::tables::{Work, object, select_object};
 use super::writer::{SqlServerRowWriter, advance_skipped};
 use super::{history, quarantine, sets, side_tables};
 use crate::protocol::columns::TypedBatch;
@@ -28,7 +29,7 @@ use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
     ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, QuarantineCount, Quarantined,
-    RowWriter, SchemaHash, StoreError, TableRecord, Ticket, Turn,
+    RowWriter, SchemaHash, StoreError, StoreErrorKind, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror database. Holds no connection by itself.
@@ -37,17 +38,30 @@ pub(in crate::store::sqlserver) struct SqlServerMirror {
     /// Connections for plug-ins' own statements.
     guests: Arc<Pool>,
     definitions: Definitions,
+    /// Tables as they were last read one by one, the newest last: a few, since rows come table by table.
+    seen: Mutex<VecDeque<TableRecord>>,
 }
+
+/// Tables kept in [`SqlServerMirror::seen`].
+const SEEN: usize = 4;
 
 impl SqlServerMirror {
     pub fn new(session: Arc<Session>, guests: Arc<Pool>) -> Self {
-        Self { session, guests, definitions: Definitions::default() }
+        Self { session, guests, definitions: Definitions::default(), seen: Mutex::default() }
     }
 
     /// Checks whose database it is, and makes what is missing in it. The database itself is there already, whether
     /// `create` was asked for or not.
     pub async fn ready(&self, _create: bool) -> Result<()> {
         super::session::retry!(side_tables::ensure(&self.session).await.map(drop))
+    }
+
+    /// The next ticket, if the mirror was opened before and is this tenant's still. Nothing is tried twice.
+    pub async fn ticket_at_once(&self) -> Result<Ticket> {
+        if !self.session.is_ready() {
+            return Err(StoreError::new(StoreErrorKind::Internal, "the mirror was not opened"));
+        }
+        sets::ticket_at_once(&self.session).await
     }
 }
 
@@ -75,16 +89,26 @@ fn known_definition(row: &Row) -> Option<TableDef> {
 }
 
 impl SqlServerMirror {
+    fn seen(&self) -> MutexGuard<'_, VecDeque<TableRecord>> {
+        // Nothing can panic half-way in what is done behind it.
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A table's metadata row, with its definition, and the object that has the table's name.
     async fn row_and_object(&self, table: &TableName) -> Result<(Option<Row>, Option<Object>)> {
         let mut lease = self.session.reader().await?;
         let names = self.session.names();
         let mut statement = Statement::new();
         metadata::select_one(&mut statement, &names, table, true);
-        let row = metadata::one(&statement.rows(&mut lease).await?, table);
-        let object = find_object(&mut lease, &names.schema, table.as_str()).await?;
-        lease.finish();
-        Ok((row, object.filter(Object::is_table)))
+        select_object(&mut statement, &names, table);
+        let answers = statement.results(&mut lease).await?;
+        let row = answers.first().and_then(|rows| metadata::one(rows, table));
+        let object = match answers.get(1).and_then(object) {
+            Some(table) => Some(table),
+            None => find_object(&mut lease, &names.schema, table.as_str()).await?.filter(Object::is_table),
+        };
+        lease.finish_as_new();
+        Ok((row, object))
     }
 
     /// The table of ours that an index may be made on, by its name in the catalogue. Looked up behind its lock, which is given
@@ -141,9 +165,23 @@ impl MirrorDb for SqlServerMirror {
 
     async fn table(&self, table: &TableName) -> Result<Option<TableRecord>> {
         let (row, object) = attempt!(&self.session, self.row_and_object(table).await)?;
-        let Some(row) = row else { return Ok(None) };
-        let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
-        Ok(Some(self.definitions.record(name, &row.stored(), object.is_some())))
+        let record = row.map(|row| {
+            let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
+            self.definitions.record(name, &row.stored(), object.is_some())
+        });
+        let mut seen = self.seen();
+        seen.retain(|known| known.table != *table);
+        if let Some(record) = &record {
+            if seen.len() >= SEEN {
+                seen.pop_front();
+            }
+            seen.push_back(record.clone());
+        }
+        Ok(record)
+    }
+
+    fn table_as_known(&self, table: &TableName) -> Option<TableRecord> {
+        self.seen().iter().find(|known| known.table == *table).cloned()
     }
 
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>> {
@@ -312,7 +350,11 @@ impl History for SqlServerMirror {
     }
 
     async fn record_call(&self, call: &CallRecord) -> Result<()> {
-        attempt!(&self.session, history::record_call(&self.session, call).await)
+        attempt!(&self.session, history::record_call(&self.session, call, false).await)
+    }
+
+    async fn record_counted_call(&self, call: &CallRecord) -> Result<()> {
+        attempt!(&self.session, history::record_call(&self.session, call, true).await)
     }
 
     async fn record_events(&self, events: &[EventRecord]) -> Result<()> {

@@ -22,6 +22,8 @@ use crate::store::sqlserver::schema::ident::qualified;
 /// What is known of one table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(in crate::store::sqlserver) struct Known {
+    /// There is a row of it.
+    pub is_noted: bool,
     /// Made or taken over by this project. Whether the table that is there now is that one: [`Known::owns`].
     pub owned: bool,
     /// What it was made as.
@@ -37,6 +39,7 @@ const COLUMNS: &str = "owned, made_as, ticket, row_count, gap";
 impl Known {
     fn read(cells: &Cells, first: usize) -> Self {
         Self {
+            is_noted: true,
             owned: cells.integer(first).is_some_and(|owned| owned != 0),
             made_as: cells.owned(first + 1),
             ticket: cells.integer(first + 2).map(Ticket),
@@ -225,7 +228,13 @@ fn row(statement: &mut Statement, names: &Names, table: &TableName) -> (String, 
 
 /// The same with the parameters of its marks: `ticket = ..., last_write = ...`.
 fn marked_row(statement: &mut Statement, names: &Names, table: &TableName, mark: Mark<'_>) -> (String, String, String) {
-    let (folded, name) = row(statement, names, table);
+    row(statement, names, table);
+    marks(statement, table, mark)
+}
+
+/// The parameters of a table's names and of its marks.
+fn marks(statement: &mut Statement, table: &TableName, mark: Mark<'_>) -> (String, String, String) {
+    let (folded, name) = (statement.text(table.folded()), statement.text(table.as_str()));
     let (ticket, write) = (statement.integer(mark.ticket.0), statement.text(mark.write));
     (folded, name, format!("ticket = {ticket}, last_write = {write}"))
 }
@@ -331,12 +340,17 @@ pub(in crate::store::sqlserver) fn add_rows(statement: &mut Statement, names: &N
 }
 
 /// What a commit of rows leaves behind.
+#[derive(Clone, Copy)]
 pub(in crate::store::sqlserver) struct Committed {
     pub rows: u64,
     pub changed: bool,
     pub filling: bool,
     pub owned: bool,
     pub received: OpCounts,
+    /// The call that brought it is counted here, too.
+    pub call: bool,
+    /// There is a row of the table ([`Known::is_noted`]).
+    pub is_noted: bool,
 }
 
 /// Counts what came, for the table and for the newest cycle, and clears the table's error. The cycle comes last: all writers
@@ -348,7 +362,10 @@ pub(in crate::store::sqlserver) fn committed(
     mark: Mark<'_>,
     done: &Committed,
 ) {
-    let (folded, name, marks) = marked_row(statement, names, table, mark);
+    if !done.is_noted {
+        row(statement, names, table);
+    }
+    let (folded, name, marks) = marks(statement, table, mark);
     let OpCounts { inserts, updates, deletes, at } = done.received;
     let (owned, rows, at) =
         (statement.integer(i64::from(done.owned)), statement.integer(signed(done.rows)), statement.integer(at));
@@ -361,8 +378,13 @@ pub(in crate::store::sqlserver) fn committed(
          cycle_deletes = cycle_deletes + {deletes}, {NO_ERROR} WHERE folded = {folded}",
         names.tables
     ));
+    let call = if done.call {
+        format!(", calls = calls + 1, last_call_at = CASE WHEN last_call_at > {at} THEN last_call_at ELSE {at} END")
+    } else {
+        String::new()
+    };
     statement.then(format!(
-        "UPDATE {0} SET inserts = inserts + {inserts}, updates = updates + {updates}, deletes = deletes + {deletes} \
+        "UPDATE {0} SET inserts = inserts + {inserts}, updates = updates + {updates}, deletes = deletes + {deletes}{call} \
          WHERE id = (SELECT MAX(id) FROM {0})",
         names.cycles
     ));
@@ -395,7 +417,8 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     let made_as = "7:00ff".to_owned();
     let error = TableError { at: 5, message: "row 7 does not fit".into(), row: Some(7), column: Some("name".into()) };
     let received = OpCounts { inserts: 1, updates: 2, deletes: 3, at: 9 };
-    let done = Committed { rows: 4, changed: true, filling: true, owned: true, received };
+    let done = Committed { rows: 4, changed: true, filling: true, owned: true, received, call: false, is_noted: false };
+    let counting = Committed { call: true, is_noted: true, ..done };
     let of = |make: &dyn Fn(&mut Statement)| {
         let mut statement = Statement::new();
         make(&mut statement);
@@ -413,6 +436,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         ("missing_rows", of(&|s| missing_rows(s, &names, &contact, "5f0c"))),
         ("seen", of(&|s| seen(s, &names, &[&contact, &person], &[&person], Ticket(5), true))),
         ("committed", of(&|s| committed(s, &names, &contact, mark, &done))),
+        ("committed_with_the_call", of(&|s| committed(s, &names, &contact, mark, &counting))),
         ("failed", of(&|s| failed(s, &names, &contact, &error))),
         (
             "stranger_given",

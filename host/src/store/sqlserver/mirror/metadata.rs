@@ -241,7 +241,8 @@ pub(in crate::store::sqlserver) fn select_all(statement: &mut Statement, names: 
     let rest = if with_definition {
         let schema = statement.text(format!("{}.", quote(&names.schema)).as_str());
         format!(
-            "speil_definition, CASE WHEN OBJECT_ID({schema} + QUOTENAME(RTRIM({text})), N'U') IS NULL THEN 0 ELSE 1 END"
+            "speil_definition, CASE WHEN OBJECT_ID({schema} + N'[' + REPLACE(RTRIM({text}), N']', N']]') + N']', N'U') IS NULL \
+             THEN 0 ELSE 1 END"
         )
     } else {
         "NULL, NULL".to_owned()

@@ -12,6 +12,7 @@ use std::time::Duration;
 use rsa::sha2::{Digest, Sha256};
 
 use super::metadata::Shape;
+use super::statement::{Answer, Cells, Statement};
 use crate::faults::{self, Step};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::TableName;
@@ -106,36 +107,42 @@ impl Session {
     pub async fn begin(&self) -> Result<Tx> {
         let mut lease = self.pool.lease(&self.database).await?;
         lease.run("BEGIN TRANSACTION").await?;
-        Ok(Tx { lease: Some(lease) })
+        Ok(Tx { lease: Some(lease), ours: false })
     }
 
-    /// Begins a transaction that alone writes to a table, in one round trip.
-    pub async fn begin_table(&self, table: &TableName) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")])).await
+    /// Begins a transaction that alone writes to a table, and reads what is then true, in one round trip. The answers of `read`.
+    pub async fn begin_table(&self, table: &TableName, read: &Statement) -> Result<(Tx, Vec<Answer>)> {
+        let begin = begin_with_locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")]);
+        if read.callable() {
+            return self.begin_locked(&format!("{begin}\n{}", read.called())).await;
+        }
+        let (mut tx, _) = self.begin_locked(&begin).await?;
+        let answers = read.results(&mut tx).await?;
+        Ok((tx, answers))
     }
 
     /// Begins a transaction during which nobody else writes to any table of the mirror.
     pub async fn begin_all(&self) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[(MIRROR, "Exclusive")])).await
+        self.begin_locked(&begin_with_locks(&[(MIRROR, "Exclusive")])).await.map(|(tx, _)| tx)
     }
 
     /// Begins a transaction that alone makes tables of our own.
     pub async fn begin_side_tables(&self) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[("speil:side_tables", "Exclusive")])).await
+        self.begin_locked(&begin_with_locks(&[("speil:side_tables", "Exclusive")])).await.map(|(tx, _)| tx)
     }
 
     /// Begins a transaction that alone has the lock of this name.
     pub async fn begin_alone(&self, lock: &str) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[(lock, "Exclusive")])).await
+        self.begin_locked(&begin_with_locks(&[(lock, "Exclusive")])).await.map(|(tx, _)| tx)
     }
 
-    async fn begin_locked(&self, sql: &str) -> Result<Tx> {
+    async fn begin_locked(&self, sql: &str) -> Result<(Tx, Vec<Answer>)> {
         let mut lease = self.pool.lease(&self.database).await?;
-        let rows = lease.ask(sql).await?;
-        let got: Option<i32> = rows.first().and_then(|row| row.try_get(0).ok().flatten());
+        let mut answers = Statement::of(sql).asked(&mut lease).await?.into_iter();
+        let got = answers.next().and_then(|rows| rows.first().and_then(|row| row.integer(0)));
         faults::pass_blocking(Step::WriteBegun)?;
         match got {
-            Some(0 | 1) => Ok(Tx { lease: Some(lease) }),
+            Some(0 | 1) => Ok((Tx { lease: Some(lease), ours: true }, answers.collect())),
             _ => Err(StoreError::new(
                 StoreErrorKind::Transient,
                 format!(
@@ -147,22 +154,31 @@ impl Session {
         }
     }
 
-    /// Commits a write to one table that left `write` in its `last_write`. When the answer is lost with the connection, looks
+    /// Writes what is still to be written, and commits a write to one table that left `write` in its `last_write`, in one round trip.
+    /// When the answer is lost with the connection, looks
     /// whether the transaction was kept.
     ///
     /// # Errors
     /// [`StoreErrorKind::Transient`]: nothing of it was kept.
-    pub async fn commit(&self, tx: Tx, table: &TableName, write: &str) -> Result<()> {
-        let Err(error) = tx.commit().await else { return Ok(()) };
+    pub async fn commit_after(&self, mut tx: Tx, last: &Statement, table: &TableName, write: &str) -> Result<()> {
+        let done = if last.is_empty() {
+            tx.commit().await
+        } else if last.callable() {
+            tx.commit_after(last).await
+        } else {
+            last.exec(&mut tx).await?;
+            tx.commit().await
+        };
+        let Err(error) = done else { return Ok(()) };
         if error.kind != StoreErrorKind::Transient {
             return Err(error);
         }
         // Behind the table's lock: if the server is still at work on it, this waits.
         let kept = retry!({
-            let mut tx = self.begin_table(table).await?;
-            let rows = super::known::last_write(&self.names(), table).rows(&mut tx).await?;
+            let (tx, answers) = self.begin_table(table, &super::known::last_write(&self.names(), table)).await?;
             tx.rollback().await?;
-            Ok::<_, StoreError>(rows.first().and_then(|row| row.text(0)).is_some_and(|last| last == write))
+            let last = answers.first().and_then(|rows| rows.first()).and_then(|row: &Cells| row.text(0));
+            Ok::<_, StoreError>(last.is_some_and(|last| last == write))
         })?;
         if kept {
             tracing::info!(
@@ -234,6 +250,13 @@ pub(in crate::store::sqlserver) fn begin_with_locks(locks: &[(&str, &str)]) -> S
     sql + "SELECT @got AS got;"
 }
 
+const COMMIT: &str = "COMMIT TRANSACTION";
+
+/// The last statement of a transaction, and its end.
+pub(in crate::store::sqlserver) fn committed_after(last: &Statement) -> String {
+    format!("{}\n{COMMIT};", last.called())
+}
+
 /// An identifier for one write, kept in the table's `last_write`.
 pub(in crate::store::sqlserver) fn new_write() -> String {
     uuid::Uuid::from_u128(rand::random()).simple().to_string()
@@ -242,14 +265,25 @@ pub(in crate::store::sqlserver) fn new_write() -> String {
 /// A transaction. Dropped without [`Tx::commit`], the connection is closed and the server takes all of it back.
 pub(in crate::store::sqlserver) struct Tx {
     lease: Option<Lease>,
+    /// Only statements of this engine run in it.
+    ours: bool,
 }
 
 impl Tx {
     /// Commits, durably.
     pub async fn commit(mut self) -> Result<()> {
         faults::pass_blocking(Step::WriteCommit)?;
-        self.run("COMMIT TRANSACTION").await?;
-        self.finish();
+        self.run(COMMIT).await?;
+        self.finish(self.ours);
+        faults::pass_blocking(Step::WriteCommitted)?;
+        Ok(())
+    }
+
+    /// Runs a statement that is [`Statement::callable`] and commits, in one round trip.
+    async fn commit_after(mut self, last: &Statement) -> Result<()> {
+        faults::pass_blocking(Step::WriteCommit)?;
+        Statement::of(committed_after(last)).asked(&mut self).await?;
+        self.finish(self.ours);
         faults::pass_blocking(Step::WriteCommitted)?;
         Ok(())
     }
@@ -257,13 +291,15 @@ impl Tx {
     /// Takes everything back and keeps the connection.
     pub async fn rollback(mut self) -> Result<()> {
         self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await?;
-        self.finish();
+        self.finish(false);
         Ok(())
     }
 
-    fn finish(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            lease.finish();
+    fn finish(&mut self, as_new: bool) {
+        match self.lease.take() {
+            Some(lease) if as_new => lease.finish_as_new(),
+            Some(lease) => lease.finish(),
+            None => {}
         }
     }
 }

@@ -7,7 +7,7 @@ use super::known::{self, Known};
 use super::metadata::{self, Row};
 use super::session::{Names, Session, Tx};
 use super::side_tables;
-use super::statement::{Cells, Statement};
+use super::statement::{Answer, Cells, Statement};
 use super::tables::check_ticket;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::rules::marks::Fill;
@@ -190,26 +190,60 @@ fn take_ticket(names: &Names) -> Statement {
     statement
 }
 
+/// The same from the last ticket alone, for the many calls in the middle of a cycle: the others, one of which begins every cycle, see
+/// to it that the last ticket is the greatest of all. One that was spoilt by hand stays as it is, and is no number.
+fn take_next_ticket(names: &Names) -> Statement {
+    let mut statement = Statement::new();
+    let Names { meta, .. } = names;
+    statement.then(format!(
+        "UPDATE {meta} SET value = CASE WHEN value COLLATE Latin1_General_100_BIN2 NOT LIKE N'%[^0-9]%' AND \
+         LEN(value) BETWEEN 1 AND 18 THEN CAST(CAST(value AS bigint) + 1 AS nvarchar(32)) ELSE value END \
+         OUTPUT inserted.value WHERE name = N'ticket'"
+    ));
+    statement.then(format!("SELECT name, value FROM {meta} WHERE name IN (N'tenant', N'format')"));
+    statement
+}
+
+/// A ticket at once, if all is as it should be: nothing is tried twice and nothing mended.
+pub(in crate::store::sqlserver) async fn ticket_at_once(session: &Session) -> Result<Ticket> {
+    let mut lease = session.reader().await?;
+    let answers = take_next_ticket(&session.names()).asked(&mut lease).await?;
+    lease.finish_as_new();
+    taken(session, &answers)?.ok_or_else(|| no_ticket(session))
+}
+
+/// The ticket that was taken, after a look at whose database it is; `None`: rows of ours are missing or spoilt.
+fn taken(session: &Session, answers: &[Answer]) -> Result<Option<Ticket>> {
+    let [taken, meta] = answers else { return Ok(None) };
+    let (Some(ticket), Some(owner)) =
+        (taken.first().and_then(|row| row.integer(0)), side_tables::meta_value(meta, "tenant"))
+    else {
+        return Ok(None);
+    };
+    side_tables::check_owner(&session.tenant, owner, side_tables::meta_value(meta, "format"))?;
+    Ok(Some(Ticket(ticket)))
+}
+
+fn no_ticket(session: &Session) -> StoreError {
+    StoreError::new(
+        StoreErrorKind::Environment,
+        format!("database {}: speil_meta gives no ticket; somebody changed it by hand", session.database),
+    )
+}
+
 /// [`crate::store::MirrorDb::ticket`].
 pub(in crate::store::sqlserver) async fn next_ticket(session: &Session) -> Result<Ticket> {
     for _ in 0..2 {
         let mut lease = session.reader().await?;
         let answers = take_ticket(&session.names()).results(&mut lease).await?;
-        lease.finish();
-        let [taken, meta] = &answers[..] else { break };
-        if let (Some(ticket), Some(owner)) =
-            (taken.first().and_then(|row| row.integer(0)), side_tables::meta_value(meta, "tenant"))
-        {
-            side_tables::check_owner(&session.tenant, owner, side_tables::meta_value(meta, "format"))?;
-            return Ok(Ticket(ticket));
+        lease.finish_as_new();
+        if let Some(ticket) = taken(session, &answers)? {
+            return Ok(ticket);
         }
         // Rows of ours were deleted by hand.
         side_tables::ensure(session).await?;
     }
-    Err(StoreError::new(
-        StoreErrorKind::Environment,
-        format!("database {}: speil_meta gives no ticket; somebody changed it by hand", session.database),
-    ))
+    Err(no_ticket(session))
 }
 
 /// Names in lower case of the tables there, from what [`select_tables`] answered.
@@ -221,5 +255,9 @@ pub(in crate::store::sqlserver) fn folded_names(answer: &[Cells]) -> HashSet<Str
 #[cfg(test)]
 pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     let names = Names::sample();
-    vec![("everything", select_everything(&names).sql().to_owned()), ("ticket", take_ticket(&names).sql().to_owned())]
+    vec![
+        ("everything", select_everything(&names).sql().to_owned()),
+        ("ticket", take_ticket(&names).sql().to_owned()),
+        ("next_ticket", take_next_ticket(&names).sql().to_owned()),
+    ]
 }

@@ -1,12 +1,20 @@
 //! A statement's text and the values bound to it, put together piece by piece by pure functions, sent in one round trip.
 //!
 //! NULL is written into the text, not bound: an untyped NULL parameter makes some servers guess a type for it.
+//!
+//! A transaction cannot begin or end in a statement with parameters. Where that must not cost a round trip of its own, the statement
+//! is called from a batch that begins or ends it ([`Statement::called`]): its text and so its plan stay the same, and what is bound to
+//! it stands in the call as literals. Only names of tables and values of our own making go that way ([`Statement::callable`]).
 
 use tiberius::{ColumnData, ToSql};
 
 use crate::store::StoreErrorKind;
 use crate::store::sqlserver::connection::conn::Conn;
-use crate::store::sqlserver::errors::{Result, sql_error};
+use crate::store::sqlserver::errors::Result;
+use crate::store::sqlserver::schema::ident::text_literal;
+
+/// Bytes of the longest text given to a statement that is called.
+const MOST_CALLED: usize = 4_000;
 
 /// A value bound to a statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +98,39 @@ impl Statement {
         self
     }
 
+    /// Whether it can be called from a batch: every text is of printable characters, whose literals are exactly they.
+    pub fn callable(&self) -> bool {
+        let is_plain = |param: &Param| match param {
+            Param::Integer(_) => true,
+            Param::Text(text) => text.len() <= MOST_CALLED && !text.contains(char::is_control),
+        };
+        let odd = |c: char| c != '\n' && c.is_control();
+        self.params.iter().all(is_plain) && !self.text.contains(odd) && !self.text.contains("\\\n")
+    }
+
+    /// The same as a call inside a batch, for a statement that is [`Statement::callable`].
+    pub fn called(&self) -> String {
+        if self.params.is_empty() {
+            return self.text.clone();
+        }
+        let (mut declared, mut given) = (Vec::new(), Vec::new());
+        for (place, param) in self.params.iter().enumerate() {
+            let place = place + 1;
+            match param {
+                Param::Integer(value) => {
+                    declared.push(format!("@P{place} bigint"));
+                    given.push(format!("@P{place} = {value}"));
+                }
+                Param::Text(text) => {
+                    declared.push(format!("@P{place} nvarchar(4000)"));
+                    given.push(format!("@P{place} = {}", text_literal(text)));
+                }
+            }
+        }
+        let (text, declared) = (text_literal(&self.text), text_literal(&declared.join(", ")));
+        format!("EXEC sp_executesql {text}, {declared}, {};", given.join(", "))
+    }
+
     /// Runs it. Rows affected, for each statement in it that says so.
     pub async fn exec(&self, conn: &mut Conn) -> Result<Vec<u64>> {
         if self.is_empty() {
@@ -100,20 +141,26 @@ impl Statement {
     }
 
     /// Runs it. The rows of each statement that answers rows, none of them included.
-    pub async fn results(&self, conn: &mut Conn) -> Result<Vec<Vec<Cells>>> {
+    pub async fn results(&self, conn: &mut Conn) -> Result<Vec<Answer>> {
         let params: Vec<&dyn ToSql> = self.params.iter().map(|param| param as &dyn ToSql).collect();
         let driver = conn.begin_raw();
         let answer = async { driver.query(self.text.as_str(), &params).await?.into_results().await }.await;
-        let results = match answer {
-            Ok(results) => results,
-            Err(error) => {
-                if matches!(error, tiberius::error::Error::Server(_)) {
-                    conn.done();
-                }
-                return Err(in_our_tables(sql_error(error)));
-            }
-        };
-        conn.done();
+        Self::answered(conn, answer)
+    }
+
+    /// The same of a statement with nothing bound to it, as a batch: it may begin and end a transaction.
+    pub async fn asked(&self, conn: &mut Conn) -> Result<Vec<Answer>> {
+        debug_assert!(self.params.is_empty(), "a batch has no parameters");
+        let driver = conn.begin_raw();
+        let answer = async { driver.simple_query(self.text.as_str()).await?.into_results().await }.await;
+        Self::answered(conn, answer)
+    }
+
+    fn answered(
+        conn: &mut Conn,
+        answer: std::result::Result<Vec<Vec<tiberius::Row>>, tiberius::error::Error>,
+    ) -> Result<Vec<Answer>> {
+        let results = conn.settle(answer).map_err(in_our_tables)?;
         Ok(results.into_iter().map(|rows| rows.into_iter().map(Cells::of).collect()).collect())
     }
 
@@ -130,6 +177,9 @@ fn in_our_tables(mut error: crate::store::StoreError) -> crate::store::StoreErro
     }
     error
 }
+
+/// The rows that one statement answers.
+pub(in crate::store::sqlserver) type Answer = Vec<Cells>;
 
 /// A row of an answer.
 pub(in crate::store::sqlserver) struct Cells(Vec<ColumnData<'static>>);
@@ -213,6 +263,29 @@ mod tests {
         let again = statement.integer(7);
         statement.then(format!("UPDATE t SET a = {a}, b = {b}, c = {c}, d = {again}"));
         assert_eq!(statement.sql(), "UPDATE t SET a = @P1, b = NULL, c = @P2, d = @P2;");
+    }
+
+    #[test]
+    fn a_call_declares_what_is_bound_and_quotes_it() {
+        let mut statement = Statement::new();
+        let (a, b) = (statement.text("x'; DROP"), statement.integer(-7));
+        statement.then(format!("UPDATE t SET a = {a}, b = {b}, c = N''"));
+        assert!(statement.callable());
+        assert_eq!(
+            statement.called(),
+            "EXEC sp_executesql N'UPDATE t SET a = @P1, b = @P2, c = N'''';', N'@P1 nvarchar(4000), @P2 bigint', \
+             @P1 = N'x''; DROP', @P2 = -7;"
+        );
+    }
+
+    #[test]
+    fn what_has_no_plain_literal_is_not_called() {
+        for text in ["a\0b", "a\r\nb", "a\\\nb"] {
+            let mut statement = Statement::new();
+            let a = statement.text(text);
+            statement.then(format!("UPDATE t SET a = {a}"));
+            assert!(!statement.callable(), "{text:?}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 //! Here alone a table is dropped, and only one of ours: with a hash of ours in its metadata row, or known in
 //! `speil_tables` as made or taken over by this project and unchanged since (invariant 7).
 //!
-//! Round trips are few: one that begins and locks, one that reads all there is to know of the table, those that change it, one
-//! that writes down what became of it, and the commit.
+//! Round trips are few: one that begins, locks and reads all there is to know of the table, those that change it, and one that writes
+//! down what became of it and commits.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::known::{self, Known, Mark};
 use super::metadata::{self, Row, Written};
 use super::quarantine;
 use super::session::{Names, Session, Tx, new_write};
-use super::statement::Statement;
+use super::statement::{Answer, Statement};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
@@ -28,10 +28,14 @@ use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, Ticket, Tu
 /// A transaction that writes to one table.
 pub(in crate::store::sqlserver) struct Work {
     pub tx: Tx,
+    /// What [`select_place`] answered when the transaction began.
+    found: Vec<Answer>,
     pub session: Arc<Session>,
     pub names: Names,
     /// Left in the table's row, so that a commit whose answer was lost can be looked for.
     pub write: String,
+    /// What is written down together with the commit.
+    pub last: Statement,
 }
 
 /// A table at the beginning of a write: its rows in our tables, and what really stands there.
@@ -64,10 +68,19 @@ pub(in crate::store::sqlserver) fn check_ticket(
     refusals::check_ticket(table, [known.ticket, row.and_then(|row| row.ticket)], ticket)
 }
 
-/// The object that has a table's name, found as the server finds it.
-fn select_object(statement: &mut Statement, names: &Names, table: &TableName) {
+/// The table that has a name, found as the server finds it. By functions: some servers take longer to look through the catalogue's
+/// views than to write a thousand rows.
+pub(in crate::store::sqlserver) fn select_object(statement: &mut Statement, names: &Names, table: &TableName) {
     let name = statement.text(qualified(&names.schema, table.as_str()).as_str());
-    statement.then(format!("SELECT object_id, name, type_desc FROM sys.objects WHERE object_id = OBJECT_ID({name})"));
+    statement
+        .then(format!("SELECT OBJECT_ID({name}, N'U'), CAST(OBJECT_NAME(OBJECT_ID({name}, N'U')) AS nvarchar(128))"));
+}
+
+/// The table, from what [`select_object`] answered; `None`: there is none, or it is something else.
+pub(in crate::store::sqlserver) fn object(answer: &Answer) -> Option<Object> {
+    let cells = answer.first()?;
+    let id = i32::try_from(cells.integer(0)?).ok()?;
+    Some(Object { id, name: cells.owned(1)?, kind: Object::TABLE.to_owned() })
 }
 
 /// All that must be known of a table before it is written to: what our tables say, what is there, the metadata rows.
@@ -82,14 +95,15 @@ fn select_place(names: &Names, table: &TableName) -> Statement {
 impl Work {
     /// Begins, behind the table's lock.
     pub async fn begin(session: &Arc<Session>, table: &TableName) -> Result<Self> {
-        let tx = session.begin_table(table).await?;
-        Ok(Self { tx, session: Arc::clone(session), names: session.names(), write: new_write() })
+        let names = session.names();
+        let (tx, found) = session.begin_table(table, &select_place(&names, table)).await?;
+        Ok(Self { tx, found, session: Arc::clone(session), names, write: new_write(), last: Statement::new() })
     }
 
-    /// Commits what was written to the table.
+    /// Commits what was written to the table, and what is last to be written.
     pub async fn commit(self, table: &TableName) -> Result<()> {
-        let Self { tx, session, write, .. } = self;
-        session.commit(tx, table, &write).await
+        let Self { tx, session, write, last, .. } = self;
+        session.commit_after(tx, &last, table, &write).await
     }
 
     /// Takes everything back after an error, and keeps the connection if it can be used.
@@ -101,19 +115,16 @@ impl Work {
         }
     }
 
-    /// Looks a table up for a write, and refuses the write when it was overtaken.
+    /// The table as it was looked up when the transaction began, for a write; refuses the write when it was overtaken. Once for each
+    /// transaction.
     pub async fn place(&mut self, turn: &Turn) -> Result<Place> {
-        let answers = select_place(&self.names, &turn.table).results(&mut self.tx).await?;
+        let answers = std::mem::take(&mut self.found);
         let [known, objects, rows] = &answers[..] else { return Err(too_few()) };
         let (known, row) = (known::one(known), metadata::one(rows, &turn.table));
         check_ticket(&turn.table, row.as_ref(), &known, turn.ticket)?;
-        let object = match objects.first() {
-            Some(cells) => Some(Object {
-                id: cells.integer(0).and_then(|id| i32::try_from(id).ok()).unwrap_or_default(),
-                name: cells.owned(1).unwrap_or_default(),
-                kind: cells.owned(2).unwrap_or_default(),
-            }),
-            // The database may tell names apart that are one to us.
+        let object = match object(objects) {
+            Some(table) => Some(table),
+            // Something else may have the name, or the database may tell names apart that are one to us.
             None => find_object(&mut self.tx, &self.names.schema, turn.table.as_str()).await?,
         };
         let owned = match &object {
@@ -175,9 +186,7 @@ impl Work {
             ticket: turn.ticket,
             definition: Some(definition),
         };
-        let mut statement = Statement::new();
-        quarantine::clear(&mut statement, &self.names, &turn.table);
-        statement.exec(&mut self.tx).await?;
+        quarantine::clear(&mut self.last, &self.names, &turn.table);
         self.note_made(turn, place.row.as_ref(), &written, 0, turn.table.as_str()).await
     }
 
@@ -191,10 +200,10 @@ impl Work {
         table: &str,
     ) -> Result<()> {
         let made_as = self.made_as(table).await?;
-        let mut statement = Statement::new();
-        known::made(&mut statement, &self.names, &turn.table, self.mark(turn), rows, made_as.as_ref());
-        metadata::write(&mut statement, &self.names, &turn.table, row, written);
-        statement.exec(&mut self.tx).await.map(drop)
+        let mark = Mark { ticket: turn.ticket, write: &self.write };
+        known::made(&mut self.last, &self.names, &turn.table, mark, rows, made_as.as_ref());
+        metadata::write(&mut self.last, &self.names, &turn.table, row, written);
+        Ok(())
     }
 
     /// The row and the table of the vendor's package that are to be taken over.
@@ -284,7 +293,8 @@ impl Work {
         let mut statement = Statement::new();
         known::altered(&mut statement, &self.names, &turn.table, self.mark(turn), made_as.as_ref());
         metadata::write(&mut statement, &self.names, &turn.table, Some(row), &written);
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     /// [`crate::store::MirrorDb::skip_table`].
@@ -305,7 +315,8 @@ impl Work {
         quarantine::clear(&mut statement, &self.names, &turn.table);
         known::unmade(&mut statement, &self.names, &turn.table, self.mark(turn), None);
         metadata::write(&mut statement, &self.names, &turn.table, place.row.as_ref(), &written);
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     /// [`crate::store::MirrorDb::drop_table`].
@@ -324,7 +335,8 @@ impl Work {
         if let Some(row) = &place.row {
             metadata::delete(&mut statement, &self.names, row);
         }
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     async fn drop_object(&mut self, table: &str) -> Result<()> {
@@ -348,7 +360,8 @@ impl Work {
         }
         let mut statement = Statement::new();
         known::missing_rows(&mut statement, &self.names, &turn.table, &self.write);
-        statement.exec(&mut self.tx).await.map(drop)
+        self.last = statement;
+        Ok(())
     }
 
     /// [`crate::store::MirrorDb::wipe`].
@@ -372,7 +385,7 @@ impl Work {
             }
         };
         metadata::update(&mut statement, &self.names, row, Lsn::REFILL, Fill::Begun, turn.ticket);
-        statement.exec(&mut self.tx).await?;
+        self.last = statement;
         Ok(emptied)
     }
 }

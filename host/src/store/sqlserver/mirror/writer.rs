@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::empty::empty;
-use super::known::{self, Committed, Mark};
+use super::known::{self, Committed, Known, Mark};
 use super::metadata::{self, Row};
 use super::quarantine;
 use super::session::{Attempts, Session, attempt};
@@ -38,6 +38,17 @@ struct Open {
     /// Rows in the table now.
     rows: u64,
     changed: bool,
+    /// There is a row of the table in `speil_tables`.
+    is_noted: bool,
+}
+
+/// What [`Open`] is made of.
+struct Prepared {
+    row: Row,
+    known: Known,
+    plan: RowPlan,
+    rows: u64,
+    changed: bool,
 }
 
 /// See the head of the file.
@@ -53,6 +64,8 @@ pub(in crate::store::sqlserver) struct SqlServerRowWriter {
     kept_bytes: usize,
     /// What became of rows kept aside, to be written again with the stretches.
     aside: Vec<SetAside>,
+    /// The commit counts the call, too.
+    counts_call: bool,
 }
 
 /// The checks that [`crate::store::MirrorDb::begin`] and `advance_skipped` share.
@@ -82,17 +95,13 @@ pub(in crate::store::sqlserver) async fn advance_skipped(
         row.fill = Fill::Begun;
     }
     let lsn = moved(row.lsn, row.fill, lsn);
-    let done = Committed { rows: 0, changed: false, filling: false, owned: false, received };
-    write_down(work, turn, &row, lsn, &done).await?;
+    let done =
+        Committed { rows: 0, changed: false, filling: false, owned: false, received, call: false, is_noted: false };
+    work.last = written_down(work, turn, &row, lsn, &done);
     Ok(lsn)
 }
 
-/// The metadata row, the table's and the cycle's counts, in one round trip.
-async fn write_down(work: &mut Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Result<()> {
-    let statement = written_down(work, turn, row, lsn, done);
-    statement.exec(&mut work.tx).await.map(drop)
-}
-
+/// The metadata row, the table's and the cycle's counts.
 fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed) -> Statement {
     let mark = Mark { ticket: turn.ticket, write: &work.write };
     let mut statement = Statement::new();
@@ -104,7 +113,7 @@ fn written_down(work: &Work, turn: &Turn, row: &Row, lsn: Lsn, done: &Committed)
 impl SqlServerRowWriter {
     /// [`crate::store::MirrorDb::begin`].
     pub async fn begin(session: Arc<Session>, turn: Turn, def: TableDef, hash: SchemaHash) -> Result<Self> {
-        let open = attempt!(&session, Open::begin(&session, &turn, &def, hash).await)?;
+        let open = attempt!(&session, Open::begin(&session, &turn, &def, hash, true).await)?;
         Ok(Self {
             session,
             turn,
@@ -114,31 +123,33 @@ impl SqlServerRowWriter {
             kept: Some(Vec::new()),
             kept_bytes: 0,
             aside: Vec::new(),
+            counts_call: false,
         })
     }
 
     /// Begins anew after an error that passes and applies what was applied, if that was kept.
     async fn again(&self, attempts: &mut Attempts, mut error: StoreError) -> Result<Open> {
         loop {
-            let Some(kept) = &self.kept else { return Err(error) };
-            if !attempts.again(&error).await {
+            if self.kept.is_none() || !attempts.again(&error).await {
                 return Err(error);
             }
-            let replayed = async {
-                let mut open = Open::begin(&self.session, &self.turn, &self.def, self.hash).await?;
-                for changes in kept {
-                    open.apply(changes).await?;
-                }
-                for changes in &self.aside {
-                    quarantine::set_aside(&mut open.work.tx, &open.work.names, changes).await?;
-                }
-                Ok::<_, StoreError>(open)
-            };
-            match replayed.await {
+            match self.replay().await {
                 Ok(open) => return Ok(open),
                 Err(next) => error = next,
             }
         }
+    }
+
+    /// A new transaction with everything applied that was kept. It hopes for nothing any more.
+    async fn replay(&self) -> Result<Open> {
+        let mut open = Open::begin(&self.session, &self.turn, &self.def, self.hash, false).await?;
+        for changes in self.kept.iter().flatten() {
+            open.apply(changes).await?;
+        }
+        for changes in &self.aside {
+            quarantine::set_aside(&mut open.work.tx, &open.work.names, changes).await?;
+        }
+        Ok(open)
     }
 
     fn keep(&mut self, changes: RowChanges) {
@@ -164,10 +175,14 @@ fn size(batch: &TypedBatch) -> usize {
 }
 
 impl Open {
-    async fn begin(session: &Arc<Session>, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Self> {
+    async fn begin(session: &Arc<Session>, turn: &Turn, def: &TableDef, hash: SchemaHash, hopes: bool) -> Result<Self> {
         let mut work = Work::begin(session, &turn.table).await?;
         match Self::prepare(&mut work, turn, def, hash).await {
-            Ok((row, gap, plan, rows, changed)) => Ok(Self { work, row, gap, plan, rows, changed }),
+            Ok(Prepared { row, known, mut plan, rows, changed }) => {
+                plan.hope(hopes, rows > 0);
+                let (gap, is_noted) = (known.gap, known.is_noted);
+                Ok(Self { work, row, gap, plan, rows, changed, is_noted })
+            }
             Err(error) => {
                 work.give_up().await;
                 Err(error)
@@ -175,12 +190,7 @@ impl Open {
         }
     }
 
-    async fn prepare(
-        work: &mut Work,
-        turn: &Turn,
-        def: &TableDef,
-        hash: SchemaHash,
-    ) -> Result<(Row, Gap, RowPlan, u64, bool)> {
+    async fn prepare(work: &mut Work, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Prepared> {
         faults::pass_blocking(Step::RowsBegun)?;
         let mut place = work.place(turn).await?;
         let mut row = checked(turn, hash, TableKind::Mirrored, &mut place)?;
@@ -203,7 +213,7 @@ impl Open {
         }
         let filling = row.lsn.means_refill();
         let plan = RowPlan::new(&mut work.tx, &schema, &object.name, def, filling).await?;
-        Ok((row, place.known.gap, plan, rows, changed))
+        Ok(Prepared { row, known: place.known, plan, rows, changed })
     }
 
     async fn apply(&mut self, changes: &RowChanges) -> Result<Applied> {
@@ -215,7 +225,7 @@ impl Open {
         Ok(applied)
     }
 
-    async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
+    async fn finish(mut self, turn: &Turn, lsn: Lsn, received: OpCounts, call: bool) -> Result<Lsn> {
         let lsn = if self.gap == Gap::None { moved(self.row.lsn, self.row.fill, lsn) } else { self.row.lsn };
         let done = Committed {
             rows: self.rows,
@@ -223,9 +233,11 @@ impl Open {
             filling: lsn.means_refill() && self.row.fill == Fill::Begun,
             owned: true,
             received,
+            call,
+            is_noted: self.is_noted,
         };
         faults::pass_blocking(Step::LsnWrite)?;
-        write_down(&mut self.work, turn, &self.row, lsn, &done).await?;
+        self.work.last = written_down(&self.work, turn, &self.row, lsn, &done);
         faults::pass_blocking(Step::LsnWritten)?;
         Box::pin(self.work.commit(&turn.table)).await?;
         faults::pass_blocking(Step::Committed)?;
@@ -243,6 +255,9 @@ impl RowWriter for SqlServerRowWriter {
         // Whatever goes wrong from here, the transaction is not put back.
         let mut open = self.open.take().ok_or_else(lost)?;
         let mut attempts = Attempts::new();
+        if self.kept.is_none() {
+            open.plan.hope(false, open.rows > 0);
+        }
         loop {
             match open.apply(&changes).await {
                 Ok(applied) => {
@@ -251,8 +266,13 @@ impl RowWriter for SqlServerRowWriter {
                     return Ok(applied);
                 }
                 Err(error) => {
+                    let in_vain = open.plan.hoped_in_vain(&error);
                     open.work.give_up().await;
-                    open = self.again(&mut attempts, error).await?;
+                    let replayed = if in_vain { self.replay().await } else { Err(error) };
+                    open = match replayed {
+                        Ok(open) => open,
+                        Err(error) => self.again(&mut attempts, error).await?,
+                    };
                 }
             }
         }
@@ -293,11 +313,16 @@ impl RowWriter for SqlServerRowWriter {
         }
     }
 
+    fn count_call(&mut self) -> bool {
+        self.counts_call = true;
+        true
+    }
+
     async fn commit(mut self: Box<Self>, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
         let mut open = self.open.take().ok_or_else(lost)?;
         let mut attempts = Attempts::new();
         loop {
-            match Box::pin(open.finish(&self.turn, lsn, received)).await {
+            match Box::pin(open.finish(&self.turn, lsn, received, self.counts_call)).await {
                 Ok(lsn) => return Ok(lsn),
                 Err(error) => open = self.again(&mut attempts, error).await?,
             }

@@ -39,6 +39,8 @@ pub(in crate::store::sqlserver) async fn load<'r>(
             Ok(done.total())
         }
         Err(error) => {
+            // The transaction is gone, and with it whatever it made.
+            conn.note_stage(None);
             // The server's answer, even a bad one, ends a load; anything else leaves it half-way.
             let answered = error.source.as_ref().and_then(|source| source.downcast_ref::<tiberius::error::Error>());
             if matches!(answered, Some(tiberius::error::Error::Server(token)) if token.class() < 20) {

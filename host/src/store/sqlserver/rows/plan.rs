@@ -3,7 +3,7 @@
 //! | stretch | way | round trips |
 //! |---|---|---|
 //! | a few rows | a table variable filled by parameter, and the three statements behind it | 1 |
-//! | new rows, none of whose keys can be there | bulk load into the table itself | 3, one more to ask |
+//! | new rows, none of whose keys can be there | bulk load into the table itself | 3, one more to ask outside a fill |
 //! | everything else | bulk load into a temporary table, then delete-join, update-join, insert-where-missing | 4, one more the first time |
 //!
 //! One stretch may go the last two ways, each with its part of the rows.
@@ -35,7 +35,6 @@ const FEW_BYTES: usize = 256 << 10;
 const WORTH_A_LOAD: usize = 200;
 
 /// How rows of one table are written, in one transaction.
-#[expect(clippy::struct_excessive_bools, reason = "each says one thing of the table, and none follows from another")]
 pub(in crate::store::sqlserver) struct RowPlan {
     /// As the database spells it, for messages.
     table: String,
@@ -43,8 +42,8 @@ pub(in crate::store::sqlserver) struct RowPlan {
     /// The driver can load into the table itself.
     direct: bool,
     filling: bool,
-    /// The temporary table is there, and empty.
-    staged: bool,
+    /// Rows of a fill are loaded without asking whether any is there already.
+    hopeful: bool,
     /// Rows were found in the table, or put there.
     has_rows: bool,
 }
@@ -59,9 +58,21 @@ impl RowPlan {
             layout: Layout { table: qualified(schema, table), columns, key: def.key.clone() },
             direct,
             filling,
-            staged: false,
+            hopeful: false,
             has_rows: false,
         })
+    }
+
+    /// Whether to load rows of a fill without asking whether any is there already; `has_rows`: there are some in the table. If one
+    /// was there, the transaction is lost ([`RowPlan::hoped_in_vain`]): whoever hopes must be able to apply everything again.
+    pub fn hope(&mut self, hopeful: bool, has_rows: bool) {
+        self.hopeful = hopeful && self.filling && !self.layout.key.is_empty();
+        self.has_rows |= has_rows;
+    }
+
+    /// Whether the error may be owed to hoping: then everything is to be applied again without.
+    pub fn hoped_in_vain(&self, error: &StoreError) -> bool {
+        self.hopeful && refused::is_about_rows(error)
     }
 
     /// Applies one stretch.
@@ -70,7 +81,7 @@ impl RowPlan {
     /// The transaction is lost. A row that the database refuses is looked for, with the transaction taken back.
     pub async fn apply(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<Applied> {
         match self.write(conn, changes).await {
-            Err(error) if refused::is_about_rows(&error) && !conn.is_busy() => {
+            Err(error) if refused::is_about_rows(&error) && !self.hopeful && !conn.is_busy() => {
                 Err(refused::find(self, conn, changes, error).await)
             }
             done => done,
@@ -79,7 +90,6 @@ impl RowPlan {
 
     /// Forgets what was seen and made inside a transaction that is gone.
     pub(in crate::store::sqlserver) fn forget(&mut self) {
-        self.staged = false;
         self.has_rows = false;
     }
 
@@ -104,7 +114,8 @@ impl RowPlan {
         }
         if self.direct {
             let (new, rest) = self.split(changes);
-            if !new.upserts.is_empty() && (self.layout.key.is_empty() || self.all_new(conn, &new).await?) {
+            let sure = self.layout.key.is_empty() || self.hopeful;
+            if !new.upserts.is_empty() && (sure || self.all_new(conn, &new).await?) {
                 let mut applied = Applied::default();
                 if !(rest.deletes.is_empty() && rest.upserts.is_empty()) {
                     // First, since a new row may have what an index allows only once from one that goes.
@@ -265,8 +276,14 @@ impl RowPlan {
             plan.fill(&mut cells, &changes.batch, row as usize)?;
             Ok(cells)
         });
-        if heavy.len() < changes.upserts.len() {
-            load(conn, &self.layout.table, &columns, options, rows).await?;
+        let sent = (changes.upserts.len() - heavy.len()) as u64;
+        if sent > 0 {
+            let taken = load(conn, &self.layout.table, &columns, options, rows).await?;
+            // Some servers do not count. An index that ignores rows with a key it has lets them vanish without a word.
+            if taken != 0 && taken != sent {
+                let why = format!("table {}: the server took {taken} of {sent} rows", self.table);
+                return Err(StoreError::new(StoreErrorKind::Row, why));
+            }
         }
         let mut by_parameter = Rows::new(String::new(), &self.layout.table, names.clone());
         for &row in &heavy {
@@ -281,12 +298,13 @@ impl RowPlan {
 
     /// Through the temporary table.
     async fn write_staged(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<Applied> {
-        if !self.staged {
+        let create = self.layout.create_stage();
+        if !conn.has_stage(&create) {
             conn.made_temporary(stage::TABLE);
-            conn.run(&self.layout.create_stage()).await?;
+            conn.run(&create).await?;
         }
         // Until it has been emptied again.
-        self.staged = false;
+        conn.note_stage(None);
         self.has_rows = true;
         let heavy = self.heavy(changes);
         let names = self.layout.stage_names();
@@ -311,7 +329,7 @@ impl RowPlan {
         by_parameter.flush(conn).await?;
         let sql = self.layout.apply(stage::TABLE, self.work(changes), "@P1");
         let applied = self.carry(conn, &sql, &[count(&changes.upserts)], &changes.batch).await?;
-        self.staged = true;
+        conn.note_stage(Some(create));
         Ok(applied)
     }
 

@@ -84,6 +84,8 @@ async fn attempt(plan: &mut RowPlan, conn: &mut Conn, changes: &RowChanges, rows
         upserts: changes.upserts[..rows].to_vec(),
     };
     conn.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await?;
+    // The stage may have gone with the transaction that made it.
+    conn.note_stage(None);
     conn.run("BEGIN TRANSACTION").await?;
     plan.forget();
     let done = plan.write(conn, &part).await;

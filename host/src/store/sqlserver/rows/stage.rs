@@ -117,7 +117,8 @@ impl Layout {
         if stage == TABLE {
             writeln!(sql, "TRUNCATE TABLE {TABLE};").expect("writing to a string cannot fail");
         }
-        sql.push_str("SELECT @d, @u + @twice, @i, @n, @c");
+        // Some servers do not take a setting back at the end of a statement that was called.
+        sql.push_str("SET NOCOUNT OFF;\nSELECT @d, @u + @twice, @i, @n, @c");
         sql
     }
 

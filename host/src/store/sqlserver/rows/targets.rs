@@ -11,7 +11,7 @@ use super::carrier::{Target, loads_by_name};
 use crate::protocol::sql_type::{Family, Length, SqlType};
 use crate::protocol::table_def::TableDef;
 use crate::store::sqlserver::connection::conn::Conn;
-use crate::store::sqlserver::errors::{Result, sql_error};
+use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::schema::catalog;
 use crate::store::sqlserver::schema::ident::{qualified, quote, same};
 use crate::store::{StoreError, StoreErrorKind};
@@ -47,20 +47,8 @@ async fn by_answer(conn: &mut Conn, schema: &str, table: &str, def: &TableDef) -
     let names: Vec<String> = def.columns.iter().map(|column| quote(&column.name)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let answer = conn.begin_raw().column_metadata(&qualified(schema, table), &names).await;
-    let columns = match answer {
-        Ok(columns) => columns,
-        Err(tiberius::error::Error::Server(token)) if token.code() == NO_SUCH_COLUMN => {
-            conn.done();
-            return Err(changed(table));
-        }
-        Err(error) => {
-            if matches!(&error, tiberius::error::Error::Server(token) if token.class() < 20) {
-                conn.done();
-            }
-            return Err(sql_error(error));
-        }
-    };
-    conn.done();
+    let is_another = matches!(&answer, Err(tiberius::error::Error::Server(token)) if token.code() == NO_SUCH_COLUMN);
+    let columns = conn.settle(answer).map_err(|error| if is_another { changed(table) } else { error })?;
     let mut targets = Vec::with_capacity(columns.len());
     for (actual, column) in columns.iter().zip(&def.columns) {
         let base = actual.base();

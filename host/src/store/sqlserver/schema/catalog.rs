@@ -25,8 +25,11 @@ pub(in crate::store::sqlserver) struct Object {
 }
 
 impl Object {
+    /// What `kind` is of a table.
+    pub const TABLE: &str = "USER_TABLE";
+
     pub fn is_table(&self) -> bool {
-        self.kind == "USER_TABLE"
+        self.kind == Self::TABLE
     }
 }
 

@@ -23,6 +23,13 @@ async fn names_of_any_kind_work_by_every_way() {
             .iter()
             .enumerate()
     {
+        if place.is_babelfish && name.contains('🙂') {
+            // It counts the letters of a column's name, not their halves, and so no client can read its answers.
+            eprintln!(
+                "SKIPPED names_of_any_kind_work_by_every_way, column {name:?}: the server's answers cut such names"
+            );
+            continue;
+        }
         let def = table(
             &format!("{name} {number}"),
             vec![column(name, SqlType::Int, false), column(&format!("{name} too"), TEXT, true)],
@@ -210,6 +217,10 @@ async fn a_stretch_after_another_uses_the_stage_again() {
     place.create(&other).await;
     let rows: Vec<_> = (0..100).map(|id| (RowOp::Update, vec![Integer(id), text("x")])).collect();
     assert_eq!(place.apply(&other, false, &rows).await.unwrap().inserted, 100);
+    // What is done to the table next over the connection is counted: no setting was left behind.
+    let few: Vec<_> = (200..203).map(|id| (RowOp::Insert, vec![Integer(id), text("x")])).collect();
+    assert_eq!(place.apply(&other, false, &few).await.unwrap().inserted, 3);
+    assert_eq!(place.conn.exec(&ddl::delete_all("dbo", "o"), &[]).await.unwrap(), [103]);
     place.done().await;
 }
 
