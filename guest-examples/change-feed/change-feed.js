@@ -70,5 +70,8 @@ function post(url, value) {
   OutgoingBody.finish(body, undefined);
 
   future.subscribe().block();
-  return future.get().val.status();
+  // What the request came to, inside of whether it was asked for before.
+  const { tag, val } = future.get().val;
+  if (tag === "err") throw `${authority} cannot be reached: ${val.tag}`;
+  return val.status();
 }

@@ -4,8 +4,9 @@
 //! | family | tries |
 //! |---|---|
 //! | [`cases::guest`] | what a program of the usual kind can try: `tests/guests/hostile`, a file a family |
-//! | [`cases::powers`] | what it is granted, bent: HTTP, values, folders; SQL is in `grants/sql.rs` |
-//! | [`cases::abi`] | bombs of bare instructions |
+//! | [`cases::powers`] | what it is granted, bent: SQL, HTTP, values, folders, secrets of others |
+//! | [`cases::start`] | to do harm before it is ever called: at the start, by its size, by what it imports |
+//! | [`cases::abi`] | answers that point nowhere, to no text, to too much of it |
 //! | [`cases::files`] | files that are no components, were damaged, or are exchanged |
 //! | [`cases::code`] | the folder of compiled code |
 
@@ -17,8 +18,15 @@ mod cases;
 /// A suite that shrinks should be seen to.
 #[test]
 fn there_are_at_least_sixty_cases() {
-    let counts =
-        [cases::guest::COUNT, cases::powers::COUNT, cases::abi::COUNT, cases::files::COUNT, cases::code::COUNT];
+    let counts = [
+        cases::guest::COUNT,
+        cases::powers::COUNT,
+        cases::start::COUNT,
+        cases::abi::COUNT,
+        cases::files::COUNT,
+        #[cfg(unix)]
+        cases::code::COUNT,
+    ];
     let count: usize = counts.iter().sum();
     assert!(count >= 60, "{count}: {counts:?}");
 }

@@ -9,6 +9,10 @@ use speil_test_guests::{HOSTILE, MAIL_DOMAIN, POWERS, RECORDER};
 
 fn speil(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_speil-under-test"));
+    // Where compiled code is kept, on Unix and on Windows.
+    for name in ["XDG_CACHE_HOME", "LOCALAPPDATA"] {
+        command.env(name, env!("CARGO_TARGET_TMPDIR"));
+    }
     command.current_dir(folder).env_remove("RUST_LOG").env_remove("SPEIL_CONFIG").stdin(Stdio::null());
     command
 }
@@ -85,6 +89,52 @@ fn a_fixture_is_written_down_passes_and_fails_with_both_sides_when_the_plug_in_d
     .expect("written");
     let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{text}");
+}
+
+/// The other languages' are built and tested by `.ci/languages`: they want tools of their own.
+#[test]
+fn a_new_plug_in_in_rust_builds_and_passes_its_own_test() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (code, text) = run(folder.path(), &["plugin", "new", "--lang", "rust", "fresh"]);
+    assert_eq!(code, Some(0), "{text}");
+    let fresh = folder.path().join("fresh");
+    // The versions that the examples are built with, so that nothing is fetched and little is compiled.
+    let lock = include_str!("../../guest-examples/index-manager/Cargo.lock").replace("\"index-manager\"", "\"fresh\"");
+    std::fs::write(fresh.join("Cargo.lock"), lock).expect("written");
+    let built = Command::new(std::env::var_os("CARGO").expect("cargo names itself to tests"))
+        .args(["build", "--release", "--offline", "--target", "wasm32-wasip2", "--target-dir"])
+        .arg(speil_guest_artifacts::TARGET_DIR)
+        .current_dir(&fresh)
+        .output()
+        .expect("cargo runs");
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let component = Path::new(speil_guest_artifacts::TARGET_DIR).join("wasm32-wasip2/release/plug_in.wasm");
+    std::fs::copy(component, fresh.join("fresh.wasm")).expect("built");
+    let (code, text) = run(&fresh, &["plugin", "test", "fresh.wasm", "--limits"]);
+    assert!(code == Some(0) && text.contains("ok  trims"), "{text}");
+}
+
+/// Components take their time to compile: an author's second run must not.
+#[test]
+fn the_second_run_finds_the_component_compiled() {
+    let folder = folder("mail-domain", MAIL_DOMAIN, MAIL, &[("two-people.toml", TWO_PEOPLE)]);
+    let run = || {
+        let mut command = speil(folder.path());
+        for name in ["XDG_CACHE_HOME", "LOCALAPPDATA"] {
+            command.env(name, folder.path());
+        }
+        let output = command.args(["plugin", "test", "mail-domain.wasm"]).output().expect("the program runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let entries = std::fs::read_dir(folder.path().join("speil").join("plugin-test")).expect("the cache");
+        let entry = |entry: std::io::Result<std::fs::DirEntry>| {
+            let entry = entry.expect("readable");
+            (entry.file_name(), entry.metadata().and_then(|metadata| metadata.modified()).expect("a file"))
+        };
+        entries.map(entry).collect::<Vec<_>>()
+    };
+    let kept = run();
+    assert_eq!(kept.len(), 1, "{kept:?}");
+    assert_eq!(run(), kept, "nothing is compiled and written anew");
 }
 
 #[test]

@@ -2,6 +2,9 @@
 
 include!(concat!(env!("OUT_DIR"), "/components.rs"));
 
+/// cargo's folder for them: what they depend on is built there already.
+pub const TARGET_DIR: &str = concat!(env!("OUT_DIR"), "/guests");
+
 #[cfg(test)]
 mod tests {
     #[test]

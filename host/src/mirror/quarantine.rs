@@ -25,6 +25,7 @@ const AGAIN: usize = 100_000;
 /// What a transaction of rows finds and changes of the rows kept aside of its table.
 pub(super) struct Aside {
     held: HashSet<String>,
+    makers: Vec<(String, String)>,
     /// By id: what is kept from now on, or `None` for what is not kept any more.
     changes: BTreeMap<String, Option<Quarantined>>,
 }
@@ -38,10 +39,15 @@ pub(super) struct Told {
 }
 
 impl Aside {
-    /// To be called when the transaction has begun. A table that no transform touches has none.
-    pub(super) async fn begin(writer: &mut dyn RowWriter, plan: &TransformPlan) -> Result<Self, StoreError> {
+    /// To be called when the transaction has begun. A table that no transform touches has none. `makers`: see
+    /// [`CallHooks::makers`](crate::plugins::hooks::CallHooks::makers).
+    pub(super) async fn begin(
+        makers: Vec<(String, String)>,
+        writer: &mut dyn RowWriter,
+        plan: &TransformPlan,
+    ) -> Result<Self, StoreError> {
         let held = if plan.digest.is_some() { writer.held().await? } else { Vec::new() };
-        Ok(Self { held: held.into_iter().collect(), changes: BTreeMap::new() })
+        Ok(Self { held: held.into_iter().collect(), makers, changes: BTreeMap::new() })
     }
 
     /// Notes what became of a stretch's rows.
@@ -70,13 +76,14 @@ impl Aside {
                 continue;
             };
             tracing::warn!(%table, plugin = row.plugin, "a row is kept aside: {}", row.log);
+            let version = self.makers.iter().find(|(name, _)| *name == row.plugin).map(|(_, version)| version.clone());
             let kept = Quarantined {
                 id: id.clone(),
                 table: table.clone(),
                 key: key.join(", "),
                 at,
                 plugin: row.plugin.clone(),
-                version: row.version,
+                version: version.unwrap_or_default(),
                 error: row.error.clone(),
                 op: row.op,
                 cells: row.cells,
@@ -150,8 +157,8 @@ impl Told {
     }
 }
 
-/// Tries rows kept aside of a table again, if the plug-in they failed in has another version by now. That they fail again is no
-/// failure of the call.
+/// Tries rows kept aside of a table again, if the plug-in they failed in, or another transform of the table, has another version by now.
+/// That they fail again is no failure of the call.
 pub(super) async fn again(
     call: &mut Call<'_>,
     opened: &Opened,
@@ -197,7 +204,7 @@ async fn put(
 ) -> Result<(), CallError> {
     let table = &target.name;
     let mut writer = opened.db.begin(&opened.turn(table), target, hash).await?;
-    let mut aside = Aside::begin(&mut *writer, plan).await?;
+    let mut aside = Aside::begin(call.hooks.makers(plan), &mut *writer, plan).await?;
     // Another host may have had them meanwhile.
     let rows = rows.into_iter().filter(|row| aside.held.contains(&row.id));
     let raw =

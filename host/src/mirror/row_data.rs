@@ -174,7 +174,7 @@ async fn apply(
             return Ok(());
         }
     }
-    let mut aside = Aside::begin(&mut *writer, &fit.plan).await.map_err(of_table)?;
+    let mut aside = Aside::begin(call.hooks.makers(&fit.plan), &mut *writer, &fit.plan).await.map_err(of_table)?;
     while let Some(segment) = next {
         let segment = segment.map_err(|error| error.into_call_error(&fit.wire))?;
         segment.ops.iter().for_each(|&op| count(&mut received, op));

@@ -10,6 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::bindings::speil::mirror::types::Context;
 use super::component::{Broken, Plugin};
+use super::digest;
 use super::events::{Events, now, quoted};
 use super::generation::PluginSet;
 use super::hook::{FailureRule, Function, Hook};
@@ -562,7 +563,7 @@ impl CallHooks for PluginCall {
     fn makers(&self, plan: &TransformPlan) -> Vec<(String, String)> {
         let steps = plan.steps.downcast_ref::<Steps>().map(|Steps(steps)| steps.as_slice()).unwrap_or_default();
         let plugins = steps.iter().map(|step| self.plugin(step.plugin));
-        plugins.map(|plugin| (plugin.name.clone(), plugin.version())).collect()
+        digest::versions_among(plugins.map(|plugin| (plugin.name.clone(), plugin.version())).collect())
     }
 
     fn take_failure(&mut self) -> Option<HookFailure> {

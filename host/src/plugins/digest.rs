@@ -72,6 +72,19 @@ impl Builder {
     }
 }
 
+/// Versions of transforms of one table, each of which gets rows as those before it made them: what one makes of a row depends on the
+/// others' versions too. Of one alone it is its own; of several 64 letters all the same, its own digest's first 12 and then one of all.
+#[must_use]
+pub fn versions_among(plugins: Vec<(String, String)>) -> Vec<(String, String)> {
+    if plugins.len() < 2 {
+        return plugins;
+    }
+    let all = Builder::new("speil transforms together 1").texts(plugins.iter().map(|(_, version)| version.as_str()));
+    let all = to_hex(&all.finish());
+    let among = |version: &str| format!("{}+{}", version.get(..12).unwrap_or_default(), &all[..51]);
+    plugins.into_iter().map(|(name, version)| (name, among(&version))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +96,20 @@ mod tests {
         assert_ne!(digest(&["ab"]), digest(&["ab", ""]));
         assert_eq!(digest(&["ab", "c"]), digest(&["ab", "c"]));
         assert_ne!(Builder::new("a").finish(), Builder::new("b").finish());
+    }
+
+    #[test]
+    fn a_version_among_several_is_another_when_any_of_them_is() {
+        let of = |names: &[(&str, char)]| {
+            let one = |(name, letter): &(&str, char)| ((*name).to_owned(), letter.to_string().repeat(64));
+            versions_among(names.iter().map(one).collect())
+        };
+        assert_eq!(of(&[("b", '1')]), [("b".to_owned(), "1".repeat(64))]);
+        let before = of(&[("a", '0'), ("b", '1')]);
+        let (name, version) = &before[1];
+        assert!(name == "b" && version.len() == 64 && version.starts_with("111111111111+"), "{before:?}");
+        let after = of(&[("a", '2'), ("b", '1')]);
+        assert!(after[1].0 == "b" && after[1] != before[1], "{after:?}");
+        assert_ne!(of(&[("a", '0')]), before[..1]);
     }
 }

@@ -28,6 +28,13 @@ pub struct Stamp {
 pub type Stamps = [Option<Stamp>; 2];
 
 impl Found {
+    /// The component's size in bytes; 0 if it is not there.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        let metadata = self.component.as_deref().and_then(|path| std::fs::metadata(path).ok());
+        metadata.map_or(0, |metadata| metadata.len())
+    }
+
     /// As its files are now. A file that is just going is one that is not there.
     #[must_use]
     pub fn stamps(&self) -> Stamps {

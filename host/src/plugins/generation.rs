@@ -30,8 +30,8 @@ pub struct PluginSet {
 pub enum Pending {
     /// It cannot be used.
     Broken { reason: String },
-    /// It asks for more than was approved: these lines.
-    Approval { digest: Option<Digest>, more: Vec<String> },
+    /// It asks for more than was approved: these lines. What is filled anew once it runs, if it is a transform.
+    Approval { digest: Option<Digest>, more: Vec<String>, refills: Option<String> },
 }
 
 impl Pending {
@@ -40,11 +40,12 @@ impl Pending {
     pub fn sentence(&self, name: &str) -> String {
         match self {
             Self::Broken { reason } => format!("the file that came cannot be used: {reason}"),
-            Self::Approval { digest, more } => {
+            Self::Approval { digest, more, refills } => {
+                let refills = refills.as_deref().map(|refills| format!("; {refills}")).unwrap_or_default();
                 let digest = digest.as_ref().map(digest::to_hex).unwrap_or_default();
                 format!(
                     "the version that came ({}) asks for more than the approved one: {}; `speil plugin approve {name}` \
-                     lets it run",
+                     lets it run{refills}",
                     digest.get(..12).unwrap_or_default(),
                     more.join(", ")
                 )

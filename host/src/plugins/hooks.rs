@@ -52,8 +52,6 @@ pub struct Poisoned {
     /// Its place in the batch, from 0.
     pub row: usize,
     pub plugin: String,
-    /// The plug-in's version: its component's digest, in hex.
-    pub version: String,
     /// Rows of one table that the plug-in may have kept aside at most.
     pub cap: usize,
     /// What happened: a sentence that names plug-in, version, table, the row's key and the column.
@@ -158,7 +156,7 @@ pub trait CallHooks: Send {
         Vec::new()
     }
 
-    /// The plug-ins that make a table's rows, each with its version.
+    /// The plug-ins that make a table's rows, each with its version among them: another one, if any of them is another.
     fn makers(&self, plan: &TransformPlan) -> Vec<(String, String)> {
         let _ = plan;
         Vec::new()

@@ -49,7 +49,8 @@ impl Inspection {
     /// It cannot be read, or is no component. A sentence that names the file.
     pub fn of(file: &Path) -> Result<Self, String> {
         let named = |reason: String| format!("{}: {reason}", file.display());
-        let shop = workshop(None)?;
+        let mut shop = workshop(None)?;
+        shop.cache = CodeCache::of_account();
         let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         let sidecar = Some(file.with_extension("toml")).filter(|sidecar| sidecar.is_file());
         let files = Files::read(&Found { name: name.clone(), component: Some(file.to_owned()), sidecar });

@@ -373,5 +373,12 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
     if cause.contains("store handle limit exceeded") {
         return Fault::Limit(Tripped::Handles);
     }
+    if cause.starts_with("resource limit exceeded: ") {
+        return Fault::Limit(Tripped::Parts);
+    }
+    let random = cause.strip_prefix("requested len ").and_then(|rest| rest.split_once(" exceeds limit "));
+    if let Some(asked) = random.and_then(|(asked, _)| asked.parse().ok()) {
+        return Fault::Limit(Tripped::Random { asked });
+    }
     Fault::Trap(format!("it failed: {}; its log lines may say why", super::events::quoted(&cause, Limits::MESSAGE)))
 }

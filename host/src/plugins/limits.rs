@@ -55,8 +55,10 @@ impl Limits {
     pub const HANDLES: usize = 10_000;
     /// The most instances that all plug-ins together can be allowed.
     pub const MAX_INSTANCES: u32 = 1_000;
-    /// Core instances, memories and tables of one component.
+    /// Core instances, memories and tables of one component, of each so many; the same for every plug-in.
     pub const PARTS: usize = 64;
+    /// Random bytes in one answer, the same for every plug-in.
+    pub const RANDOM: u64 = 1 << 20;
 
     /// The time `function` gets for so many rows.
     #[must_use]
@@ -116,6 +118,12 @@ pub enum Tripped {
     },
     Stack,
     Handles,
+    /// It is put together of too many parts.
+    Parts,
+    /// Random bytes.
+    Random {
+        asked: u64,
+    },
     Instances {
         limit: usize,
         waited: Duration,
@@ -128,8 +136,8 @@ pub enum Tripped {
 }
 
 impl Tripped {
-    /// Its key under `[limits]`; stack and handles have none, they are the same for all, and the instances of all plug-ins
-    /// together are limited in `speil.toml`.
+    /// Its key under `[limits]`; those that are the same for all plug-ins have none, and the instances of all plug-ins together
+    /// are limited in `speil.toml`.
     #[must_use]
     pub const fn key(&self) -> &'static str {
         match self {
@@ -140,6 +148,8 @@ impl Tripped {
             Self::Output { .. } => "output",
             Self::Stack => "stack",
             Self::Handles => "handles",
+            Self::Parts => "parts",
+            Self::Random { .. } => "random",
             Self::Instances { .. } | Self::AllInstances { .. } => "instances",
         }
     }
@@ -185,6 +195,15 @@ impl Tripped {
                 "it holds more than {} handles, which is the most for every plug-in; streams, waits and answers that are not \
                  dropped?",
                 Limits::HANDLES
+            ),
+            Self::Parts => format!(
+                "it is put together of more than {} core instances, memories or tables, which is the most for every plug-in; \
+                 build it as one module",
+                Limits::PARTS
+            ),
+            Self::Random { asked } => format!(
+                "it asked for {asked} random bytes at once, more than the limit of {}, which is the same for every plug-in",
+                size(usize::try_from(Limits::RANDOM).unwrap_or(usize::MAX))
             ),
             Self::Instances { limit, waited } => format!(
                 "all {limit} instances it may have at once were busy for {}; raise `instances` under [limits] in \
@@ -371,6 +390,8 @@ mod tests {
             Tripped::Output { limit: 64 << 20 },
             Tripped::Stack,
             Tripped::Handles,
+            Tripped::Parts,
+            Tripped::Random { asked: 2 << 20 },
             Tripped::Instances { limit: 64, waited: Duration::from_secs(10) },
             Tripped::AllInstances { limit: 1_000, waited: Duration::from_secs(10) },
         ]
@@ -386,6 +407,8 @@ mod tests {
         it handed over more than its limit of 64 MiB at once; raise `output` under [limits] in x.toml if it needs that much
         it used up its stack of 1 MiB, which is the same for every plug-in: a recursion without an end?
         it holds more than 10000 handles, which is the most for every plug-in; streams, waits and answers that are not dropped?
+        it is put together of more than 64 core instances, memories or tables, which is the most for every plug-in; build it as one module
+        it asked for 2097152 random bytes at once, more than the limit of 1 MiB, which is the same for every plug-in
         all 64 instances it may have at once were busy for 10 s; raise `instances` under [limits] in x.toml, or look at what keeps them busy
         all 1000 instances that all plug-ins together may have at once were busy for 10 s; raise `instances` under [plugins] in speil.toml, or look at what keeps them busy
         "#);

@@ -157,20 +157,22 @@ impl Loader {
         Ok(Workshop { machine, offered, folder, cache, trust })
     }
 
-    /// All plug-ins, several at a time: most of the time is spent on reading, compiling or loading code. On threads of
-    /// their own, since trying one needs an event loop of its own.
+    /// All plug-ins, several at a time: most of the time is spent on reading, compiling or loading code. The largest first, so
+    /// that none of them is alone at the end. On threads of their own, since trying one needs an event loop of its own.
     fn make_all(&mut self, found: &[Found], running: &PluginSet, approvals: &Approvals) -> Vec<Made> {
         let Some(shop) = &self.shop else { return Vec::new() };
         let this = &*self;
         let threads = std::thread::available_parallelism().map_or(1, usize::from).min(found.len());
-        let next = std::sync::atomic::AtomicUsize::new(0);
+        let mut order: Vec<usize> = (0..found.len()).collect();
+        order.sort_by_cached_key(|&at| std::cmp::Reverse(found[at].size()));
+        let (order, next) = (&order, std::sync::atomic::AtomicUsize::new(0));
         let mut made: Vec<(usize, Made, Seen)> = std::thread::scope(|scope| {
             let work = || {
                 let mut done = Vec::new();
                 loop {
-                    let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                    let Some(one) = found.get(at) else { return done };
-                    let (made, seen) = this.make(one, found, running, approvals, shop);
+                    let turn = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let Some(&at) = order.get(turn) else { return done };
+                    let (made, seen) = this.make(&found[at], found, running, approvals, shop);
                     done.push((at, made, seen));
                 }
             };
@@ -278,7 +280,7 @@ impl Loader {
         works: Option<&Arc<Plugin>>,
         shop: &Workshop,
     ) -> Result<Made, Pending> {
-        let pending = Pending::Approval { digest: draft.digest(), more };
+        let pending = Pending::Approval { digest: draft.digest(), more, refills: draft.refills() };
         if let Some(works) = works {
             return Ok(Made { plugin: works.clone(), pending: Some(pending) });
         }

@@ -69,6 +69,10 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
     }
     Component::new(engine, bytes).map_err(|error| {
         let cause = super::events::quoted(&error.root_cause().to_string(), Limits::MESSAGE);
+        // The engine's own bounds on what a component is made of; they are no setting.
+        if cause.contains(" limit of ") {
+            return format!("it cannot be compiled: {cause}; no plug-in may be made of so much");
+        }
         format!("it cannot be compiled: {cause}; was it copied whole, and built with current tools?")
     })
 }

@@ -23,7 +23,8 @@ pub struct Quarantined {
     /// When it was last tried.
     pub at: Millis,
     pub plugin: String,
-    /// The version of the plug-in that it was tried with: its component's digest, in hex.
+    /// The version of the plug-in that it was tried with: its component's digest, in hex. Where several transforms make the table's
+    /// rows, the first 12 digits of it, a plus sign, and a digest over all their versions.
     pub version: String,
     /// Why it is here: a sentence.
     pub error: String,

@@ -208,3 +208,52 @@ async fn requests_are_counted_over_the_call() {
     );
     assert_eq!(server.seen(), 2);
 }
+
+/// Against this program's own TLS server, whose certificate nobody trusts unless told to.
+#[tokio::test]
+async fn https_trusts_the_machine_s_certificates_and_those_it_is_told_of() {
+    let server = tls_server("localhost.crt").await;
+    let port = server.address.port();
+    let named = format!("https://localhost:{port}/livez");
+    assert_eq!(tried(port, &["localhost.crt"], &named).await, "200, 6 bytes");
+    assert_eq!(tried(port, &["elsewhere.crt", "localhost.crt"], &named).await, "200, 6 bytes");
+    let refused = |answer: &str| answer.contains("ErrorCode::Tls") && !answer.contains("200");
+    let unknown = tried(port, &[], &named).await;
+    assert!(refused(&unknown), "{unknown}");
+    let another = tried(port, &["elsewhere.crt"], &named).await;
+    assert!(refused(&another), "{another}");
+    let missing = tried(port, &["nowhere.crt"], &named).await;
+    assert!(missing.contains("http_certificates") && missing.contains("nowhere.crt"), "{missing}");
+    let plain = tried(port, &["localhost.crt"], &named.replace("https", "http")).await;
+    assert!(plain.contains("ERROR") && !plain.contains("200"), "{plain}");
+
+    // Trusted, and of another name.
+    let server = tls_server("elsewhere.crt").await;
+    let port = server.address.port();
+    let misnamed = tried(port, &["elsewhere.crt"], &format!("https://localhost:{port}/livez")).await;
+    assert!(refused(&misnamed), "{misnamed}");
+}
+
+fn data(name: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)
+}
+
+async fn tls_server(certificate: &str) -> speil_tests::kit::host::Host {
+    speil_tests::kit::host::Host::start_with(|config| {
+        let (certificate, key) = (data(certificate), data("localhost.key"));
+        config.server.tls = Some(speil::config::TlsConfig { certificate, key });
+    })
+    .await
+}
+
+/// What a plug-in is answered, where these certificates are trusted beside the machine's.
+async fn tried(port: u16, certificates: &[&str], url: &str) -> String {
+    use speil::config::PluginsConfig;
+    let host = format!("{{ host = \"localhost:{port}\", private = true }}");
+    let sidecar = format!("[config]\nscript = \"http GET {url}\"\n{}", grants("read", &host));
+    let files = [("powers.wasm", speil_test_guests::POWERS), ("powers.toml", sidecar.as_bytes())];
+    let folder = crate::plugins::folder(&files);
+    let http_certificates = certificates.iter().map(|name| data(name)).collect();
+    let config = PluginsConfig { http_certificates, ..PluginsConfig::over(folder.path()) };
+    run(&speil::plugins::PluginHost::load(&config).expect("an engine"), None).await
+}

@@ -1,4 +1,4 @@
-//! Bombs as no compiler makes them, of bare instructions.
+//! Answers as no compiler makes them: they point nowhere, to no text, or to too much of it.
 
 use speil::plugins::Function;
 
@@ -8,6 +8,99 @@ use crate::held;
 
 /// A name; parts of the core module; the function's body; how it is lifted; limits.
 type Case = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const CASES: [Case; 17] = [
+    ("an answer outside of memory", "", "(i32.const 0x7fffff00)", "", ""),
+    ("an answer at the very end of memory", "", "(i32.const 65532)", "", ""),
+    ("an answer at an odd address", "", "(i32.const 1025)", "", ""),
+    ("an answer that is neither well nor an error", "(data (i32.const 16) \"\\07\")", "(i32.const 16)", "", ""),
+    ("an option that is neither", "(data (i32.const 16) \"\\00\\00\\00\\00\\09\")", "(i32.const 16)", "", ""),
+    (
+        "a text outside of memory",
+        "(data (i32.const 16) \"\\00\\00\\00\\00\\01\\00\\00\\00\\00\\00\\00\\7f\\10\\00\\00\\00\")",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "a text longer than memory",
+        "(data (i32.const 16) \"\\00\\00\\00\\00\\01\\00\\00\\00\\20\\00\\00\\00\\ff\\ff\\ff\\7f\")",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "a text whose end wraps around",
+        "(data (i32.const 16) \"\\00\\00\\00\\00\\01\\00\\00\\00\\f0\\ff\\ff\\ff\\20\\00\\00\\00\")",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "a text that is none",
+        "(data (i32.const 16) \"\\00\\00\\00\\00\\01\\00\\00\\00\\20\\00\\00\\00\\04\\00\\00\\00\\ff\\fe\\c0\\80\")",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "a text of half a letter",
+        "(data (i32.const 16) \"\\00\\00\\00\\00\\01\\00\\00\\00\\20\\00\\00\\00\\02\\00\\00\\00{\\c3\")",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "an error of half a surrogate in UTF-16",
+        "(data (i32.const 16) \"\\01\\00\\00\\00\\20\\00\\00\\00\\01\\00\\00\\00\\00\\00\\00\\00\\00\\d8\")",
+        "(i32.const 16)",
+        "string-encoding=utf16",
+        "",
+    ),
+    (
+        "a text as large as all its memory",
+        "(memory (export \"memory\") 200)
+         (data (i32.const 16) \"\\00\\00\\00\\00\\01\\00\\00\\00\\00\\00\\00\\00\\00\\00\\c8\\00\")",
+        "(i32.const 16)",
+        "",
+        "output = \"8 MiB\"",
+    ),
+    (
+        "room for its arguments outside of memory",
+        "(func (export \"realloc\") (param i32 i32 i32 i32) (result i32) (i32.const 0x7fffff00))",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "room for its arguments never found",
+        "(func (export \"realloc\") (param i32 i32 i32 i32) (result i32) (loop (br 0)) (i32.const 0))",
+        "(i32.const 16)",
+        "",
+        "time = \"150ms\"",
+    ),
+    (
+        "room for its arguments refused",
+        "(func (export \"realloc\") (param i32 i32 i32 i32) (result i32) (unreachable))",
+        "(i32.const 16)",
+        "",
+        "",
+    ),
+    (
+        "an end that never comes",
+        "(func (export \"after\") (param i32) (loop (br 0)))",
+        "(i32.const 16)",
+        "(post-return (core func $c \"after\"))",
+        "time = \"150ms\"",
+    ),
+    (
+        "an end that traps",
+        "(func (export \"after\") (param i32) (unreachable))",
+        "(i32.const 16)",
+        "(post-return (core func $c \"after\"))",
+        "",
+    ),
+];
 
 const BOMBS: [Case; 3] = [
     (
@@ -36,7 +129,7 @@ const BOMBS: [Case; 3] = [
     ),
 ];
 
-pub const COUNT: usize = BOMBS.len();
+pub const COUNT: usize = CASES.len() + BOMBS.len();
 
 async fn tried(cases: &[Case]) -> Vec<String> {
     let mut all = Vec::new();
@@ -49,6 +142,11 @@ async fn tried(cases: &[Case]) -> Vec<String> {
         all.push(format!("{name}: {came}"));
     }
     all
+}
+
+#[tokio::test]
+async fn answers_that_point_nowhere() {
+    held!("abi", tried(&CASES).await);
 }
 
 #[tokio::test]

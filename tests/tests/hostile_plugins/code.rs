@@ -1,6 +1,5 @@
-//! The folder of compiled code, which whoever can write to it could poison. What is in doubt is made anew, and says so.
-
-#![cfg(unix)]
+//! The folder of compiled code, which whoever can write to it could poison. What is in doubt is made anew, and says so. What makes
+//! it so is a matter of the system: these are of Unix.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};

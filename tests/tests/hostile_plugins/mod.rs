@@ -2,10 +2,12 @@
 //! whose calls pass through both while the harm is done.
 
 pub mod abi;
+#[cfg(unix)]
 pub mod code;
 pub mod files;
 pub mod guest;
 pub mod powers;
+pub mod start;
 mod text;
 
 use std::future::Future;
@@ -176,7 +178,7 @@ pub async fn outcome(host: &PluginHost, function: Function) -> String {
 
 /// A long line as its beginning and its length.
 pub fn short(line: &str) -> String {
-    const MOST: usize = 400;
+    const MOST: usize = 600;
     // Where in a source file is a matter of compilers.
     if let Some((head, _)) = line.split_once(" panicked at ") {
         return format!("{head} panicked");

@@ -19,8 +19,93 @@ use super::{Hosted, NEIGHBOUR, VICTIM, begin, beside, call_hook, hosted, short};
 use crate::held;
 use crate::plugins::{Lines, folder, person, told};
 
-/// A name and the lines of a script. `PORT`, `OTHER` and `FOLDER` are filled in.
+/// A name and the lines of a script. `PORT`, `OTHER`, `FOLDER` and `DEEP` are filled in.
 type Case = (&'static str, &'static [&'static str]);
+
+const SQL: [Case; 18] = [
+    ("several statements", &["execute DELETE FROM sale; DROP TABLE sale", "query SELECT 1; SELECT word FROM secret"]),
+    (
+        "hidden in comments",
+        &[
+            "query SELECT id FROM sale /* ; */; DROP TABLE sale --",
+            "query SELECT 1 FROM /* sale */ secret",
+            "execute /* INSERT INTO plugin_powers_t */ DELETE FROM sale",
+        ],
+    ),
+    (
+        "another tenant's file attached",
+        &[
+            "execute ATTACH 'FOLDER/Cust2.db' AS other",
+            "query ATTACH 'FOLDER/Cust2.db' AS other",
+            "query SELECT * FROM other.sale",
+            "execute ATTACH ':memory:' AS other",
+        ],
+    ),
+    (
+        "the mirror copied out",
+        &["execute VACUUM INTO 'FOLDER/copy.db'", "query SELECT writefile('FOLDER/copy.db', 'x')"],
+    ),
+    ("metadata read", &["query SELECT * FROM Cust1_mirroring", "query SELECT * FROM speil_events"]),
+    (
+        "metadata written",
+        &[
+            "execute UPDATE Cust1_mirroring SET LSN = 99",
+            "execute DELETE FROM speil_tables",
+            "execute DROP TABLE Cust1_mirroring",
+        ],
+    ),
+    ("mirrored rows written", &["execute UPDATE sale SET age = 0", "execute INSERT INTO sale (id, age) VALUES (9, 9)"]),
+    ("an administrator's table read", &["query SELECT word FROM secret", "query SELECT * FROM by_hand"]),
+    (
+        "a view over what it may not read",
+        &["execute CREATE VIEW plugin_powers_v AS SELECT word FROM secret", "query SELECT * FROM plugin_powers_v"],
+    ),
+    (
+        "a view over what it may not write",
+        &["execute CREATE VIEW plugin_powers_w AS SELECT * FROM sale", "execute DELETE FROM plugin_powers_w"],
+    ),
+    (
+        "a trigger on what is not its own",
+        &["execute CREATE TRIGGER plugin_powers_x AFTER INSERT ON sale BEGIN DELETE FROM sale; END"],
+    ),
+    (
+        "a trigger of its own that reaches further",
+        &[
+            "execute CREATE TABLE plugin_powers_t (x)",
+            "execute CREATE TRIGGER plugin_powers_y AFTER INSERT ON plugin_powers_t BEGIN DELETE FROM sale; END",
+            "execute INSERT INTO plugin_powers_t VALUES (1)",
+            "execute CREATE TEMP TRIGGER plugin_powers_z AFTER INSERT ON plugin_powers_t BEGIN DELETE FROM sale; END",
+        ],
+    ),
+    (
+        "a name that is nearly its own",
+        &[
+            "execute CREATE TABLE plugin_powersx (x)",
+            "execute CREATE TABLE plugin_other_t (x)",
+            "execute ALTER TABLE sale RENAME TO plugin_powers_sale",
+            "execute CREATE TABLE plugin_powers_copy AS SELECT * FROM secret",
+        ],
+    ),
+    (
+        "an unfinished transaction",
+        &["execute BEGIN IMMEDIATE", "execute SAVEPOINT x", "execute COMMIT", "execute ROLLBACK"],
+    ),
+    (
+        "settings of the database",
+        &[
+            "execute PRAGMA writable_schema = ON",
+            "query PRAGMA journal_mode = DELETE",
+            "execute PRAGMA max_page_count = 1",
+            "query SELECT load_extension('evil')",
+        ],
+    ),
+    (
+        "its own schema rewritten",
+        &["execute UPDATE sqlite_schema SET sql = '' WHERE name = 'sale'", "query SELECT sql FROM sqlite_schema"],
+    ),
+    ("a text of a gigabyte", &["query SELECT length(replace(hex(zeroblob(500000000)), '0', 'xxxx'))"]),
+    ("brackets in brackets", &["query SELECT DEEP"]),
+];
 
 const VALUES: [Case; 4] = [
     ("another plug-in's bucket", &["open kind", "open ../kind", "open speil_values"]),
@@ -68,7 +153,7 @@ const FILES: [Case; 2] = [
     ("a granted folder written that is only read", &["write /data/new.txt", "read /data/a.txt"]),
 ];
 
-pub const COUNT: usize = VALUES.len() + HTTP.len() + FILES.len();
+pub const COUNT: usize = SQL.len() + VALUES.len() + HTTP.len() + FILES.len();
 
 /// Mirrors of both tenants in one folder, each with a word that only an administrator may read.
 struct Mirrors {
@@ -162,7 +247,8 @@ async fn on_mirrors(cases: &[Case]) -> Vec<String> {
         let mirrors = mirrors().await;
         let whole = mirrors.digest();
         let folder = mirrors.folder.path().display().to_string();
-        let script = script.join("\n").replace("FOLDER", &folder);
+        let deep = format!("{}1{}", "(".repeat(5_000), ")".repeat(5_000));
+        let script = script.join("\n").replace("FOLDER", &folder).replace("DEEP", &deep);
         if script.contains("theirs") {
             // Kept by the same plug-in in the neighbour's mirror.
             let kept = run("http = []", "set theirs hidden", Some(&mirrors.neighbour)).await;
@@ -176,6 +262,11 @@ async fn on_mirrors(cases: &[Case]) -> Vec<String> {
         all.push(format!("{name}:\n  {}", came.replace(&folder, "FOLDER")));
     }
     all
+}
+
+#[tokio::test]
+async fn sql_that_means_more_than_it_says() {
+    held!("sql", on_mirrors(&SQL).await);
 }
 
 #[tokio::test]

@@ -1,11 +1,10 @@
 //! JavaScript: `change-feed` really posts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use speil::protocol::messages::RowOp::{Delete, Insert, Update};
 
-use super::built;
 use super::mirrored::Mirrored;
 use super::receiver::{Posted, Receiver};
 
@@ -35,9 +34,7 @@ fn only(receiver: &Receiver) -> Posted {
     posted.remove(0)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn change_feed_posts_what_was_committed() {
-    let Some(built) = built() else { return };
+pub async fn posts(built: PathBuf) {
     let receiver = Receiver::start(204).await;
     let folder = folder(&built, receiver.port);
     let mut mirrored = Mirrored::with(folder.path()).await;
@@ -78,9 +75,7 @@ async fn change_feed_posts_what_was_committed() {
     assert_eq!(mirrored.failures().await, Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_that_refuses_is_a_failure_that_costs_no_row() {
-    let Some(built) = built() else { return };
+pub async fn is_refused(built: PathBuf) {
     let receiver = Receiver::start(503).await;
     let folder = folder(&built, receiver.port);
     let mut mirrored = Mirrored::with(folder.path()).await;

@@ -1,8 +1,9 @@
-//! What `speil plugin new` makes: built as its README says, it does what its README says.
+//! What `speil plugin new` makes: built as its README says, it passes its own test and does what its README says.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
-use speil::config::PluginsConfig;
 use speil::plugins::{CallInfo, HookSource as _, PluginHost};
 use speil::protocol::columns::{Column, TypedBatch, Value};
 use speil::protocol::context_id::ContextId;
@@ -11,31 +12,19 @@ use speil::protocol::names::Operation;
 use speil::protocol::table_def::{ColumnDef, TableDef};
 use speil::protocol::table_name::TableName;
 
-use super::built;
-
-#[tokio::test]
-async fn a_new_plug_in_of_every_language_trims_its_column() {
-    let Some(built) = built() else { return };
-    for language in ["rust", "js", "python", "c"] {
-        let name = format!("fresh-{language}");
-        let folder = tempfile::tempdir().expect("a folder");
-        for ending in ["wasm", "toml"] {
-            let file = format!("{name}.{ending}");
-            std::fs::copy(built.join(&file), folder.path().join(&file))
-                .unwrap_or_else(|error| panic!("{file}: {error}"));
-        }
-        let plugins = folder.path().to_owned();
-        // The plug-ins are tried on threads of their own.
-        let host =
-            tokio::task::spawn_blocking(move || PluginHost::load(&PluginsConfig::over(plugins)).expect("an engine"));
-        let host = host.await.expect("no panic");
-        let list = host.list();
-        assert_eq!((list[0].broken.as_deref(), list[0].hooks.clone()), (None, Some(vec!["transform"])), "{name}");
-        trims(&host, &name).await;
+pub async fn trims(built: PathBuf, name: &str) {
+    passes_its_own_test(&built, name);
+    let folder = tempfile::tempdir().expect("a folder");
+    for ending in ["wasm", "toml"] {
+        let file = format!("{name}.{ending}");
+        std::fs::copy(built.join(&file), folder.path().join(&file)).unwrap_or_else(|error| panic!("{file}: {error}"));
     }
-}
-
-async fn trims(host: &PluginHost, name: &str) {
+    let plugins = folder.path().to_owned();
+    // The plug-ins are tried on threads of their own.
+    let host = tokio::task::spawn_blocking(move || PluginHost::load(&super::plugins(&plugins)).expect("an engine"));
+    let host = host.await.expect("no panic");
+    let list = host.list();
+    assert_eq!((list[0].broken.as_deref(), list[0].hooks.clone()), (None, Some(vec!["transform"])), "{name}");
     let mut call = host.begin(CallInfo {
         tenant: ContextId::new("Cust1").expect("a tenant"),
         application: "app".into(),
@@ -56,6 +45,23 @@ async fn trims(host: &PluginHost, name: &str) {
     let batch = call.transform(&plan, batch).await.unwrap_or_else(|error| panic!("{name}: {error:?}"));
     let trimmed: Vec<Value<'_>> = (0..4).map(|row| batch.columns[1].value(row, 0)).collect();
     assert_eq!(trimmed, [Value::Text("Ann"), Value::Null, Value::Text("Bø"), Value::Text("")], "{name}");
+}
+
+/// As its author runs it.
+fn passes_its_own_test(built: &Path, name: &str) {
+    let tested = Command::new(env!("CARGO_BIN_EXE_speil-under-test"))
+        .args(["plugin", "test"])
+        .arg(built.join(format!("{name}.wasm")))
+        .arg("--fixtures")
+        .arg(built.join(format!("{name}.fixtures")))
+        .output()
+        .expect("the program runs");
+    let text = String::from_utf8_lossy(&tested.stdout);
+    assert!(
+        tested.status.success() && text.contains("1 of 1 passed"),
+        "{text}{}",
+        String::from_utf8_lossy(&tested.stderr)
+    );
 }
 
 fn person() -> Arc<TableDef> {

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use speil::config::PluginsConfig;
 use speil::protocol::messages::{ColumnInfo, ReplicationSummary, RowOp, TableSchemaInfo};
 use speil::task::client::Client;
 use speil::task::endpoint::Endpoint;
@@ -24,7 +23,7 @@ pub type Row<'a> = (RowOp, &'a [Option<&'a str>]);
 impl Mirrored {
     /// Starts a host in which every plug-in of the folder works.
     pub async fn with(plugins: &Path) -> Self {
-        let host = Host::start_with(|config| config.plugins = PluginsConfig::over(plugins)).await;
+        let host = Host::start_with(|config| config.plugins = super::plugins(plugins)).await;
         let endpoint = Endpoint::new(&format!("http://{}{PATH}", host.address), None).expect("a URL");
         let client = Client::new(endpoint, identity(TENANT), Spelling::DotNet);
         Self { host, client, changed: Vec::new(), lsn: 0 }

@@ -1,10 +1,9 @@
 //! C: `row-filter` leaves rows out, takes them out and lets them back in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use speil::protocol::messages::RowOp::{Insert, Update};
 
-use super::built;
 use super::mirrored::Mirrored;
 
 fn folder(built: &Path, sidecar: &str) -> tempfile::TempDir {
@@ -14,9 +13,7 @@ fn folder(built: &Path, sidecar: &str) -> tempfile::TempDir {
     folder
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn row_filter_keeps_the_rows_it_is_told_to() {
-    let Some(built) = built() else { return };
+pub async fn keeps(built: PathBuf) {
     let sidecar = std::fs::read_to_string(built.join("row-filter.toml")).expect("built");
     let folder = folder(&built, &sidecar);
     let mut mirrored = Mirrored::with(folder.path()).await;
@@ -61,9 +58,7 @@ async fn row_filter_keeps_the_rows_it_is_told_to() {
     assert_eq!(mirrored.failures().await, Vec::<String>::new());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn texts_and_null_can_be_listed() {
-    let Some(built) = built() else { return };
+pub async fn lists(built: PathBuf) {
     let folder = folder(&built, "[config]\n\"contact.name\" = \"not Test, NULL\"\n\"contact.country_id\" = \"1,2\"\n");
     let mut mirrored = Mirrored::with(folder.path()).await;
     mirrored.begin().await;

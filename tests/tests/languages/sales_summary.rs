@@ -1,13 +1,12 @@
 //! Python: the table of `sales-summary` has the sums after each cycle.
 
+use std::path::PathBuf;
+
 use speil::protocol::messages::RowOp::{Delete, Insert, Update};
 
-use super::built;
 use super::mirrored::Mirrored;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sales_summary_keeps_the_sums_of_every_cycle() {
-    let Some(built) = built() else { return };
+pub async fn sums(built: PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     for file in ["sales-summary.wasm", "sales-summary.toml"] {
         std::fs::copy(built.join(file), folder.path().join(file)).expect("built");

@@ -1,40 +1,41 @@
 //! Ten plug-ins whose code is in the cache, one of them Python and one JavaScript, start quickly.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use speil::config::PluginsConfig;
 use speil::plugins::PluginHost;
 
-use super::built;
+/// The two with a language's runtime, and those of which the rest are copies.
+pub const NEEDED: [&str; 5] = ["sales-summary", "fresh-js", "row-filter", "fresh-c", "fresh-rust"];
 
-/// The figure counts in a release build on a quiet machine.
-#[test]
-fn ten_cached_plug_ins_one_of_them_python_start_quickly() {
-    let Some(built) = built() else { return };
+/// What an optimised build on two quiet processors keeps to; compiling takes a thousand times as long.
+const LIMIT: Duration = Duration::from_millis(100);
+
+pub async fn quickly(built: PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
-    let put = |name: &str, from: &Path| {
+    for number in 0..10 {
+        let from = built.join(NEEDED.get(number).unwrap_or(&NEEDED[2 + number % 3]));
         for ending in ["wasm", "toml"] {
-            let source = from.with_extension(ending);
-            std::fs::copy(&source, folder.path().join(format!("{name}.{ending}"))).expect("built");
+            let to = folder.path().join(format!("p{number}.{ending}"));
+            std::fs::copy(from.with_extension(ending), to).expect("built");
         }
-    };
-    put("sales-summary", &built.join("sales-summary"));
-    put("fresh-js", &built.join("fresh-js"));
-    for number in 0..8 {
-        put(&format!("p{number}"), &built.join(["row-filter", "fresh-c", "fresh-rust"][number % 3]));
     }
-    let compiled = load(folder.path());
-    let cached = (0..5).map(|_| load(folder.path())).min().expect("five");
-    eprintln!(
-        "ten plug-ins, one of them Python, one JavaScript: compiled in {compiled:?}, from the cache in {cached:?}"
-    );
-    assert!(cached < compiled, "{cached:?} is no less than {compiled:?}");
+    // The plug-ins are tried on threads of their own.
+    let loaded = tokio::task::spawn_blocking(move || {
+        load(folder.path());
+        let mut times: Vec<Duration> = (0..9).map(|_| load(folder.path())).collect();
+        times.sort_unstable();
+        (times[0], times[4])
+    });
+    let (best, usual) = loaded.await.expect("no panic");
+    println!("ten cached plug-ins, one of them Python, one JavaScript, start in {usual:?}, at best in {best:?}");
+    let limit = if cfg!(debug_assertions) { LIMIT * 50 } else { LIMIT };
+    assert!(best < limit, "{best:?} is more than {limit:?}");
 }
 
 fn load(folder: &Path) -> Duration {
     let begun = Instant::now();
-    let host = PluginHost::load(&PluginsConfig::over(folder)).expect("an engine");
+    let host = PluginHost::load(&super::plugins(folder)).expect("an engine");
     let took = begun.elapsed();
     let broken: Vec<String> = host.list().into_iter().filter_map(|plugin| plugin.broken).collect();
     assert_eq!((host.list().len(), broken), (10, Vec::new()));

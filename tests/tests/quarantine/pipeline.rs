@@ -16,11 +16,11 @@ use speil::store::sqlite::{SqliteSettings, SqliteStore};
 use speil::store::{MirrorDb, Store as _};
 use speil_test_guests::TRANSFORMER;
 
-use crate::plugins::{another, folder, place};
+use crate::plugins::{File, another, folder, place};
 
 use RowOp::{Delete as D, Insert as I, Update as U};
 
-/// A host over one plug-in and a folder of mirrors.
+/// A host over plug-ins and a folder of mirrors.
 struct World {
     plugins: tempfile::TempDir,
     _mirrors: tempfile::TempDir,
@@ -53,7 +53,11 @@ fn sidecar(top: &str, config: &str) -> String {
 
 impl World {
     fn new(sidecar: &str) -> Self {
-        let plugins = folder(&[("t.wasm", TRANSFORMER), ("t.toml", sidecar.as_bytes())]);
+        Self::with(&[("t.wasm", TRANSFORMER), ("t.toml", sidecar.as_bytes())])
+    }
+
+    fn with(files: &[File<'_>]) -> Self {
+        let plugins = folder(files);
         let mirrors = folder(&[]);
         let host = PluginHost::load(&PluginsConfig::over(plugins.path())).expect("loaded");
         let store = Arc::new(SqliteStore::open(SqliteSettings::new(mirrors.path())).expect("a store"));
@@ -203,6 +207,34 @@ async fn over_the_cap_the_call_fails_and_nothing_of_it_is_written() {
     assert_eq!(world.schema().await, 20);
     // The row that is there may fail again: it is the same one.
     world.rows(30, &[(U, "1", "Eve")]).await.expect("no second row");
+}
+
+#[tokio::test]
+async fn a_new_version_of_an_earlier_transform_gives_the_rows_back_too() {
+    let first = sidecar("revision = \"1\"", "");
+    let trap = sidecar("revision = \"1\"", "\"person.trap\" = \"Eve!\"");
+    let world = World::with(&[
+        ("a.wasm", TRANSFORMER),
+        ("a.toml", first.as_bytes()),
+        ("t.wasm", TRANSFORMER),
+        ("t.toml", trap.as_bytes()),
+    ]);
+    let kept = async || world.db().await.quarantined(None, 9).await.expect("readable").remove(0);
+    world.filled().await;
+    world.schema().await;
+    world.rows(20, &[(U, "1", "Eve")]).await.expect("kept aside");
+    let before = kept().await;
+    assert_eq!((before.plugin.as_str(), before.version.len()), ("t", 64));
+    assert_eq!(world.schema().await, 20);
+    assert_eq!(kept().await, before, "the same versions are not asked again");
+
+    // What the first makes of the row is the second's trouble, so the first's new version may be its cure.
+    place(world.plugins.path(), "a.wasm", &another(TRANSFORMER, "two"));
+    assert!(world.host.reload().expect("readable"));
+    assert_eq!(world.schema().await, 20, "the revisions are the same: nothing is filled anew");
+    let after = kept().await;
+    assert!(after.plugin == "t" && after.version != before.version, "it was tried: {after:?}");
+    assert_eq!(after.version[..13], before.version[..13], "the one it fails in is the same");
 }
 
 #[tokio::test]

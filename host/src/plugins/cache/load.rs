@@ -18,7 +18,7 @@ use super::entry::Checked;
 pub(super) fn component(engine: &Engine, code: &Checked) -> wasmtime::Result<Component> {
     // SAFETY: `deserialize` asks that the bytes be what `Component::serialize` of this version wrote, unchanged; it looks
     // at version, settings and processor itself. They are: `Checked` is made only from a file of this account in a folder
-    // that nobody else can write to, whose SHA-256 over key and code fits; this program writes such files from
+    // that nobody else can write to, whose seal over key and code fits; this program writes such files from
     // `serialize` and nothing else; the key holds the component's digest, the engine's settings and our version. The
     // bytes are ours in memory: a file changed after the check changes nothing.
     unsafe { Component::deserialize(engine, code.code()) }

@@ -5,15 +5,17 @@
 //! | which folder can be trusted | [`place`] |
 //! | is this entry whole, and what was asked for | [`entry`] |
 //! | compiled code from disk becomes a component: unsafe | [`load`] |
+//! | the account's own folder, for trials | [`of_account`] |
 //!
 //! **What it protects against, and what not.** Compiled code is trusted by the engine: whoever can write it, runs code in
 //! the host. So what counts is who can write: the folder and its files belong to the account the host runs as, and
-//! nobody else may write to them, or they are not used. The digest in each entry finds damage (a torn write, a bad disk),
+//! nobody else may write to them, or they are not used. The seal in each entry finds damage (a torn write, a bad disk),
 //! not an attacker: a secret key for it would have to lie where that same attacker reads it. Compiled code from anywhere
 //! else, such as a `.cwasm` in the plug-in folder, is never loaded.
 
 mod entry;
 mod load;
+mod of_account;
 pub(super) mod place;
 
 use std::collections::BTreeSet;
@@ -39,12 +41,27 @@ pub struct CodeCache {
     folder: PathBuf,
     /// Looked into only, by a command that leaves nothing behind.
     read_only: bool,
+    /// How many entries stay that are not in use.
+    spare: usize,
 }
 
 impl CodeCache {
     /// A cache in a folder that [`place::open`] found good.
     pub const fn new(folder: PathBuf, read_only: bool) -> Self {
-        Self { folder, read_only }
+        Self { folder, read_only, spare: SPARE }
+    }
+
+    /// The cache of the account that runs this, for plug-ins that are tried wherever they lie. `None`: it has no place for
+    /// such things, or none that can be trusted.
+    pub fn of_account() -> Option<Self> {
+        let folder = of_account::folder()?;
+        match place::open(&folder, true) {
+            Ok(()) => Some(Self { spare: of_account::SPARE, ..Self::new(folder, false) }),
+            Err(reason) => {
+                tracing::debug!("{reason}");
+                None
+            }
+        }
     }
 
     /// The code of a component, if an entry is there and beyond doubt.
@@ -95,7 +112,7 @@ impl CodeCache {
         let now = SystemTime::now();
         for (at, (modified, path)) in spare.iter().enumerate() {
             let age = now.duration_since(*modified).unwrap_or_default();
-            if at >= SPARE || age > SPARE_FOR {
+            if at >= self.spare || age > SPARE_FOR {
                 // Another host may have been quicker; what stays is only in the way.
                 let _ = std::fs::remove_file(path);
             }

@@ -39,6 +39,7 @@ use super::bindings as granted;
 use super::bindings::speil::mirror as offered;
 use super::check;
 use super::instance::State;
+use super::limits::Limits;
 use super::sidecar::{DatabaseGrant, Grants, Settings};
 
 /// Every interface that is linked without a grant, for messages and for the check before linking.
@@ -202,6 +203,7 @@ pub(super) fn closed_wasi(log: &std::sync::Arc<log::Log>, settings: &Settings) -
     let mut wasi = WasiCtx::builder();
     wasi.stdout(stdio::Output::new(log, false)).stderr(stdio::Output::new(log, true));
     wasi.envs(&settings.environment);
+    wasi.max_random_size(Limits::RANDOM);
     for folder in &settings.grants.folders {
         let perms = if folder.write { FsPerms::ReadWrite } else { FsPerms::ReadOnly };
         wasi.preopened_dir(&folder.host, &folder.guest, perms)

@@ -108,7 +108,6 @@ impl PluginCall {
             self.poisoned.push(Poisoned {
                 row,
                 plugin: plugin.name.clone(),
-                version: plugin.version(),
                 cap: plugin.sidecar.as_ref().map_or(0, |sidecar| sidecar.quarantine_cap),
                 error: failed.sentence(plugin, function, Some(table.name.as_str())),
                 log: failed.logged(plugin, function, Some(table.name.as_str())),

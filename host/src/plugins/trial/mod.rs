@@ -26,6 +26,7 @@ pub use fixture::{Expect, Fixture, Query, TableText};
 pub use outcome::{Answer, Ending, Outcome, Ran, Unit, Use};
 
 use self::recorder::Recorder;
+use super::cache::CodeCache;
 use super::call::PluginCall;
 use super::component::{Draft, Files, Plugin, Source, Step};
 use super::digest::{self, Digest};
@@ -61,7 +62,7 @@ pub struct Overrides {
 }
 
 impl Trial {
-    /// Reads and compiles. Takes seconds for a large component.
+    /// Reads and compiles, which takes seconds for a large component; or finds it compiled by an earlier trial.
     ///
     /// # Errors
     /// The file is no component, or its sidecar cannot be read: a sentence that names the file.
@@ -73,9 +74,13 @@ impl Trial {
         let text = files.sidecar.clone()?;
         let mut shop = workshop(None)?;
         shop.folder = file.parent().map(Path::to_owned).unwrap_or_default();
+        shop.cache = CodeCache::of_account();
         let source = files.source();
         let draft = Draft::make(&name, &files, source, &shop, None);
         draft.component().map_err(|broken| broken.reason)?;
+        if let (Some(cache), Some(content)) = (&shop.cache, draft.digest()) {
+            cache.prune(shop.machine.engine(), &[content]);
+        }
         // What else is wrong is told by every case that is tried.
         let sidecar = text.parse().unwrap_or_default();
         let compiled = draft.refuse(Step::Start, "it is compiled only");

@@ -105,6 +105,9 @@ const SIDE_TABLES: [Wanted<'static>; 6] = [
     },
 ];
 
+/// Every transaction of a table that is transformed asks which of its rows are kept aside; those of others must cost it nothing.
+const HELD: &str = "speil_quarantine_held";
+
 const METADATA_COLUMNS: [(&str, &str); 7] = [
     ("tablename", "nvarchar(128) NOT NULL"),
     ("LSN", "bigint"),
@@ -227,6 +230,9 @@ fn missing(db: &Connection, tenant: &ContextId) -> Result<Vec<String>> {
         missing_of(db, wanted, &mut statements)?;
     }
     missing_of(db, &Wanted { name: &metadata, columns: &METADATA_COLUMNS }, &mut statements)?;
+    if !db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?.exists([HELD])? {
+        statements.push(format!("CREATE INDEX {HELD} ON speil_quarantine (folded, id)"));
+    }
     Ok(statements)
 }
 
