@@ -85,6 +85,7 @@ impl Feature {
     }
 
     /// Tries it in a database made for that.
+    #[expect(clippy::too_many_lines, reason = "one probe for each feature")]
     async fn is_there(self, hand: &SqlServerHand) -> Result<bool, String> {
         match self {
             Self::Applock => {

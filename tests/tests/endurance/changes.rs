@@ -202,13 +202,3 @@ impl Happened {
         self.writes += more.writes;
     }
 }
-
-fn keep_small(source: &mut Source) {
-    while source.rows() > ROWS {
-        let at = (0..source.tables().len()).max_by_key(|at| source.tables()[*at].len()).expect("there are tables");
-        let keys: Vec<i64> = source.tables()[at].keys().take(100).collect();
-        for key in keys {
-            source.delete(at, key);
-        }
-    }
-}

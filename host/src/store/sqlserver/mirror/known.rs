@@ -341,6 +341,7 @@ pub(in crate::store::sqlserver) fn add_rows(statement: &mut Statement, names: &N
 
 /// What a commit of rows leaves behind.
 #[derive(Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(in crate::store::sqlserver) struct Committed {
     pub rows: u64,
     pub changed: bool,

@@ -35,6 +35,7 @@ const FEW_BYTES: usize = 256 << 10;
 const WORTH_A_LOAD: usize = 200;
 
 /// How rows of one table are written, in one transaction.
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 pub(in crate::store::sqlserver) struct RowPlan {
     /// As the database spells it, for messages.
     table: String,
