@@ -6,15 +6,17 @@ use super::Machine;
 use super::host::Host;
 use super::report::{Line, median};
 use super::setup::{Plugin, Setup};
+use super::table::Calls;
 use super::work::seconds;
 use crate::cli::CliError;
 use crate::protocol::decode::{self, Limits};
+use crate::protocol::messages::TableSchemaInfo;
 use crate::protocol::names::Operation;
 use crate::task::client::headers;
 use crate::task::connection::{Connection, Framing, Request};
 use crate::task::shape::ShapeOptions;
 use crate::task::source::{Source, SourceTable};
-use crate::task::spelling::{self, Spelling};
+use crate::task::spelling::{self, Batch, Rows, Spelling};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_mins(2);
@@ -30,8 +32,11 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
     });
     let plugin = Plugin { name: "index-manager".into(), wasm: speil_guest_artifacts::INDEX_MANAGER, sidecar };
     let host = Host::start(&machine.directory, &machine.keys, &[plugin]).await?;
-    // Makes the tables, and the second call's plans.
+    // Makes the tables, fills them with nothing, so that none waits for its rows, and makes the second call's plans.
     let mut client = host.tenant("Schema", &infos).await?;
+    let filled = |info: &TableSchemaInfo| Batch { table: info.clone(), rows: Rows::default(), lsn: source.version() };
+    let fills: Vec<Batch> = infos.iter().map(filled).collect();
+    Calls::of_batches(&client, &fills, 0)?.make(&client).await?;
     client.table_schema(&infos).await.map_err(CliError::failed)?;
 
     let endpoint = Setup::endpoint(&host.address())?;
