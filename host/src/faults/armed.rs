@@ -86,14 +86,9 @@ fn is_held() -> bool {
 /// When that was ordered.
 pub fn pass(step: Step) -> Pin<Box<dyn Future<Output = Result<(), Injected>> + Send>> {
     Box::pin(async move {
-        match ordered(step) {
-            None => {}
-            Some(Action::Crash) => std::process::abort(),
-            Some(Action::Error) => return Err(Injected(step)),
-            Some(Action::Hold) => {
-                while is_held() {
-                    tokio::time::sleep(LOOK).await;
-                }
+        if obey(step)? {
+            while is_held() {
+                tokio::time::sleep(LOOK).await;
             }
         }
         Ok(())
@@ -105,17 +100,22 @@ pub fn pass(step: Step) -> Pin<Box<dyn Future<Output = Result<(), Injected>> + S
 /// # Errors
 /// When that was ordered.
 pub fn pass_blocking(step: Step) -> Result<(), Injected> {
-    match ordered(step) {
-        None => {}
-        Some(Action::Crash) => std::process::abort(),
-        Some(Action::Error) => return Err(Injected(step)),
-        Some(Action::Hold) => {
-            while is_held() {
-                std::thread::sleep(LOOK);
-            }
+    if obey(step)? {
+        while is_held() {
+            std::thread::sleep(LOOK);
         }
     }
     Ok(())
+}
+
+/// Dies or fails if that was ordered of the step. Whether it is to be held.
+fn obey(step: Step) -> Result<bool, Injected> {
+    match ordered(step) {
+        None => Ok(false),
+        Some(Action::Hold) => Ok(true),
+        Some(Action::Error) => Err(Injected(step)),
+        Some(Action::Crash) => std::process::abort(),
+    }
 }
 
 /// The machine's time, moved as a test wants it.

@@ -8,6 +8,7 @@ pub mod host;
 pub mod process;
 pub mod proxy;
 pub mod soap;
+pub mod tables;
 pub mod task;
 pub mod tenant;
 pub mod wait;

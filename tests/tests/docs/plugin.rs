@@ -9,8 +9,8 @@ use speil::protocol::columns::{Column, TypedBatch, Value};
 use speil::protocol::context_id::ContextId;
 use speil::protocol::messages::RowOp;
 use speil::protocol::names::Operation;
-use speil::protocol::table_def::{ColumnDef, TableDef};
-use speil::protocol::table_name::TableName;
+use speil::protocol::table_def::TableDef;
+use speil_tests::kit::tables::keyed_by_first;
 
 use super::markdown::{page, root};
 
@@ -40,21 +40,10 @@ fn host() -> PluginHost {
 }
 
 fn person() -> Arc<TableDef> {
-    let column = |name: &str, sql_type: &str, nullable| ColumnDef {
-        name: name.into(),
-        sql_type: sql_type.parse().expect("a type"),
-        nullable,
-        default: None,
-    };
-    Arc::new(TableDef {
-        name: TableName::new("person").expect("a name"),
-        columns: vec![
-            column("person_id", "int", false),
-            column("name", "nvarchar(50)", true),
-            column("email", "nvarchar(100)", true),
-        ],
-        key: vec![0],
-    })
+    keyed_by_first(
+        "person",
+        &[("person_id", "int", false), ("name", "nvarchar(50)", true), ("email", "nvarchar(100)", true)],
+    )
 }
 
 fn rows(table: &TableDef, rows: &[(RowOp, i64, Option<&str>)]) -> TypedBatch {

@@ -9,8 +9,8 @@ use speil::protocol::columns::{Column, TypedBatch, Value};
 use speil::protocol::context_id::ContextId;
 use speil::protocol::messages::RowOp;
 use speil::protocol::names::Operation;
-use speil::protocol::table_def::{ColumnDef, TableDef};
-use speil::protocol::table_name::TableName;
+use speil::protocol::table_def::TableDef;
+use speil_tests::kit::tables::keyed_by_first;
 
 pub async fn trims(built: PathBuf, name: &str) {
     passes_its_own_test(&built, name);
@@ -65,15 +65,5 @@ fn passes_its_own_test(built: &Path, name: &str) {
 }
 
 fn person() -> Arc<TableDef> {
-    let column = |name: &str, sql_type: &str, nullable| ColumnDef {
-        name: name.into(),
-        sql_type: sql_type.parse().expect("a type"),
-        nullable,
-        default: None,
-    };
-    Arc::new(TableDef {
-        name: TableName::new("person").expect("a name"),
-        columns: vec![column("person_id", "int", false), column("name", "nvarchar(50)", true)],
-        key: vec![0],
-    })
+    keyed_by_first("person", &[("person_id", "int", false), ("name", "nvarchar(50)", true)])
 }

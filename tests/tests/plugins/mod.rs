@@ -13,9 +13,9 @@ use speil::protocol::columns::{Column, TypedBatch, Value};
 use speil::protocol::context_id::ContextId;
 use speil::protocol::messages::RowOp;
 use speil::protocol::names::Operation;
-use speil::protocol::table_def::{ColumnDef, TableDef};
-use speil::protocol::table_name::TableName;
+use speil::protocol::table_def::TableDef;
 use speil::store::history::EventRecord;
+use speil_tests::kit::tables::keyed_by_first;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
@@ -78,27 +78,20 @@ pub fn begin(host: &PluginHost, operation: Operation) -> Box<dyn CallHooks> {
 
 /// `person`: id int key, name nvarchar(20), age int NOT NULL, and a column of every other kind.
 pub fn person() -> Arc<TableDef> {
-    let column = |name: &str, sql_type: &str, nullable: bool| ColumnDef {
-        name: name.into(),
-        sql_type: sql_type.parse().expect("a type"),
-        nullable,
-        default: None,
-    };
-    Arc::new(TableDef {
-        name: TableName::new("person").expect("a name"),
-        columns: vec![
-            column("id", "int", false),
-            column("name", "nvarchar(20)", true),
-            column("age", "int", false),
-            column("height", "float", true),
-            column("pay", "decimal(10,2)", true),
-            column("born", "datetime", true),
-            column("photo", "varbinary(max)", true),
-            column("guid", "uniqueidentifier", true),
-            column("seen", "datetimeoffset(7)", true),
+    keyed_by_first(
+        "person",
+        &[
+            ("id", "int", false),
+            ("name", "nvarchar(20)", true),
+            ("age", "int", false),
+            ("height", "float", true),
+            ("pay", "decimal(10,2)", true),
+            ("born", "datetime", true),
+            ("photo", "varbinary(max)", true),
+            ("guid", "uniqueidentifier", true),
+            ("seen", "datetimeoffset(7)", true),
         ],
-        key: vec![0],
-    })
+    )
 }
 
 /// Rows of [`person`]: an operation, an id, a name, an age; the other columns have one value for all.

@@ -1,6 +1,5 @@
 //! Rows in and out of a real server, when `SPEIL_TEST_SQLSERVER` names one.
 
-mod bench;
 mod model;
 mod odd;
 mod round_trips;
