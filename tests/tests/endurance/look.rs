@@ -34,8 +34,23 @@ pub struct SeenColumn {
 /// Longer than any recovery of a small file takes.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Takes a look; `None` while there is no mirror.
+/// What SQLite tells a reader that would have to write first.
+const UNREPAIRED: [i32; 3] = [
+    rusqlite::ffi::SQLITE_READONLY_ROLLBACK,
+    rusqlite::ffi::SQLITE_READONLY_RECOVERY,
+    rusqlite::ffi::SQLITE_READONLY_CANTINIT,
+];
+
+/// Takes a look; `None` while there is no mirror, or while a kill has left it with a journal that only the host's next start,
+/// and no reader, can play back.
 pub fn take(file: &Path, tenant: &str) -> rusqlite::Result<Option<Look>> {
+    match look(file, tenant) {
+        Err(error) if error.sqlite_error().is_some_and(|told| UNREPAIRED.contains(&told.extended_code)) => Ok(None),
+        look => look,
+    }
+}
+
+fn look(file: &Path, tenant: &str) -> rusqlite::Result<Option<Look>> {
     if !file.exists() {
         return Ok(None);
     }

@@ -24,9 +24,25 @@ impl From<rusqlite::Error> for StoreError {
 const READ_ONLY: &str =
     "the mirror file may not be written; give the account that runs speil write permission on it and its folder";
 
+const LEFT_HALF_WAY: &str = "the program that wrote the mirror file last was stopped in the middle, and only one that may write \
+     can put the file right; start speil, or open the file once for writing, and read again";
+
 /// What SQLite would say at the first write.
 pub(super) fn read_only() -> StoreError {
     StoreError::new(StoreErrorKind::Environment, READ_ONLY)
+}
+
+/// Whether a reader met a journal that must be played back first: SQLite calls it a write to a read-only database.
+pub(super) fn needs_a_writer(error: &StoreError) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<rusqlite::Error>());
+    source.is_some_and(is_left_half_way)
+}
+
+fn is_left_half_way(error: &rusqlite::Error) -> bool {
+    use rusqlite::ffi::{SQLITE_READONLY_CANTINIT, SQLITE_READONLY_RECOVERY, SQLITE_READONLY_ROLLBACK};
+    error.sqlite_error().is_some_and(|told| {
+        [SQLITE_READONLY_ROLLBACK, SQLITE_READONLY_RECOVERY, SQLITE_READONLY_CANTINIT].contains(&told.extended_code)
+    })
 }
 
 fn by_code(code: ErrorCode, error: &rusqlite::Error) -> (StoreErrorKind, String) {
@@ -35,6 +51,7 @@ fn by_code(code: ErrorCode, error: &rusqlite::Error) -> (StoreErrorKind, String)
         ErrorCode::DiskFull => {
             (Environment, "the disk is full; free some space, the next call carries on from there".into())
         }
+        ErrorCode::ReadOnly if is_left_half_way(error) => (Environment, LEFT_HALF_WAY.into()),
         ErrorCode::ReadOnly => (Environment, READ_ONLY.into()),
         ErrorCode::CannotOpen => (
             Environment,
@@ -121,6 +138,7 @@ pub(super) fn file_system(what: &str, path: &Path, error: std::io::Error) -> Sto
 
 #[cfg(test)]
 mod tests {
+    use super::super::open::{self, Access};
     use super::*;
     use rusqlite::ffi;
 
@@ -142,6 +160,33 @@ mod tests {
         assert_eq!(kind(ffi::SQLITE_TOOBIG), StoreErrorKind::Row);
         assert_eq!(kind(ffi::SQLITE_ERROR), StoreErrorKind::Schema);
         assert_eq!(kind(ffi::SQLITE_MISUSE), StoreErrorKind::Internal);
+    }
+
+    #[test]
+    fn a_journal_to_be_played_back_is_no_matter_of_permissions() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, copy) = (folder.path().join("x.db"), folder.path().join("copy.db"));
+        let db = rusqlite::Connection::open(&path).unwrap();
+        // A transaction that outgrows the cache has changed the file before it is committed.
+        db.execute_batch(
+            "PRAGMA cache_size=1; CREATE TABLE t (x);
+             BEGIN;
+             INSERT INTO t SELECT randomblob(3000) FROM (VALUES (1),(2),(3),(4),(5),(6),(7),(8),(9),(10),(11),(12));
+             UPDATE t SET x = randomblob(3000);",
+        )
+        .unwrap();
+        std::fs::copy(&path, &copy).unwrap();
+        std::fs::copy(folder.path().join("x.db-journal"), folder.path().join("copy.db-journal")).unwrap();
+        let read = |access| -> Result<i64> {
+            let db = open::open(&copy, access, std::time::Duration::ZERO)?;
+            Ok(db.query_row("SELECT count(*) FROM t", [], |row| row.get(0))?)
+        };
+        let error = read(Access::Read).unwrap_err();
+        assert!(needs_a_writer(&error), "{error}");
+        assert_eq!(error.message, LEFT_HALF_WAY);
+        assert_eq!(read(Access::Write { create: false }).unwrap(), 0);
+        assert_eq!(read(Access::Read).unwrap(), 0);
+        assert!(!needs_a_writer(&read_only()));
     }
 
     #[test]

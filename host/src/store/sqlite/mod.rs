@@ -142,8 +142,12 @@ impl SqliteStore {
         let file = path.clone();
         let busy_timeout = self.settings.busy_timeout;
         let peek = move || {
-            let db = open::open(&file, Access::Read, busy_timeout)?;
-            side_tables::stored_tenant(&db)
+            let read = |access| side_tables::stored_tenant(&open::open(&file, access, busy_timeout)?);
+            match read(Access::Read) {
+                // Killed in the middle: a reader cannot play the journal back.
+                Err(error) if errors::needs_a_writer(&error) => read(Access::Write { create: false }),
+                found => found,
+            }
         };
         let tenant =
             tokio::task::spawn_blocking(peek).await.map_err(lost_task).and_then(|found| found.map_err(at(&path)));
