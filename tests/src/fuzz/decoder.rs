@@ -1,6 +1,5 @@
-//! The body of a call. RowData is read whole, where the short way for cells is taken, and byte by byte, where no cell is
-//! ever wholly there and only the general reader works: both must tell the same. All other readers must not mind where
-//! the bytes are cut either.
+//! The body of a call. RowData is read with the short way for cells and rows and by the general reader alone: both must tell the
+//! same. No reader may mind where the bytes are cut.
 
 use std::io::Read;
 use std::ops::ControlFlow;
@@ -46,6 +45,7 @@ fn tight() -> Limits {
         columns: 4,
         all_columns: 5,
         description_bytes: 120,
+        short_way: true,
     }
 }
 
@@ -94,11 +94,12 @@ fn row_data(body: &mut dyn Read, limits: &Limits, threshold_bytes: usize) -> (To
 /// Whether it is a RowData request.
 fn rows(body: &[u8], limits: &Limits) -> bool {
     let whole = row_data(&mut &*body, limits, 1 << 20);
-    let general = row_data(&mut Pieces { left: body, size: 1 }, limits, 1 << 20);
+    let general = row_data(&mut &*body, &Limits { short_way: false, ..limits.clone() }, 1 << 20);
     assert_eq!(whole, general, "the short way for cells and the general reader");
-    let size = 2 + body.len() % 61;
-    let cut = row_data(&mut Pieces { left: body, size }, limits, 1 << 20);
-    assert_eq!(whole, cut, "whole, and in pieces of {size}");
+    for size in [1, 2 + body.len() % 61] {
+        let cut = row_data(&mut Pieces { left: body, size }, limits, 1 << 20);
+        assert_eq!(whole, cut, "whole, and in pieces of {size}");
+    }
     match &whole.1 {
         Err(fault) => super::is_presentable(&fault.message, 2000),
         Ok(()) if whole.0.batches.iter().any(|(rows, ..)| !rows.is_empty()) => {

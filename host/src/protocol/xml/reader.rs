@@ -123,8 +123,8 @@ impl<'l, R: Read> XmlReader<'l, R> {
         matches!(self.scopes.as_slice(), [.., outer, inner] if Rc::ptr_eq(outer, inner))
     }
 
-    /// The bytes that have arrived and come next, for a fast path. Only where [`XmlReader::child`] could be called;
-    /// none while the open element is one without content.
+    /// The bytes that have arrived and come next, in valid UTF-8 and whole characters, for a fast path. Only where
+    /// [`XmlReader::child`] could be called; none while the open element is one without content.
     pub(in crate::protocol) fn arrived(&self) -> &[u8] {
         if self.empty { &[] } else { self.xml.get_ref().arrived() }
     }
@@ -133,6 +133,11 @@ impl<'l, R: Read> XmlReader<'l, R> {
     pub(in crate::protocol) fn take(&mut self, bytes: usize) {
         self.taken_past += bytes as u64;
         self.feed().consume(bytes);
+    }
+
+    /// Waits for more bytes behind [`XmlReader::arrived`]. `false`: what has arrived must do.
+    pub(in crate::protocol) fn read_on(&mut self) -> Result<bool, Fault> {
+        if self.empty { Ok(false) } else { self.feed().read_on().map_err(|error| io_fault(&error)) }
     }
 
     /// Where quick-xml found its last error.

@@ -1,6 +1,6 @@
 //! The cells of one row: where nearly all of a tenant's bytes go through. No allocation per cell: the text goes
 //! from the reader's buffer to the end of the batch's arena. Cells written as real senders write them take the short
-//! way ([`super::plain_cells`]), all others this one; both give the same.
+//! way ([`super::plain_cells`]), and with them whole rows; all others this one. Both give the same.
 
 use std::io::Read;
 
@@ -12,6 +12,7 @@ use super::super::super::xml::reader::XmlReader;
 use super::super::once::unknown_item;
 use super::plain_cells::KnownCells;
 
+/// Reads to the end of a row's cells: of the row begun, or of a later one that the short way has come to.
 pub(super) fn read<R: Read>(
     xml: &mut XmlReader<'_, R>,
     known: &mut KnownCells,
@@ -50,6 +51,12 @@ pub(super) struct RowSize<'l> {
 impl<'l> RowSize<'l> {
     const fn of(limits: &'l Limits) -> Self {
         Self { limits, cells: 0, bytes: 0 }
+    }
+
+    /// The next row begins.
+    pub(super) const fn start_again(&mut self) {
+        self.cells = 0;
+        self.bytes = 0;
     }
 
     /// One cell more, of so many bytes.

@@ -5,14 +5,16 @@
 //! |---|---|
 //! | one batch: rows, LSN, table | [`batch`] |
 //! | one row, and its cells: the hot path | [`row`], [`cells`] |
-//! | cells written as real senders write them, many times faster | [`plain_cells`] |
+//! | cells and whole rows written as real senders write them, many times faster | [`plain_cells`], [`seam`], [`form`] |
 //! | who gets a batch when: the client state first | [`delivery`] |
 
 mod batch;
 mod cells;
 mod delivery;
+mod form;
 mod plain_cells;
 mod row;
+mod seam;
 
 use std::io::Read;
 use std::ops::ControlFlow;

@@ -1,10 +1,9 @@
-//! The short way for cells: the exact bytes that a sender writes for a plain cell, an empty one and a nil one,
+//! The short way for cells: the exact bytes that a sender writes for a plain cell, an empty one, a nil one, and between two rows,
 //! learnt from the first of each that came the long way and then recognised in the buffer without quick-xml.
 //!
 //! Whatever is not exactly that goes the long way: CDATA, comments, CR, other forbidden or suspicious characters, references
-//! other than the few that every text has, other attributes, other prefixes, a cell that has not wholly arrived. So this decides
-//! nothing about the contract; that both ways give the same is a property test (`decode::tests::mutations`: the same bytes whole
-//! and in pieces too small for this way).
+//! other than the few that every text has, other attributes, other prefixes. So this decides nothing about the contract; that both
+//! ways give the same is a property test (`decode::tests::mutations`).
 
 use std::io::Read;
 use std::rc::Rc;
@@ -14,20 +13,33 @@ use super::super::super::raw_batch::RawBatchBuilder;
 use super::super::super::xml::attributes::Tag;
 use super::super::super::xml::namespaces::Scope;
 use super::super::super::xml::reader::XmlReader;
+use super::batch::cannot_keep;
 use super::cells::RowSize;
+use super::form::Form;
+use super::seam::{Seam, SeamTags};
 
-/// How cells are written where these prefixes mean what they mean. A form not seen yet is empty.
+/// How cells are written where these prefixes mean what they mean. A form not seen yet stands nowhere.
 #[derive(Default)]
 pub(super) struct KnownCells {
     scope: Option<Rc<Scope>>,
     /// `<b:string>`
-    start: Vec<u8>,
+    start: Form,
     /// `</b:string>`
-    end: Vec<u8>,
+    end: Form,
     /// `<b:string/>`
-    empty: Vec<u8>,
+    empty: Form,
     /// `<b:string i:nil="true"/>`
-    nil: Vec<u8>,
+    nil: Form,
+    seam: Seam,
+}
+
+/// Why no more is taken of what has arrived.
+#[derive(PartialEq, Eq)]
+enum Stop {
+    /// It is not written in a known way.
+    Unknown,
+    /// It may be, but it has not wholly arrived.
+    Cut,
 }
 
 impl KnownCells {
@@ -41,22 +53,36 @@ impl KnownCells {
         }
         let text = xml.tag_text();
         if tag.nil {
-            if text.ends_with(b"/>") && self.nil != text {
-                self.nil = text.to_vec();
+            if text.ends_with(b"/>") && self.nil.bytes() != text {
+                self.nil = Form::new(text.to_vec());
             }
             return;
         }
         let name = text.strip_prefix(b"<").and_then(|text| text.strip_suffix(b">")).unwrap_or_default();
         let name = name.strip_suffix(b"/").unwrap_or(name);
         let is_name = !name.is_empty() && name.iter().all(|&b| b.is_ascii_alphanumeric() || matches!(b, b':' | b'_'));
-        if is_name && self.start.get(1..self.start.len().saturating_sub(1)) != Some(name) {
-            self.start = [b"<", name, b">"].concat();
-            self.end = [b"</", name, b">"].concat();
-            self.empty = [b"<", name, b"/>"].concat();
+        if is_name && self.start.bytes().get(1..self.start.len().saturating_sub(1)) != Some(name) {
+            self.start = Form::new([b"<", name, b">"].concat());
+            self.end = Form::new([b"</", name, b">"].concat());
+            self.empty = Form::new([b"<", name, b"/>"].concat());
         }
     }
 
-    /// Takes as many cells as have arrived and are written in a known way.
+    /// Whether it is not known yet what stands between two rows.
+    pub(super) const fn wants_seam(&self) -> bool {
+        !self.seam.is_known()
+    }
+
+    /// Learns from a row that was read the long way.
+    pub(super) fn learn_seam(&mut self, tags: &SeamTags) {
+        if let Some((scope, seam)) = tags.seam()
+            && self.scope.as_ref().is_some_and(|here| Rc::ptr_eq(here, scope))
+        {
+            self.seam = seam;
+        }
+    }
+
+    /// Takes as many cells as are written in a known way, and rows with them.
     pub(super) fn take<R: Read>(
         &self,
         xml: &mut XmlReader<'_, R>,
@@ -66,109 +92,129 @@ impl KnownCells {
         if !self.is_here(xml) {
             return Ok(());
         }
-        let arrived = xml.arrived();
+        loop {
+            let (taken, stop) = self.take_arrived(xml.arrived(), row, builder)?;
+            xml.take(taken);
+            if stop == Stop::Unknown || !xml.read_on()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// How many bytes were taken.
+    fn take_arrived(
+        &self,
+        arrived: &[u8],
+        row: &mut RowSize<'_>,
+        builder: &mut RawBatchBuilder,
+    ) -> Result<(usize, Stop), Fault> {
         let mut taken = 0;
         loop {
             let next = &arrived[taken..];
-            if let Some(text) = after(next, &self.start) {
+            if self.start.begins(next) {
                 let cell = builder.cell_bytes();
                 let before = cell.len();
-                let Some(written) = plain_text(text, &self.end, row.limits.text_bytes, cell) else { break };
+                let written = match plain_text(&next[self.start.len()..], &self.end, row.limits.text_bytes, cell) {
+                    Ok(written) => written,
+                    Err(stop) => return Ok((taken, stop)),
+                };
                 let bytes = cell.len() - before;
                 row.add(bytes)?;
                 builder.end_cell();
                 taken += self.start.len() + written + self.end.len();
-            } else if after(next, &self.nil).is_some() {
+            } else if self.nil.begins(next) {
                 row.add(0)?;
                 builder.nil_cell();
                 taken += self.nil.len();
-            } else if after(next, &self.empty).is_some() {
+            } else if self.empty.begins(next) {
                 row.add(0)?;
                 builder.end_cell();
                 taken += self.empty.len();
+            } else if let Some((operation, bytes)) = self.seam.at(next) {
+                builder.end_row(operation).map_err(|error| cannot_keep(&error))?;
+                row.start_again();
+                taken += bytes;
             } else {
-                break;
+                return Ok((taken, self.why(next)));
             }
         }
-        xml.take(taken);
-        Ok(())
+    }
+
+    /// Whether what stands here may become something known when more of it has arrived.
+    #[cold]
+    fn why(&self, next: &[u8]) -> Stop {
+        let known = [&self.start, &self.nil, &self.empty];
+        let may_come = known.into_iter().any(|form| form.may_come(next)) || self.seam.may_come(next);
+        if may_come { Stop::Cut } else { Stop::Unknown }
     }
 
     fn is_here<R: Read>(&self, xml: &XmlReader<'_, R>) -> bool {
-        self.scope.as_ref().is_some_and(|scope| Rc::ptr_eq(scope, xml.scope()))
+        xml.limits().short_way && self.scope.as_ref().is_some_and(|scope| Rc::ptr_eq(scope, xml.scope()))
     }
-}
-
-/// What follows a form, if it is known and stands here.
-#[inline]
-fn after<'a>(bytes: &'a [u8], form: &[u8]) -> Option<&'a [u8]> {
-    if form.is_empty() { None } else { bytes.strip_prefix(form) }
 }
 
 /// References that a sender writes in ordinary texts: .NET's for markup and for the CR of a line end.
 const REFERENCES: [(&[u8], u8); 5] =
     [(b"&amp;", b'&'), (b"&#xD;", b'\r'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"')];
 
-/// Appends the text up to this end tag, if it is there and all between is plain and at most so long as written. How long it is
-/// as written; where it is not plain, nothing is appended.
+/// Appends the text up to this end tag, if all of it is plain and at most so long as written. How long it is as written; where
+/// it is not plain, or not wholly there, nothing is appended. The bytes are UTF-8.
 #[inline]
-fn plain_text(bytes: &[u8], end: &[u8], limit: usize, out: &mut Vec<u8>) -> Option<usize> {
+fn plain_text(bytes: &[u8], end: &Form, limit: usize, out: &mut Vec<u8>) -> Result<usize, Stop> {
     let before = out.len();
     let mut at = 0;
-    let whole = loop {
-        let Some(run) = plain_run(&bytes[at..]) else { break false };
-        out.extend_from_slice(&bytes[at..at + run]);
-        at += run;
+    let stop = loop {
         let rest = &bytes[at..];
-        if rest.starts_with(end) {
-            break true;
-        }
-        let Some((written, meant)) = REFERENCES.iter().find(|(written, _)| rest.starts_with(written)) else {
-            break false;
+        let run = match plain_run(rest) {
+            Ok(run) => run,
+            Err(stop) => break stop,
         };
-        out.push(*meant);
-        at += written.len();
+        out.extend_from_slice(&rest[..run]);
+        at += run;
+        let rest = &rest[run..];
+        if end.begins(rest) {
+            if at <= limit {
+                return Ok(at);
+            }
+            break Stop::Unknown;
+        }
+        if let Some((written, meant)) = REFERENCES.iter().find(|(written, _)| rest.starts_with(written)) {
+            out.push(*meant);
+            at += written.len();
+        } else {
+            let cut = end.may_come(rest) || REFERENCES.iter().any(|(written, _)| written.starts_with(rest));
+            break if cut { Stop::Cut } else { Stop::Unknown };
+        }
     };
-    if whole && at <= limit {
-        return Some(at);
-    }
     out.truncate(before);
-    None
+    Err(stop)
 }
 
-/// How many bytes mean themselves, before markup: no control character, not the first byte of U+FFFE and its neighbours, no
-/// `>`, which might end a `]]>`. `None` if no markup follows, or one of these, or what is no UTF-8.
+/// How many bytes mean themselves, before markup: no control character, not U+FFFE and U+FFFF, no `>`, which might end a `]]>`.
 #[inline]
-fn plain_run(bytes: &[u8]) -> Option<usize> {
-    let follows = |at: usize| bytes.get(at).is_some_and(|next| next & 0xC0 == 0x80);
+fn plain_run(bytes: &[u8]) -> Result<usize, Stop> {
     let mut len = 0;
-    let mut unsure = false;
     loop {
         while let Some(next) = bytes[len..].first_chunk::<8>() {
-            let plain = plain_ascii(u64::from_le_bytes(*next));
+            let plain = plain_bytes(u64::from_le_bytes(*next));
             len += plain;
             if plain < 8 {
                 break;
             }
         }
-        len += match *bytes.get(len)? {
-            b'<' | b'&' => break,
-            b'\t' | b'\n' | b' '..=b'=' | b'?'..=0x7F => 1,
-            0xC2..=0xDF if follows(len + 1) => 2,
-            0xE1..=0xEC | 0xEE if follows(len + 1) && follows(len + 2) => 3,
-            0xEF | 0..0x80 => return None,
-            0x80.. => {
-                unsure = true;
-                1
-            }
-        };
+        match bytes[len..] {
+            [] => return Err(Stop::Cut),
+            [b'<' | b'&', ..] => return Ok(len),
+            [0xEF, 0xBF, 0xBE | 0xBF, ..] | [0..b'\t' | 0x0B..b' ' | b'>', ..] => return Err(Stop::Unknown),
+            _ => len += 1,
+        }
     }
-    (!unsure || std::str::from_utf8(&bytes[..len]).is_ok()).then_some(len)
 }
 
-/// How many of eight bytes, the lowest first, are plain ASCII other than tab and line end, before one that is not.
+/// How many of eight bytes, the lowest first, mean themselves, before one that may not: of ASCII all from the blank on other than
+/// markup, of what is beyond all but the first byte of U+FFFE and of some thousand other characters.
 #[inline]
-const fn plain_ascii(bytes: u64) -> usize {
+const fn plain_bytes(bytes: u64) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = ONES * 0x80;
     // Sets the top bit of each byte less than `limit`; above the first that is, some others' as well, which nobody looks at.
@@ -178,7 +224,8 @@ const fn plain_ascii(bytes: u64) -> usize {
     const fn equal(bytes: u64, byte: u8) -> u64 {
         below(bytes ^ (ONES * byte as u64), 1)
     }
-    let other = bytes | below(bytes, b' ') | equal(bytes, b'&') | equal(bytes, b'<') | equal(bytes, b'>');
+    // `<` and `>` differ in one bit.
+    let other = below(bytes, b' ') | equal(bytes, b'&') | equal(bytes | (ONES * 2), b'>') | equal(bytes, 0xEF);
     (other & TOPS).trailing_zeros() as usize / 8
 }
 
@@ -188,14 +235,14 @@ mod tests {
 
     #[test]
     fn eight_bytes_at_once_are_judged_as_one_by_one() {
-        let plain = |byte: u8| matches!(byte, b' '..0x80) && !matches!(byte, b'&' | b'<' | b'>');
+        let plain = |byte: u8| byte >= b' ' && !matches!(byte, b'&' | b'<' | b'>' | 0xEF);
         for at in 0..8 {
             for byte in 0..=u8::MAX {
-                for around in [b' ', b'a', 0x7F, 0xC3, 0, b'<', b'=', b'?', b'%', b'\'', 0x1F, 0xFF] {
+                for around in [b' ', b'a', 0x7F, 0xC3, 0, b'<', b'=', b'?', b'%', b'\'', 0x1F, 0xEE, 0xEF, 0xF0, 0xFF] {
                     let mut eight = [around; 8];
                     eight[at] = byte;
                     let singly = eight.iter().take_while(|&&byte| plain(byte)).count();
-                    assert_eq!(plain_ascii(u64::from_le_bytes(eight)), singly, "{eight:?}");
+                    assert_eq!(plain_bytes(u64::from_le_bytes(eight)), singly, "{eight:?}");
                 }
             }
         }
@@ -203,16 +250,22 @@ mod tests {
 
     #[test]
     fn a_text_ends_at_its_tag_or_is_not_plain() {
-        let end = b"</b:string>";
-        let read = |text: &[u8]| {
+        let end = Form::new(b"</b:string>".to_vec());
+        let read = |text: &str| {
             let mut out = b"before".to_vec();
-            let written = plain_text(&[text, end, b"<b:string>"].concat(), end, 100, &mut out);
-            assert_eq!(written.unwrap_or(text.len()), text.len());
-            let text = out.strip_prefix(b"before").expect("what was there stays").to_vec();
-            if written.is_none() {
-                assert_eq!(text, b"", "nothing is left of what is not plain");
+            let written = plain_text(&[text.as_bytes(), end.bytes(), b"<b:string>"].concat(), &end, 100, &mut out);
+            let read = out.strip_prefix(b"before").expect("what was there stays").to_vec();
+            match written {
+                Ok(written) => {
+                    assert_eq!(written, text.len());
+                    Some(String::from_utf8(read).expect("UTF-8"))
+                }
+                Err(stop) => {
+                    assert!(stop == Stop::Unknown, "{text:?}");
+                    assert_eq!(read, b"", "nothing is left of what is not plain");
+                    None
+                }
             }
-            written.map(|_| text)
         };
         for text in [
             "",
@@ -223,32 +276,27 @@ mod tests {
             "ü",
             "日本語 og 😀",
             "]] og =?;:'%\u{7F}",
-            "\u{E000}",
+            "\u{E000}\u{F000}\u{FEFF}\u{FFFD}",
+            "\u{85}\u{9F}",
         ] {
-            assert_eq!(read(text.as_bytes()).as_deref(), Some(text.as_bytes()), "{text:?}");
+            assert_eq!(read(text).as_deref(), Some(text));
         }
-        let meant = "a&b\r\n<\"æ\">".as_bytes();
-        assert_eq!(read("a&amp;b&#xD;\n&lt;&quot;æ&quot;&gt;".as_bytes()).as_deref(), Some(meant));
-        let odd: [&[u8]; 13] = [
-            b"a&#65;b",
-            b"a&amp b",
-            b"a&",
-            b"a<b",
-            b"a>b",
-            b"a\rb",
-            b"\x0B",
-            b"12345678\0",
-            "\u{FFFE}".as_bytes(),
-            b"\xC3",
-            b"\x80abc",
-            b"ab\xED\xA0\x80",
-            &[b'a'; 101],
-        ];
-        for text in odd {
+        assert_eq!(read("a&amp;b&#xD;\n&lt;&quot;æ&quot;&gt;").as_deref(), Some("a&b\r\n<\"æ\">"));
+        let long = "a".repeat(101);
+        for text in ["a&#65;b", "a&amp b", "a&", "a<b", "a>b", "a\rb", "\x0B", "12345678\0", "\u{FFFE}", "1234567\u{FFFF}", &long] {
             assert_eq!(read(text), None, "{text:?}");
         }
-        for cut in ["not all of it".as_bytes(), "cut off æ".as_bytes().split_last().expect("bytes").1, b"a&amp;"] {
-            assert_eq!(plain_text(cut, end, 100, &mut Vec::new()), None);
+    }
+
+    #[test]
+    fn of_what_has_not_wholly_come_nothing_is_taken() {
+        let end = Form::new(b"</b:string>".to_vec());
+        let whole = "a&amp;b\u{FFFD} and more</b:string>";
+        for cut in (0..whole.len()).filter(|&cut| whole.is_char_boundary(cut)) {
+            let mut out = Vec::new();
+            let stop = plain_text(&whole.as_bytes()[..cut], &end, 100, &mut out);
+            assert!(stop == Err(Stop::Cut), "{}", &whole[..cut]);
+            assert_eq!(out, b"");
         }
     }
 }

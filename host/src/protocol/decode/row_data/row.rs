@@ -11,7 +11,9 @@ use super::super::once::Once;
 use super::batch::cannot_keep;
 use super::cells;
 use super::plain_cells::KnownCells;
+use super::seam::SeamTags;
 
+/// Reads to the end of a row whose start tag was just read: of that one, or of a later one that the short way has come to.
 pub(super) fn read<R: Read>(
     xml: &mut XmlReader<'_, R>,
     known: &mut KnownCells,
@@ -19,13 +21,18 @@ pub(super) fn read<R: Read>(
 ) -> Result<(), Fault> {
     let mut operation = None;
     let mut once = Once::default();
+    let mut seam = known.wants_seam().then(|| SeamTags::of(xml.tag_text()));
     while let Some(tag) = xml.child()? {
         match tag.element {
             Element::ColumnValues => {
                 once.see(0, "ColumnValues", "RowData")?;
                 if tag.nil {
+                    seam = None;
                     xml.nothing_inside()?;
                 } else {
+                    if let Some(seam) = &mut seam {
+                        seam.cells(xml, operation.is_some());
+                    }
                     cells::read(xml, known, builder)?;
                 }
             }
@@ -34,10 +41,19 @@ pub(super) fn read<R: Read>(
                 if tag.nil {
                     return Err(no_operation(builder, "nil"));
                 }
+                if let Some(seam) = &mut seam {
+                    seam.operation(xml.tag_text());
+                }
                 operation = Some(self::operation(xml, builder)?);
             }
-            _ => super::stranger(xml, tag, "RowData")?,
+            _ => {
+                seam = None;
+                super::stranger(xml, tag, "RowData")?;
+            }
         }
+    }
+    if let Some(seam) = &seam {
+        known.learn_seam(seam);
     }
     let operation = operation.ok_or_else(|| no_operation(builder, "missing"))?;
     builder.end_row(operation).map_err(|error| cannot_keep(&error))

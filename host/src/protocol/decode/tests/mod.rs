@@ -62,8 +62,12 @@ impl RowDataSink for Recorder {
 
 /// Decodes a RowData body; what was told before a fault is not given.
 fn row_data_of(body: impl Read) -> Result<Vec<Told>, Fault> {
+    row_data_within(&Limits::default(), body)
+}
+
+fn row_data_within(limits: &Limits, body: impl Read) -> Result<Vec<Told>, Fault> {
     let mut recorder = Recorder { told: Vec::new(), wanted: usize::MAX };
-    row_data(body, &Limits::default(), SpillSettings::default(), &mut recorder)?;
+    row_data(body, limits, SpillSettings::default(), &mut recorder)?;
     Ok(recorder.told)
 }
 
