@@ -28,6 +28,7 @@ pub mod auth;
 pub mod cli;
 pub mod config;
 pub mod faults;
+mod generations;
 pub mod http;
 pub mod logging;
 pub mod mirror;

@@ -57,7 +57,7 @@ pub(super) async fn fit(
     // What TableSchema was told is known if no transform touches the table (the table itself is it), or if this process has
     // seen it. Else the batch's own description is taken for it, and the hash says whether that is so.
     let known = record.def.as_ref().filter(|def| schema_hash::of_untouched(def) == hash);
-    let source = match known.map(|def| Arc::new(def.clone())).or_else(|| call.mirror.defs.source(hash)) {
+    let source = match known.cloned().or_else(|| call.mirror.defs.source(hash)) {
         Some(source) if source != described.def => source,
         _ => described.def.clone(),
     };

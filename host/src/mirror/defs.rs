@@ -1,13 +1,12 @@
 //! Table descriptions from the wire, read once: a Task describes the same 413 tables in every cycle and one of them in
 //! every batch. Also which source a stored hash stands for, as far as this process has seen it.
 //!
-//! Both memories are bounded and keep what was used last, in two generations: when the young one is full it becomes the old one, and
-//! what is asked for again moves back.
+//! Both memories are bounded and keep what was used last ([`crate::generations`]).
 
-use std::collections::{BTreeMap, HashMap};
-use std::hash::Hash;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::generations::Generations;
 use crate::protocol::messages::TableSchemaInfo;
 use crate::protocol::table_def::{TableDef, TableDefError};
 use crate::protocol::table_name;
@@ -66,53 +65,5 @@ impl Defs {
     /// The source definition a hash was made from, if this process has seen it.
     pub(super) fn source(&self, hash: SchemaHash) -> Option<Arc<TableDef>> {
         self.sources.lock().unwrap_or_else(PoisonError::into_inner).get(&hash)
-    }
-}
-
-#[derive(Debug)]
-struct Generations<K, V> {
-    young: HashMap<K, (V, usize)>,
-    old: HashMap<K, (V, usize)>,
-    weight: usize,
-    max_weight: usize,
-}
-
-impl<K: Hash + Eq, V: Clone> Generations<K, V> {
-    fn new(max_weight: usize) -> Self {
-        Self { young: HashMap::new(), old: HashMap::new(), weight: 0, max_weight }
-    }
-
-    fn get(&mut self, key: &K) -> Option<V> {
-        if let Some((value, _)) = self.young.get(key) {
-            return Some(value.clone());
-        }
-        let (key, (value, weight)) = self.old.remove_entry(key)?;
-        self.put(key, value.clone(), weight);
-        Some(value)
-    }
-
-    fn put(&mut self, key: K, value: V, weight: usize) {
-        if self.weight + weight > self.max_weight {
-            self.old = std::mem::take(&mut self.young);
-            self.weight = 0;
-        }
-        self.weight += weight;
-        self.young.insert(key, (value, weight));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_used_stays_and_what_is_not_goes() {
-        let mut memory = Generations::new(4);
-        for number in 0..100 {
-            memory.put(number, number, 1);
-            assert_eq!(memory.get(&0), Some(0), "asked for all the time");
-            assert!(memory.young.len() + memory.old.len() <= 8);
-        }
-        assert_eq!(memory.get(&50), None);
     }
 }

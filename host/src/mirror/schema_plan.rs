@@ -5,6 +5,8 @@
 //! *without any row being sent again*, since change tracking does not resend rows for a change of schema. In doubt,
 //! fill anew: that costs time, a wrong guess costs the mirror.
 
+use std::sync::Arc;
+
 use crate::protocol::default_value::DefaultValue;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::sql_type::{Length, SqlType};
@@ -34,7 +36,7 @@ pub(super) enum Action {
     /// New here.
     Create,
     /// From this definition to the wanted one, keeping rows and LSN.
-    Alter { old: TableDef },
+    Alter { old: Arc<TableDef> },
     /// Drop, create, fill anew.
     Recreate(Reason),
     /// Keep only how far the source has come.
@@ -128,7 +130,7 @@ pub(super) fn decide(record: Option<&TableRecord>, actual: Option<&ActualTable>,
         return Action::Recreate(Reason::Transforms);
     }
     match obstacle(old, target) {
-        None => Action::Alter { old: old.clone() },
+        None => Action::Alter { old: Arc::clone(old) },
         Some(reason) => Action::Recreate(reason),
     }
 }
@@ -153,7 +155,7 @@ pub fn planned_change(old: &TableDef, new: &TableDef) -> PlannedChange {
         lsn: Lsn(0),
         kind: TableKind::Mirrored,
         fill_begun: true,
-        def: Some(old.clone()),
+        def: Some(Arc::new(old.clone())),
     };
     let wanted = Wanted { hash: schema_hash::of_untouched(new), target: Some(new), transformed: false };
     match decide(Some(&record), None, wanted) {

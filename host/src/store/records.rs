@@ -1,8 +1,10 @@
 //! What the metadata table and the database's catalogue say about tables and indexes.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::protocol::lsn::Lsn;
+use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 
 /// Digest of a table's definition and of the transforms that make its rows (design.md invariant 6).
@@ -65,7 +67,7 @@ pub struct TableRecord {
     pub fill_begun: bool,
     /// The definition the table was made or last altered to, as this project stored it beside the hash. It is what
     /// planning compares with.
-    pub def: Option<crate::protocol::table_def::TableDef>,
+    pub def: Option<Arc<TableDef>>,
 }
 
 /// A table as the database's catalogue has it.

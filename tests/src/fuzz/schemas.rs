@@ -136,7 +136,7 @@ async fn is_as_wanted(mirror: &dyn MirrorDb, wanted: &TableDef) -> Result<(), St
     let wanted_key: Vec<_> = wanted.key.iter().map(|&at| fold(&wanted.columns[at].name)).collect();
     assert_eq!(key, wanted_key, "key of {:?}", wanted.name);
     let record = mirror.table(&wanted.name).await?.expect("it is written down");
-    assert_eq!(record.def.as_ref(), Some(wanted), "the definition that was kept");
+    assert_eq!(record.def.as_deref(), Some(wanted), "the definition that was kept");
     Ok(())
 }
 

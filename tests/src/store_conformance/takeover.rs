@@ -53,7 +53,7 @@ pub async fn a_table_taken_over_keeps_lsn_and_rows(f: &impl StoreFactory) {
     db.adopt_table(&turn("contact", 1), &theirs(), hash(1)).await.unwrap();
     let taken = record(&db, "contact").await;
     assert_eq!((taken.hash, taken.kind, taken.lsn), (Some(hash(1)), TableKind::Mirrored, Lsn(4711)));
-    assert_eq!(taken.def, Some(theirs()));
+    assert_eq!(taken.def.as_deref(), Some(&theirs()));
     let before = vec![vec![Integer(1), text("Ada"), money(12_500)], vec![Integer(2), text("Bo"), Null]];
     assert_eq!(rows_of(&db, &theirs()).await, before);
     assert_eq!(db.history().tables().await.unwrap()[0].rows, 2);

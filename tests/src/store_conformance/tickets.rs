@@ -44,7 +44,7 @@ pub async fn an_overtaken_call_changes_nothing(f: &impl StoreFactory) {
     assert_eq!(kind(db.advance_skipped(&old, hash(1), Lsn(5), counts(0, 0, 0, 1)).await), overtaken);
     assert_eq!(rows_of(&db, &contact()).await, three());
     let record = record(&db, "contact").await;
-    assert_eq!((record.lsn, record.hash, record.def), (Lsn(100), Some(hash(1)), Some(contact())));
+    assert_eq!((record.lsn, record.hash, record.def.as_deref()), (Lsn(100), Some(hash(1)), Some(&contact())));
 }
 
 pub async fn the_same_call_may_go_on(f: &impl StoreFactory) {

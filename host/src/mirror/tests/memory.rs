@@ -166,7 +166,14 @@ fn new_table(
     ticket: Ticket,
 ) -> Table {
     Table {
-        record: TableRecord { table: name.clone(), hash, lsn: Lsn::REFILL, kind, fill_begun: false, def: def.cloned() },
+        record: TableRecord {
+            table: name.clone(),
+            hash,
+            lsn: Lsn::REFILL,
+            kind,
+            fill_begun: false,
+            def: def.cloned().map(Arc::new),
+        },
         rows: BTreeMap::new(),
         actual: None,
         ticket,
@@ -289,7 +296,7 @@ impl MirrorDb for Memory {
         state.enter("alter_table", turn.table.as_str())?;
         state.turn(turn)?;
         let table = state.known(&turn.table)?;
-        assert_eq!(table.record.def.as_ref(), Some(old), "altered from what it is");
+        assert_eq!(table.record.def.as_deref(), Some(old), "altered from what it is");
         for row in table.rows.values_mut() {
             *row = new
                 .columns
@@ -300,7 +307,7 @@ impl MirrorDb for Memory {
                 })
                 .collect();
         }
-        table.record.def = Some(new.clone());
+        table.record.def = Some(Arc::new(new.clone()));
         table.record.hash = Some(hash);
         Ok(())
     }
@@ -311,7 +318,7 @@ impl MirrorDb for Memory {
         let table = state.known(&turn.table)?;
         table.record.hash = Some(hash);
         table.record.kind = TableKind::Mirrored;
-        table.record.def = Some(def.clone());
+        table.record.def = Some(Arc::new(def.clone()));
         Ok(())
     }
     async fn skip_table(&self, turn: &Turn, hash: SchemaHash) -> Result<(), StoreError> {

@@ -6,6 +6,7 @@
 //! default changed between the column's birth and the first cycle that sees it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
@@ -362,7 +363,7 @@ fn from_to(old: &TableDef, new: &TableDef) -> Action {
         lsn: Lsn(5),
         kind: TableKind::Mirrored,
         fill_begun: false,
-        def: Some(old.clone()),
+        def: Some(Arc::new(old.clone())),
     };
     let wanted = Wanted { hash: schema_hash::of_untouched(new), target: Some(new), transformed: false };
     decide(Some(&record), None, wanted)
@@ -373,7 +374,7 @@ const ID: (&str, &str, bool, &str) = ("id", "int", false, "");
 #[test]
 fn these_changes_keep_the_rows() {
     let old = def(&[ID, ("a", "nvarchar(50)", false, "")]);
-    let altered = Action::Alter { old: old.clone() };
+    let altered = Action::Alter { old: Arc::new(old.clone()) };
     assert_eq!(from_to(&old, &old), Action::Leave);
     for (why, new) in [
         ("wider text", def(&[ID, ("a", "nvarchar(51)", false, "")])),

@@ -86,7 +86,11 @@ impl<R: Read> Feed<R> {
     /// What has arrived and is not taken yet, as far as it is whole characters in valid UTF-8. A fast path may look at it and
     /// [`consume`](io::BufRead::consume) of it, between two events.
     pub(super) fn arrived(&self) -> &[u8] {
-        if self.start < self.checked.start { &[] } else { self.buffer.get(self.start..self.checked.end).unwrap_or_default() }
+        if self.start < self.checked.start {
+            &[]
+        } else {
+            self.buffer.get(self.start..self.checked.end).unwrap_or_default()
+        }
     }
 
     /// Waits for more to arrive behind what has. `false`: there is no more, or the buffer holds much already.
@@ -162,7 +166,10 @@ impl<R: Read> Feed<R> {
             return;
         }
         // The end of a character whose beginning is taken: whoever took that looks at this as well.
-        while self.checked.is_empty() && self.checked.end < self.end.min(3) && self.buffer[self.checked.end] & 0xC0 == 0x80 {
+        while self.checked.is_empty()
+            && self.checked.end < self.end.min(3)
+            && self.buffer[self.checked.end] & 0xC0 == 0x80
+        {
             self.checked = self.checked.end + 1..self.checked.end + 1;
         }
         match simdutf8::compat::from_utf8(&self.buffer[self.checked.end..self.end]) {

@@ -1,9 +1,9 @@
 //! What a row of the metadata table stands for, in the trait's terms.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::marks::Fill;
+use crate::generations::Generations;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
@@ -28,11 +28,20 @@ pub(in crate::store) struct StoredRow<'r> {
     pub definition: Option<&'r str>,
 }
 
-/// Definitions already read, by their text: a tenant of hundreds of tables asks for all of them in every cycle.
-#[derive(Default)]
-pub(in crate::store) struct Definitions(Mutex<HashMap<TableName, (String, Option<TableDef>)>>);
+/// Definitions already read, by their text: a tenant of hundreds of tables asks for all of them in every cycle, and many tenants'
+/// tables are alike.
+pub(in crate::store) struct Definitions(Mutex<Generations<String, Option<Arc<TableDef>>>>);
+
+impl Default for Definitions {
+    fn default() -> Self {
+        Self(Mutex::new(Generations::new(Self::MAX_BYTES)))
+    }
+}
 
 impl Definitions {
+    /// Of texts, in a generation: some five real tenants' worth of different tables.
+    const MAX_BYTES: usize = 4 << 20;
+
     /// The row's record. One whose table was dropped by hand stands for nothing any more.
     pub fn record(&self, table: TableName, row: &StoredRow<'_>, is_there: bool) -> TableRecord {
         let kind = kind_of(row.hash, row.skipped);
@@ -41,22 +50,20 @@ impl Definitions {
             return TableRecord { table, hash: None, lsn, kind, fill_begun: false, def: None };
         }
         let def = match (row.definition, kind) {
-            (Some(text), TableKind::Mirrored) => self.read(&table, text),
+            (Some(text), TableKind::Mirrored) => self.read(text),
             _ => None,
         };
         TableRecord { hash: row.hash, lsn: row.lsn, kind, fill_begun: row.fill == Fill::Begun, def, table }
     }
 
-    fn read(&self, table: &TableName, text: &str) -> Option<TableDef> {
+    fn read(&self, text: &str) -> Option<Arc<TableDef>> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match known.get(table) {
-            Some((known, def)) if known == text => def.clone(),
-            _ => {
-                let def: Option<TableDef> = serde_json::from_str(text).ok();
-                known.insert(table.clone(), (text.to_owned(), def.clone()));
-                def
-            }
+        if let Some(def) = known.get(text) {
+            return def;
         }
+        let def: Option<Arc<TableDef>> = serde_json::from_str(text).ok().map(Arc::new);
+        known.put(text.to_owned(), def.clone(), text.len());
+        def
     }
 }
 

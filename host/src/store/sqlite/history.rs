@@ -27,11 +27,11 @@ pub(super) fn begin_cycle(db: &Connection, ticket: Ticket, at: Millis) -> Result
 }
 
 pub(super) fn record_call(db: &Connection, call: &CallRecord) -> Result<()> {
-    db.execute(
+    db.prepare_cached(
         "UPDATE speil_cycles SET calls = calls + 1, failed_calls = failed_calls + ?1, last_call_at = max(last_call_at, ?2) \
          WHERE id = (SELECT max(id) FROM speil_cycles)",
-        params![i64::from(call.failed), call.at],
-    )?;
+    )?
+    .execute(params![i64::from(call.failed), call.at])?;
     for (table, error) in &call.table_errors {
         known::failed(db, table, error)?;
     }
@@ -98,7 +98,7 @@ pub(super) fn complete_cycle(
         ],
     )?;
     // A table that failed in this cycle, or misses rows of it, has not come through.
-    for (table, _) in metadata::all(db, metadata)? {
+    for (table, _) in metadata::marks(db, metadata)? {
         db.prepare_cached(
             "INSERT INTO speil_tables (folded, tablename, last_confirmed_at) VALUES (?1, ?2, ?3) \
              ON CONFLICT (folded) DO UPDATE SET last_confirmed_at = ?3 WHERE gap = 0 AND (error_at IS NULL OR error_at < ?4)",
@@ -211,5 +211,5 @@ pub(super) fn events(db: &Connection, newest: usize) -> Result<Vec<EventRecord>>
 }
 
 pub(super) fn newest_lsn(db: &Connection, metadata: &str) -> Result<Option<Lsn>> {
-    Ok(metadata::all(db, metadata)?.into_iter().map(|(_, row)| row.lsn).max())
+    Ok(metadata::marks(db, metadata)?.into_iter().map(|(_, row)| row.lsn).max())
 }

@@ -109,6 +109,13 @@ pub(super) fn find(db: &Connection, table: &TableName) -> Result<Known> {
     Ok(known.unwrap_or_default())
 }
 
+/// The ticket of each table that one has touched, by the table's folded name.
+pub(super) fn tickets(db: &Connection) -> Result<HashMap<String, Ticket>> {
+    let mut statement = db.prepare_cached("SELECT folded, ticket FROM speil_tables WHERE ticket IS NOT NULL")?;
+    let tickets = statement.query_map([], |row| Ok((row.get(0)?, Ticket(row.get(1)?))))?;
+    Ok(tickets.collect::<rusqlite::Result<_>>()?)
+}
+
 fn ensure_row(db: &Connection, table: &TableName) -> Result<()> {
     db.prepare_cached("INSERT INTO speil_tables (folded, tablename) VALUES (?1, ?2) ON CONFLICT (folded) DO NOTHING")?
         .execute([table.folded(), table.as_str()])?;
@@ -152,12 +159,17 @@ pub(super) fn unmade(db: &Connection, table: &TableName, ticket: Ticket, gone_at
 
 /// The call has looked at the table, without more than settling its gap.
 pub(super) fn seen(db: &Connection, table: &TableName, ticket: Ticket, gap: Gap) -> Result<()> {
-    ensure_row(db, table)?;
-    db.prepare_cached("UPDATE speil_tables SET ticket = ?2, gap = ?3 WHERE folded = ?1")?.execute(params![
-        table.folded(),
-        ticket.0,
-        gap.code()
-    ])?;
+    let see = |db: &Connection| {
+        db.prepare_cached("UPDATE speil_tables SET ticket = ?2, gap = ?3 WHERE folded = ?1")?.execute(params![
+            table.folded(),
+            ticket.0,
+            gap.code()
+        ])
+    };
+    if see(db)? == 0 {
+        ensure_row(db, table)?;
+        see(db)?;
+    }
     Ok(())
 }
 

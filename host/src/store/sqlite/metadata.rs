@@ -64,6 +64,8 @@ impl Row {
 }
 
 const COLUMNS: &str = "rowid, tablename, LSN, speil_hash, speil_kind, speil_fill, speil_ticket, speil_definition";
+/// The same without the definition, which is by far the longest.
+const MARKS: &str = "rowid, tablename, LSN, speil_hash, speil_kind, speil_fill, speil_ticket, NULL";
 
 fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<Row> {
     let integer = |i| -> rusqlite::Result<Option<i64>> {
@@ -126,7 +128,16 @@ pub(super) fn find(db: &Connection, metadata: &str, table: &TableName) -> Result
 
 /// Every row whose table name can be one, in the order they were written, those of padded names last.
 pub(super) fn all(db: &Connection, metadata: &str) -> Result<Vec<(TableName, Row)>> {
-    let mut statement = db.prepare_cached(&format!("SELECT {COLUMNS} FROM {} ORDER BY rowid", quote(metadata)))?;
+    all_with(db, metadata, COLUMNS)
+}
+
+/// The same without their definitions.
+pub(super) fn marks(db: &Connection, metadata: &str) -> Result<Vec<(TableName, Row)>> {
+    all_with(db, metadata, MARKS)
+}
+
+fn all_with(db: &Connection, metadata: &str, columns: &str) -> Result<Vec<(TableName, Row)>> {
+    let mut statement = db.prepare_cached(&format!("SELECT {columns} FROM {} ORDER BY rowid", quote(metadata)))?;
     let mut found: Vec<(TableName, Row)> = Vec::new();
     let mut places = HashMap::new();
     let mut rows = statement.query([])?;

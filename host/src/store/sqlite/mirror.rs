@@ -34,8 +34,8 @@ pub(super) struct SqliteMirror {
 }
 
 impl SqliteMirror {
-    pub fn new(session: Arc<Session>) -> Self {
-        Self { session, definitions: Arc::default() }
+    pub fn new(session: Arc<Session>, definitions: Arc<Definitions>) -> Self {
+        Self { session, definitions }
     }
 
     /// Opens the file and makes what is missing in it; the file itself only if `create`.

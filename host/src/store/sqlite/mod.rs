@@ -52,6 +52,7 @@ use self::mirror::SqliteMirror;
 use self::open::Access;
 use self::pool::Gate;
 use self::session::Session;
+use super::rules::definitions::Definitions;
 use super::{Connection, FoundMirror, MirrorDb, Store, StoreError, StoreErrorKind};
 use crate::protocol::context_id::ContextId;
 
@@ -82,6 +83,7 @@ pub struct SqliteStore {
     settings: SqliteSettings,
     gate: Arc<Gate>,
     mirrors: Mutex<HashMap<PathBuf, Weak<SqliteMirror>>>,
+    definitions: Arc<Definitions>,
 }
 
 impl SqliteStore {
@@ -94,7 +96,8 @@ impl SqliteStore {
         let directory = std::path::absolute(&directory)
             .map_err(|error| file_system("cannot tell the place of the mirror directory", &directory, error))?;
         let settings = SqliteSettings { directory, max_open, busy_timeout };
-        Ok(Self { gate: Gate::new(settings.max_open), settings, mirrors: Mutex::default() })
+        let gate = Gate::new(settings.max_open);
+        Ok(Self { gate, settings, mirrors: Mutex::default(), definitions: Arc::default() })
     }
 
     /// How many mirrors have files open now, for metrics.
@@ -127,7 +130,7 @@ impl SqliteStore {
             Arc::clone(&self.gate),
             self.settings.busy_timeout,
         );
-        let mirror = Arc::new(SqliteMirror::new(session));
+        let mirror = Arc::new(SqliteMirror::new(session, Arc::clone(&self.definitions)));
         mirrors.insert(path.to_path_buf(), Arc::downgrade(&mirror));
         mirror
     }

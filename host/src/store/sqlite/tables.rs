@@ -249,7 +249,7 @@ impl Work<'_> {
 
     /// [`crate::store::MirrorDb::expect_refills`]: all or none.
     pub fn expect_refills(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        for (table, row, _) in self.listed(ticket, tables)? {
+        for (table, row) in self.listed(metadata::marks(self.db, self.metadata)?, ticket, tables)? {
             metadata::update(self.db, self.metadata, &row, row.lsn, Fill::Expected, ticket)?;
             known::fill_expected(self.db, table, ticket, Gap::None)?;
         }
@@ -267,23 +267,29 @@ impl Work<'_> {
 
     /// [`crate::store::MirrorDb::confirm_tables`]: all or none.
     pub fn confirm(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        for (table, _, _) in self.listed(ticket, tables)? {
+        let rows = metadata::marks(self.db, self.metadata)?;
+        let ours = rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
+        let ours = ours.map(|(table, _)| table.folded().to_owned()).collect();
+        for (table, _) in self.listed(rows, ticket, tables)? {
             known::seen(self.db, table, ticket, Gap::None)?;
         }
-        let rows = metadata::all(self.db, self.metadata)?;
-        let ours = rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
-        known::forget_strangers(self.db, &ours.map(|(table, _)| table.folded().to_owned()).collect())
+        known::forget_strangers(self.db, &ours)
     }
 
     /// Those of the tables that have a metadata row, after checking that the call was not overtaken at any of them.
-    fn listed<'t>(&self, ticket: Ticket, tables: &'t [TableName]) -> Result<Vec<(&'t TableName, Row, Known)>> {
-        let mut rows: HashMap<TableName, Row> = metadata::all(self.db, self.metadata)?.into_iter().collect();
+    fn listed<'t>(
+        &self,
+        rows: Vec<(TableName, Row)>,
+        ticket: Ticket,
+        tables: &'t [TableName],
+    ) -> Result<Vec<(&'t TableName, Row)>> {
+        let mut rows: HashMap<TableName, Row> = rows.into_iter().collect();
+        let tickets = known::tickets(self.db)?;
         let mut listed = Vec::with_capacity(tables.len());
         for table in tables {
             let Some(row) = rows.remove(table) else { continue };
-            let known = known::find(self.db, table)?;
-            check_ticket(table, Some(&row), &known, ticket)?;
-            listed.push((table, row, known));
+            refusals::check_ticket(table, [tickets.get(table.folded()).copied(), row.ticket], ticket)?;
+            listed.push((table, row));
         }
         Ok(listed)
     }
@@ -318,7 +324,7 @@ impl Work<'_> {
     /// [`crate::store::MirrorDb::resync`]: what an administrator does by hand.
     pub fn resync(&self, tables: &[TableName]) -> Result<Vec<TableName>> {
         let mut changed = Vec::new();
-        for (table, row) in metadata::all(self.db, self.metadata)? {
+        for (table, row) in metadata::marks(self.db, self.metadata)? {
             if tables.is_empty() || tables.contains(&table) {
                 self.db
                     .execute(&format!("UPDATE {} SET LSN = -1 WHERE rowid = ?1", quote(self.metadata)), [row.rowid])?;

@@ -97,7 +97,7 @@ async fn only(store: &dyn crate::store::Store) -> Result<Arc<dyn MirrorDb>, CliE
 async fn defined(db: &dyn MirrorDb, table: &TableName) -> Result<TableDef, CliError> {
     let record = db.table(table).await.map_err(CliError::failed)?;
     if let Some(def) = record.and_then(|record| record.def) {
-        return Ok(def);
+        return Ok(Arc::unwrap_or_clone(def));
     }
     let Some(actual) = db.describe(table).await.map_err(CliError::failed)? else {
         let known = db.tables().await.map_err(CliError::failed)?;

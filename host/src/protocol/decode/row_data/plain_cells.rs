@@ -283,7 +283,19 @@ mod tests {
         }
         assert_eq!(read("a&amp;b&#xD;\n&lt;&quot;æ&quot;&gt;").as_deref(), Some("a&b\r\n<\"æ\">"));
         let long = "a".repeat(101);
-        for text in ["a&#65;b", "a&amp b", "a&", "a<b", "a>b", "a\rb", "\x0B", "12345678\0", "\u{FFFE}", "1234567\u{FFFF}", &long] {
+        for text in [
+            "a&#65;b",
+            "a&amp b",
+            "a&",
+            "a<b",
+            "a>b",
+            "a\rb",
+            "\x0B",
+            "12345678\0",
+            "\u{FFFE}",
+            "1234567\u{FFFF}",
+            &long,
+        ] {
             assert_eq!(read(text), None, "{text:?}");
         }
     }
