@@ -23,6 +23,7 @@
 //!
 //! Imports point one way: `cli → http, task → mirror → store, plugins, auth → protocol`.
 
+mod allocator;
 pub mod app;
 pub mod auth;
 pub mod cli;

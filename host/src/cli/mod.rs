@@ -84,6 +84,7 @@ impl ConfigArgs {
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
+    crate::allocator::give_large_blocks_back();
     // clap answers --help and --version itself, with exit code 0, and what it does not understand with 2.
     let cli = Cli::parse();
     let done = match cli.verb {

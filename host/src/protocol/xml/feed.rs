@@ -68,7 +68,7 @@ impl<R: Read> Feed<R> {
 
     #[cold]
     fn peek_further(&mut self) -> io::Result<([u8; 3], usize)> {
-        self.to_front();
+        self.move_to_front();
         while self.end < 3 && !self.ended {
             if let Err(error) = self.read_more() {
                 self.see();
@@ -98,14 +98,14 @@ impl<R: Read> Feed<R> {
         if self.ended || self.broken || self.end - self.start > BUFFER / 2 {
             return Ok(false);
         }
-        self.to_front();
+        self.move_to_front();
         let read = self.read_more();
         self.see();
         read.map(|()| !self.ended)
     }
 
     /// Makes room behind what has arrived.
-    fn to_front(&mut self) {
+    fn move_to_front(&mut self) {
         self.buffer.copy_within(self.start..self.end, 0);
         self.before += self.start as u64;
         self.end -= self.start;

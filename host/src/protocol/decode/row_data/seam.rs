@@ -56,7 +56,7 @@ impl SeamTags {
 /// The end tag of a start tag, unless it is one of an element without content.
 fn end_of(start: &[u8]) -> Option<Vec<u8>> {
     let name = start.strip_prefix(b"<")?.strip_suffix(b">")?;
-    let name = name.split(|byte| byte.is_ascii_whitespace()).next().filter(|name| !name.is_empty())?;
+    let name = name.split(u8::is_ascii_whitespace).next().filter(|name| !name.is_empty())?;
     (!start.ends_with(b"/>")).then(|| [b"</", name, b">"].concat())
 }
 
