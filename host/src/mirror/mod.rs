@@ -32,6 +32,7 @@ mod row_data;
 mod schema_hash;
 mod schema_plan;
 pub mod state;
+mod stretches;
 mod table_schema;
 #[cfg(test)]
 mod tests;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::call::{Call, CallError, Cause, Opened};
-use super::reduce::{Reduced, reduce};
-use super::row_data::{Changes, key_of, reduce_error, to_target, typed_segments};
+use super::reduce::Reduced;
+use super::stretches::{Rows, Written, key_of, typed_segments};
 use crate::plugins::hooks::{Committed, Poisoned, TransformPlan};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::lsn::Lsn;
@@ -17,7 +17,7 @@ use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::{EventLevel, Millis, OpCounts};
 use crate::store::quarantine::id;
-use crate::store::{Applied, Quarantined, RowChanges, RowWriter, SchemaHash, SetAside, StoreError};
+use crate::store::{Quarantined, RowWriter, SchemaHash, SetAside, StoreError};
 
 /// Rows of one table tried again in one TableSchema: `quarantine_cap` at its greatest.
 const AGAIN: usize = 100_000;
@@ -209,25 +209,10 @@ async fn put(
     let rows = rows.into_iter().filter(|row| aside.held.contains(&row.id));
     let raw =
         RawBatch::from_rows(rows.map(|row| (row.op, row.cells.into_iter().map(|cell| cell.text).collect::<Vec<_>>())));
-    let mut segments = typed_segments(raw, plan.source.clone());
-    let mut applied = Applied::default();
-    let mut changes = call.hooks.wants_rows_committed().then(Changes::default);
-    while let Some(segment) = segments.recv().await {
-        let segment = segment.map_err(|error| error.into_call_error(&plan.source))?;
-        let batch = to_target(call, plan, target, segment).await?;
-        let reduced = reduce(&batch, target).map_err(|error| reduce_error(error, &batch, target))?;
-        aside.note(call.hooks.take_poisoned(), &batch, target, &reduced, call.now())?;
-        if let Some(changes) = &mut changes {
-            changes.note(&batch, target, &reduced.deletes, true);
-            changes.note(&batch, target, &reduced.upserts, false);
-        }
-        let did = writer
-            .apply(RowChanges { batch: Arc::new(batch), deletes: reduced.deletes, upserts: reduced.upserts })
-            .await?;
-        applied.inserted += did.inserted;
-        applied.updated += did.updated;
-        applied.deleted += did.deleted;
-    }
+    let mut segments = typed_segments(raw, plan.source.clone(), opened.db.stretch_bytes());
+    let first = segments.recv().await;
+    let rows = Rows { plan, target, wire: &plan.source, in_source_order: &|stretch| stretch };
+    let Written { applied, changes, .. } = rows.write(call, first, segments, &mut *writer, &mut aside).await?;
     let told = aside.write(&mut *writer).await?;
     // They were counted when they came: nothing was received now, and the source has come no further.
     let lsn = writer.commit(Lsn(0), OpCounts { at: call.now(), ..OpCounts::default() }).await?;

@@ -1,11 +1,9 @@
 //! RowData (protocol.md section 7): batch by batch, each its own transaction, rows and LSN together.
 //!
-//! Three things run at once, so that a call costs the slowest of them and not their sum: the front door decodes the next
-//! batch while this one is applied (its channel holds one or two), and inside a batch the next segment is typed while
-//! this one is transformed and written.
+//! The front door decodes the next batch while this one is applied (its channel holds one or two); what runs at once inside a
+//! batch is told in [`super::stretches`].
 
-use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::HashSet;
 
 use tokio::sync::mpsc;
 
@@ -13,18 +11,16 @@ use super::BrokenBody;
 use super::batch_schema::{self, Fit};
 use super::call::{Call, CallError, Cause, Opened};
 use super::quarantine::Aside;
-use super::reduce::{ReduceError, reduce};
+use super::stretches::{Rows, Written, count, spill_error, typed_segments};
 use crate::faults::{self, Step};
-use crate::plugins::hooks::{Committed, TransformPlan};
-use crate::protocol::cell::{self, CellError};
-use crate::protocol::columns::TypedBatch;
+use crate::plugins::hooks::Committed;
 use crate::protocol::lsn::Lsn;
-use crate::protocol::messages::{RowDataBatch, RowOp};
+use crate::protocol::messages::RowDataBatch;
 use crate::protocol::raw_batch::RawBatch;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::history::OpCounts;
-use crate::store::{Applied, RowChanges, StoreError, StoreErrorKind, TableRecord};
+use crate::store::{StoreError, StoreErrorKind, TableRecord};
 
 pub(super) async fn run(
     call: &mut Call<'_>,
@@ -158,12 +154,9 @@ async fn apply(
     }
 
     let expected = batch.rows.rows();
-    let mut segments = typed_segments(batch.rows, fit.wire.clone());
-    let mut received = OpCounts { at: call.now(), ..OpCounts::default() };
-    let mut applied = Applied::default();
-    let mut changes = call.hooks.wants_rows_committed().then(Changes::default);
-    // The first segment before the transaction: a batch that cannot be read need not begin one.
-    let mut next = segments.recv().await;
+    let mut segments = typed_segments(batch.rows, fit.wire.clone(), opened.db.stretch_bytes());
+    // The first stretch before the transaction: a batch that cannot be read need not begin one.
+    let first = segments.recv().await;
     faults::pass(Step::Typed).await?;
     let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
     // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
@@ -175,24 +168,9 @@ async fn apply(
         }
     }
     let mut aside = Aside::begin(call.hooks.makers(&fit.plan), &mut *writer, &fit.plan).await.map_err(of_table)?;
-    while let Some(segment) = next {
-        let segment = segment.map_err(|error| error.into_call_error(&fit.wire))?;
-        segment.ops.iter().for_each(|&op| count(&mut received, op));
-        let batch = to_target(call, &fit.plan, &target, fit.in_source_order(segment)).await?;
-        let reduced = reduce(&batch, &target).map_err(|error| reduce_error(error, &batch, &target))?;
-        aside.note(call.hooks.take_poisoned(), &batch, &target, &reduced, call.now())?;
-        if let Some(changes) = &mut changes {
-            changes.note(&batch, &target, &reduced.deletes, true);
-            changes.note(&batch, &target, &reduced.upserts, false);
-        }
-        let rows = RowChanges { batch: Arc::new(batch), deletes: reduced.deletes, upserts: reduced.upserts };
-        faults::pass(Step::Staged).await?;
-        let did = writer.apply(rows).await.map_err(of_table)?;
-        applied.inserted += did.inserted;
-        applied.updated += did.updated;
-        applied.deleted += did.deleted;
-        next = segments.recv().await;
-    }
+    let in_order = |stretch| fit.in_source_order(stretch);
+    let rows = Rows { plan: &fit.plan, target: &target, wire: &fit.wire, in_source_order: &in_order };
+    let Written { applied, received, changes } = rows.write(call, first, segments, &mut *writer, &mut aside).await?;
     if received.inserts + received.updates + received.deletes != expected {
         // Typing broke off without saying why. Not a row less than what was sent may be committed with its LSN.
         let message = format!("typing the rows of table {table} broke off; nothing of the batch is applied");
@@ -220,97 +198,6 @@ fn is_repeated(target: &TableDef, lsn: Lsn, record: Option<&TableRecord>) -> boo
     target.key.is_empty() && lsn.0 > 0 && record.is_some_and(|record| !record.lsn.means_refill() && lsn <= record.lsn)
 }
 
-/// Through the transforms. What they may not touch is checked again: a key that comes back shorter would be our mistake.
-pub(super) async fn to_target(
-    call: &mut Call<'_>,
-    plan: &TransformPlan,
-    target: &Arc<TableDef>,
-    source: TypedBatch,
-) -> Result<TypedBatch, CallError> {
-    if plan.digest.is_none() {
-        return Ok(source);
-    }
-    let table = &target.name;
-    let first_row = source.first_row;
-    // Without a key a row that is not kept is left out: there is nothing in the mirror to delete.
-    let least = if target.key.is_empty() { 0 } else { source.len() };
-    let most = source.len();
-    let batch = call.hooks.transform(plan, source).await.map_err(|failure| {
-        let place = failure.place.clone();
-        match place {
-            Some(place) => CallError::from(failure).at(table, place.row, place.column),
-            None => CallError::from(failure).of_table(table),
-        }
-    })?;
-    let rows = batch.len();
-    if batch.columns.len() != target.columns.len()
-        || !(least..=most).contains(&rows)
-        || batch.columns.iter().any(|column| column.len() != rows)
-    {
-        let message =
-            format!("the transforms of table {table} made something that does not fit from row {first_row} on");
-        return Err(StoreError::new(StoreErrorKind::Internal, message))
-            .map_err(|error| CallError::from(error).of_table(table));
-    }
-    Ok(batch)
-}
-
-/// Why a segment could not be typed.
-pub(super) enum SegmentError {
-    Cell(CellError),
-    Spill(std::io::Error),
-}
-
-impl SegmentError {
-    pub(super) fn into_call_error(self, def: &TableDef) -> CallError {
-        match self {
-            Self::Cell(error) => {
-                let advice = if def.key.is_empty() {
-                    configure_key(def)
-                } else {
-                    "look at the row at the source; until it is mended, a plug-in can leave out or change such rows"
-                        .into()
-                };
-                let log = match &error.column {
-                    Some(column) => {
-                        format!("row {}, column {column:?}: the cell is no value of its column's type", error.row)
-                    }
-                    None => format!("row {} cannot be read", error.row),
-                };
-                CallError::request(error.to_string()).log_as(log).at(&def.name, error.row, error.column).advise(advice)
-            }
-            Self::Spill(error) => spill_error(error),
-        }
-    }
-}
-
-fn spill_error(error: std::io::Error) -> CallError {
-    StoreError::new(
-        StoreErrorKind::Environment,
-        "a batch that was put into a temporary file could not be read back; look at the disk behind spill_directory",
-    )
-    .with_source(error)
-    .into()
-}
-
-/// Types segments one ahead of whoever takes them. Ends with the first error.
-pub(super) fn typed_segments(rows: RawBatch, def: Arc<TableDef>) -> mpsc::Receiver<Result<TypedBatch, SegmentError>> {
-    let (sender, receiver) = mpsc::channel(1);
-    tokio::task::spawn_blocking(move || {
-        for segment in rows.into_segments() {
-            let typed = segment
-                .map_err(SegmentError::Spill)
-                .and_then(|segment| cell::type_segment(segment, &def).map_err(SegmentError::Cell));
-            let failed = typed.is_err();
-            // Nobody takes them any more: the batch has failed already.
-            if sender.blocking_send(typed).is_err() || failed {
-                return;
-            }
-        }
-    });
-    receiver
-}
-
 /// Rows of a skipped table are counted and thrown away.
 async fn count_only(rows: RawBatch, at: i64) -> Result<OpCounts, CallError> {
     let counted = tokio::task::spawn_blocking(move || {
@@ -326,85 +213,5 @@ async fn count_only(rows: RawBatch, at: i64) -> Result<OpCounts, CallError> {
         Err(error) => {
             Err(StoreError::new(StoreErrorKind::Internal, "counting rows broke off").with_source(error).into())
         }
-    }
-}
-
-fn count(received: &mut OpCounts, op: RowOp) {
-    match op {
-        RowOp::Insert => received.inserts += 1,
-        RowOp::Update => received.updates += 1,
-        RowOp::Delete => received.deletes += 1,
-    }
-}
-
-pub(super) fn reduce_error(error: ReduceError, batch: &TypedBatch, def: &TableDef) -> CallError {
-    let table = &def.name;
-    match error {
-        ReduceError::NoKey { row, op } => {
-            let row = batch.first_row + row as u64;
-            let what = match op {
-                RowOp::Insert => "an insert",
-                RowOp::Update => "an update",
-                RowOp::Delete => "a delete",
-            };
-            CallError::request(format!(
-                "table {:?}, row {row}: {what} for a table without a primary key, which is mirrored by insert alone",
-                table.as_str()
-            ))
-            .at(table, row, None)
-            .advise(configure_key(def))
-        }
-        ReduceError::NullKey { row, column } => {
-            let row = batch.first_row + row as u64;
-            let column = def.columns[column].name.clone();
-            CallError::request(format!(
-                "table {:?}, row {row}, column {column:?}: a key may not be NULL",
-                table.as_str()
-            ))
-            .at(table, row, Some(column))
-        }
-    }
-}
-
-fn configure_key(def: &TableDef) -> String {
-    format!("if the table has a key, name its columns in the configuration, under [mirror.keys]: {} = [...]", def.name)
-}
-
-/// A row's key as texts.
-pub(super) fn key_of(batch: &TypedBatch, def: &TableDef, row: usize) -> Vec<String> {
-    def.key.iter().map(|&at| cell::plain(&batch.columns[at], row, def.columns[at].sql_type)).collect()
-}
-
-/// Keys for `rows-committed`: the last change of each, in order of first appearance.
-#[derive(Default)]
-pub(super) struct Changes {
-    at: HashMap<Vec<String>, usize>,
-    list: Vec<(bool, Vec<String>)>,
-    truncated: bool,
-}
-
-impl Changes {
-    pub(super) fn note(&mut self, batch: &TypedBatch, def: &TableDef, rows: &[u32], deleted: bool) {
-        for &row in rows {
-            let key = key_of(batch, def, row as usize);
-            // Without a key every row is a change of its own.
-            if !key.is_empty()
-                && let Some(&at) = self.at.get(&key)
-            {
-                self.list[at].0 = deleted;
-                continue;
-            }
-            if self.list.len() == Committed::MAX_CHANGES {
-                self.truncated = true;
-                // Keys already told must still be brought up to date, so the rest of the batch is looked at too.
-                continue;
-            }
-            self.at.insert(key.clone(), self.list.len());
-            self.list.push((deleted, key));
-        }
-    }
-
-    pub(super) fn finish(self) -> (Vec<(bool, Vec<String>)>, bool) {
-        (self.list, self.truncated)
     }
 }

@@ -56,10 +56,21 @@ const STRETCH: usize = 1024;
 /// The first row that cannot be taken, and in it the first column: a wrong number of cells, a cell that does not fit
 /// its type, NULL where the column is NOT NULL, or an update or delete of a table without a key.
 pub fn type_segment(segment: Segment, def: &TableDef) -> Result<TypedBatch, CellError> {
-    let rows = segment.rows();
-    // All of it at once, which is many times faster than cell by cell; `text` sees to it that no cell begins or ends
-    // inside a character.
-    let utf8 = segment.utf8 || std::str::from_utf8(&segment.bytes).is_ok();
+    let rows = 0..segment.rows();
+    type_stretches(segment, def, std::iter::once(rows)).next().expect("one stretch was asked for")
+}
+
+/// The same, stretch by stretch: each when it is asked for. Text columns point into the same bytes.
+pub fn type_stretches(
+    mut segment: Segment,
+    def: &TableDef,
+    stretches: impl Iterator<Item = Range<usize>>,
+) -> impl Iterator<Item = Result<TypedBatch, CellError>> {
+    segment.look_for_utf8();
+    stretches.map(move |rows| type_rows(&segment, def, rows))
+}
+
+fn type_rows(segment: &Segment, def: &TableDef, rows: Range<usize>) -> Result<TypedBatch, CellError> {
     let mut fillers: Vec<Filler<'_>> = def
         .columns
         .iter()
@@ -68,18 +79,18 @@ pub fn type_segment(segment: Segment, def: &TableDef) -> Result<TypedBatch, Cell
             column,
             index,
             key: def.is_key(index),
-            out: empty_column(column.sql_type, &segment.bytes, rows),
+            out: empty_column(column.sql_type, &segment.bytes, rows.len()),
         })
         .collect();
-    let mut start = 0;
-    while start < rows {
-        let stretch = start..rows.min(start + STRETCH);
-        let mut first = check_rows(&segment, def, stretch.clone()).err();
+    let mut start = rows.start;
+    while start < rows.end {
+        let stretch = start..rows.end.min(start + STRETCH);
+        let mut first = check_rows(segment, def, stretch.clone()).err();
         for filler in &mut fillers {
             // Rows behind one that is refused already need no look, and may lack the cells to look at.
             let until = first.as_ref().map_or(stretch.end, |(row, _)| *row);
-            if let Err((row, misfit)) = filler.fill(&segment, stretch.start..until, utf8) {
-                first = Some((row, CellError::misfit(&segment, def, row, filler.index, misfit)));
+            if let Err((row, misfit)) = filler.fill(segment, stretch.start..until) {
+                first = Some((row, CellError::misfit(segment, def, row, filler.index, misfit)));
             }
         }
         if let Some((_, error)) = first {
@@ -88,9 +99,9 @@ pub fn type_segment(segment: Segment, def: &TableDef) -> Result<TypedBatch, Cell
         start = stretch.end;
     }
     Ok(TypedBatch {
-        first_row: segment.first_row,
+        first_row: segment.first_row + rows.start as u64,
         columns: fillers.into_iter().map(|filler| filler.out).collect(),
-        ops: segment.ops,
+        ops: segment.ops[rows].to_vec(),
     })
 }
 
@@ -132,7 +143,7 @@ struct Filler<'a> {
 type RowMisfit = (usize, Misfit);
 
 impl Filler<'_> {
-    fn fill(&mut self, segment: &Segment, rows: Range<usize>, utf8: bool) -> Result<(), RowMisfit> {
+    fn fill(&mut self, segment: &Segment, rows: Range<usize>) -> Result<(), RowMisfit> {
         let sql_type = self.column.sql_type;
         let walk = Walk { segment, rows, index: self.index, key: self.key, nullable: self.column.nullable };
         match &mut self.out {
@@ -151,7 +162,7 @@ impl Filler<'_> {
             Column::Time(out) => walk.fixed(out, |text| time(text, sql_type)),
             Column::TimestampOffset(out) => walk.fixed(out, |text| timestamp_offset(text, sql_type)),
             Column::Guid(out) => walk.fixed(out, guid),
-            Column::Text(out) => walk.text(out, sql_type, utf8),
+            Column::Text(out) => walk.text(out, sql_type),
             Column::Binary(out) => walk.binary(out, sql_type),
         }
     }
@@ -201,11 +212,13 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn text(self, out: &mut Spans, sql_type: SqlType, utf8: bool) -> Result<(), RowMisfit> {
+    fn text(self, out: &mut Spans, sql_type: SqlType) -> Result<(), RowMisfit> {
         let bytes: &[u8] = &self.segment.bytes;
+        let utf8 = self.segment.utf8;
         let limit = sql_type.max_units().map_or(usize::MAX, usize::from);
         self.each(|span| {
             if let Some(span) = &span {
+                // Of a text that is UTF-8 as a whole no cell may begin or end inside a character.
                 let whole = |at: usize| bytes.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
                 let text = &bytes[span.clone()];
                 let sound = if utf8 { whole(span.start) && whole(span.end) } else { std::str::from_utf8(text).is_ok() };

@@ -84,6 +84,20 @@ impl Segment {
         Some(start as usize..end as usize)
     }
 
+    /// Stretches of its rows that take about so many bytes each, in their order.
+    pub fn stretches(&self, bytes: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
+        let rows = self.rows();
+        let parts = self.memory().div_ceil(bytes.max(1)).max(1);
+        let most = rows.div_ceil(parts).max(1);
+        (0..rows).step_by(most).map(move |start| start..rows.min(start + most))
+    }
+
+    /// Looks whether all of it is UTF-8, unless that is known.
+    pub(super) fn look_for_utf8(&mut self) {
+        // All of it at once, which is many times faster than cell by cell.
+        self.utf8 = self.utf8 || std::str::from_utf8(&self.bytes).is_ok();
+    }
+
     /// Bytes of memory its rows take.
     fn memory(&self) -> usize {
         memory(self.bytes.len(), self.ends.len(), self.ops.len())

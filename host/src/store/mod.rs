@@ -155,6 +155,12 @@ pub trait MirrorDb: Send + Sync + 'static {
         None
     }
 
+    /// Bytes of rows, about, that are worth an [`RowWriter::apply`] of their own, so that the next ones are typed and transformed while
+    /// they are written. By default a batch is cut no further than it came.
+    fn stretch_bytes(&self) -> usize {
+        usize::MAX
+    }
+
     /// A table as it really is in the database, whoever made it; `None` if there is none.
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>, StoreError>;
 

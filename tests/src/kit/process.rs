@@ -17,6 +17,9 @@ use super::host::{APPLICATION, PATH, issuer, private_key};
 use super::wait::{self, PATIENCE};
 use crate::sqlserver::factory::store_of;
 
+/// Bytes of a host's log that are kept, the newest.
+const MAX_LOG: usize = 64 << 20;
+
 /// A folder with a configuration, and the host that runs over it, if one does.
 pub struct Speil {
     binary: &'static str,
@@ -150,6 +153,12 @@ impl Speil {
                 let mut log = kept.lock().expect("not poisoned");
                 log.push_str(&line);
                 log.push('\n');
+                // An hour of load tells more than anybody reads.
+                if log.len() > MAX_LOG {
+                    let half = log.len() / 2;
+                    let end = log.bytes().skip(half).position(|byte| byte == b'\n').map_or(0, |at| half + at + 1);
+                    log.drain(..end);
+                }
             }
         });
         let stdout = child.stdout.take().expect("piped");

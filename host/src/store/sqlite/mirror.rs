@@ -70,6 +70,12 @@ impl MirrorDb for SqliteMirror {
         self.session.write(Durability::Relaxed, next_ticket).await
     }
 
+    /// A quarter of the vendor's calls: what is written after the first is typed and transformed meanwhile. Smaller ones cost more
+    /// than that is worth, each being a statement and a way to a thread and back (docs/decisions/speed.md).
+    fn stretch_bytes(&self) -> usize {
+        256 << 10
+    }
+
     async fn tables(&self) -> Result<Vec<TableRecord>> {
         let definitions = Arc::clone(&self.definitions);
         self.session
