@@ -56,7 +56,8 @@ pub(super) fn compare(expected: &Expect, found: &Expect) -> Vec<String> {
     match (&expected.error, &found.error) {
         (Some(wanted), Some(error)) if error.contains(wanted.as_str()) && !wanted.is_empty() => {}
         (None, None) => {}
-        (None, Some(error)) => problems.push(format!("it failed: {error}")),
+        // It came to nothing, so all else differs too.
+        (None, Some(error)) => return vec![format!("it failed: {error}")],
         (Some(wanted), Some(error)) => problems.push(format!("error\n  expected {wanted}\n  came     {error}")),
         (Some(wanted), None) => problems.push(format!("error\n  expected {wanted}\n  came     no error")),
     }
