@@ -8,7 +8,7 @@ use crate::auth::{Applications, AuthError};
 use crate::config::{Config, MirrorConfig, StoreConfig};
 use crate::http::Parts;
 use crate::mirror::{Mirror, MirrorSettings, Mirrors};
-use crate::plugins::{PluginHost, PluginsError};
+use crate::plugins::{MirrorRows, PluginHost, PluginsError};
 use crate::protocol::raw_batch::SpillSettings;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::sqlserver::{SqlServerSettings, SqlServerStore};
@@ -56,6 +56,8 @@ impl App {
         }
         let store = store.root();
         let mirrors = Arc::new(Mirrors::new(pipeline(store.clone()), folders));
+        let rows: Arc<dyn MirrorRows> = mirrors.clone();
+        plugins.count_rows_by(Arc::downgrade(&rows));
         Ok(Self { config, applications, store, plugins, mirrors })
     }
 

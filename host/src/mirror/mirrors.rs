@@ -5,8 +5,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
 use super::Mirror;
 use super::refusals::RefusedCalls;
+use crate::plugins::MirrorRows;
+use crate::protocol::context_id::ContextId;
 use crate::store::Store;
 
 /// See the head of this file.
@@ -46,5 +50,21 @@ impl Mirrors {
     #[must_use]
     pub fn refusals(&self) -> Vec<RefusedCalls> {
         std::iter::once(&self.root).chain(self.folders.values()).flat_map(|mirror| mirror.refusals().all()).collect()
+    }
+}
+
+#[async_trait]
+impl MirrorRows for Mirrors {
+    async fn table_rows(&self, tenant: &ContextId) -> Option<Vec<(String, u64)>> {
+        let mut all = Vec::new();
+        for mirror in std::iter::once(&self.root).chain(self.folders.values()) {
+            let connection = mirror.connections.of(tenant);
+            let Some(db) = mirror.store.open_existing(tenant, connection.as_ref()).await.ok()? else { continue };
+            let tables = db.history().tables().await.ok()?;
+            all.extend(
+                tables.into_iter().filter(|table| table.gone_at.is_none()).map(|table| (table.table, table.rows)),
+            );
+        }
+        Some(all)
     }
 }

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use super::component::Plugin;
 use super::digest;
-use super::generation::PluginSet;
+use super::generation::{Pending, PluginSet};
 use super::hook::Hook;
+use super::rows::RowCounter;
 use crate::store::history::{EventLevel, EventRecord};
 
 /// One sentence about a change.
@@ -67,9 +68,9 @@ impl Notice {
     }
 }
 
-/// What the new generation changes.
+/// What the new generation changes. `rows`: counts those that will be filled anew.
 #[must_use]
-pub fn between(old: &PluginSet, new: &PluginSet) -> Vec<Notice> {
+pub fn between(old: &PluginSet, new: &PluginSet, rows: &RowCounter) -> Vec<Notice> {
     let mut notices = Vec::new();
     let mut tell = |level, message: String, advice: Option<String>| {
         notices.push(Notice { number: new.number, level, message, advice });
@@ -78,7 +79,7 @@ pub fn between(old: &PluginSet, new: &PluginSet) -> Vec<Notice> {
         if new.find(&before.name).is_none() {
             tell(
                 EventLevel::Info,
-                format!("plug-in {} was removed{}", before.name, refills(old, new, before, None)),
+                format!("plug-in {} was removed{}", before.name, refills(old, new, before, None, rows)),
                 None,
             );
         }
@@ -95,7 +96,7 @@ pub fn between(old: &PluginSet, new: &PluginSet) -> Vec<Notice> {
             match &plugin.linked {
                 Ok(_) => {
                     let refills = match before {
-                        Some(before) => refills(old, new, before, Some(plugin)),
+                        Some(before) => refills(old, new, before, Some(plugin), rows),
                         None if plugin.has(Hook::Transform) => {
                             "; the tables it works on are filled anew in each tenant's next cycle".to_owned()
                         }
@@ -115,8 +116,12 @@ pub fn between(old: &PluginSet, new: &PluginSet) -> Vec<Notice> {
             && let Some(pending) = pending
             && plugin.linked.is_ok()
         {
+            let so_far = match pending {
+                Pending::Approval { refills: Some(_), .. } => worked_on(old, &plugin.name, rows).so_far(),
+                Pending::Approval { refills: None, .. } | Pending::Broken { .. } => String::new(),
+            };
             let message = format!(
-                "plug-in {} stays as it is ({}): {}",
+                "plug-in {} stays as it is ({}): {}{so_far}",
                 plugin.name,
                 version(plugin),
                 pending.sentence(&plugin.name)
@@ -134,7 +139,7 @@ fn version(plugin: &Plugin) -> String {
 }
 
 /// What is filled anew because a transform is gone or another one: the tables it has worked on up to now are known.
-fn refills(old: &PluginSet, new: &PluginSet, before: &Plugin, after: Option<&Plugin>) -> String {
+fn refills(old: &PluginSet, new: &PluginSet, before: &Plugin, after: Option<&Plugin>, rows: &RowCounter) -> String {
     let was = before.has(Hook::Transform);
     let is = after.is_some_and(|after| after.has(Hook::Transform));
     if !was && !is {
@@ -160,35 +165,68 @@ fn refills(old: &PluginSet, new: &PluginSet, before: &Plugin, after: Option<&Plu
         }
         whose = "the next cycle of each tenant that it is now for, or no longer";
     }
-    let at: Vec<usize> = (0..old.plugins.len()).filter(|&at| old.plugins[at].name == before.name).collect();
-    let mut tables: Vec<String> = old.plans.tables(&at).into_iter().collect();
-    let count = tables.len();
-    tables.truncate(20);
-    let more = if count > tables.len() { format!(" and {} more", count - tables.len()) } else { String::new() };
-    let known = if tables.is_empty() {
-        "the tables it has worked on".to_owned()
-    } else {
-        format!("the tables it has worked on ({}{more})", tables.join(", "))
+    let worked_on = worked_on(old, &before.name, rows);
+    let known = match &worked_on.tables[..] {
+        [] => "the tables it has worked on".to_owned(),
+        _ => format!("the tables it has worked on ({})", worked_on.list()),
     };
     let new = if is { ", and those it works on now," } else { "" };
-    let tenants: Vec<String> = old.plans.tenants(&at).iter().map(|tenant| tenant.as_str().to_owned()).collect();
-    format!("; {known}{new} are filled anew in {whose}{}", known_tenants(&tenants))
+    format!("; {known}{new} are filled anew in {whose}{}", worked_on.whose())
 }
 
-/// The tenants that the tables have been looked at for since the start; others may come.
-fn known_tenants(tenants: &[String]) -> String {
-    match tenants {
-        [] => String::new(),
-        [one] => format!("; so far that is 1 tenant ({one})"),
-        many if many.len() > 20 => {
-            format!(
-                "; so far these are {} tenants ({} and {} more)",
-                many.len(),
-                many[..20].join(", "),
-                many.len() - 20
-            )
+/// What a plug-in has worked on since the start; others may come.
+struct WorkedOn {
+    /// With their rows, where they could be counted.
+    tables: Vec<String>,
+    tenants: Vec<String>,
+    remark: String,
+}
+
+/// As the plans of a generation tell it.
+fn worked_on(set: &PluginSet, name: &str, rows: &RowCounter) -> WorkedOn {
+    let at: Vec<usize> = (0..set.plugins.len()).filter(|&at| set.plugins[at].name == name).collect();
+    let tenants = set.plans.tenants(&at);
+    let tables = set.plans.tables(&at);
+    let counted = rows.count(&tenants);
+    WorkedOn {
+        tables: tables.iter().map(|table| counted.named(table)).collect(),
+        remark: counted.remark(tenants.len()),
+        tenants: tenants.iter().map(|tenant| tenant.as_str().to_owned()).collect(),
+    }
+}
+
+impl WorkedOn {
+    /// The tables.
+    fn list(&self) -> String {
+        first(&self.tables)
+    }
+
+    /// The tenants, to be added to a sentence.
+    fn whose(&self) -> String {
+        let so_far = match &self.tenants[..] {
+            [] => return String::new(),
+            [one] => format!("; so far that is 1 tenant ({one})"),
+            many => format!("; so far these are {} tenants ({})", many.len(), first(many)),
+        };
+        format!("{so_far}{}", self.remark)
+    }
+
+    /// All of it, to be added to a sentence; nothing, where nothing is known.
+    fn so_far(&self) -> String {
+        if self.tables.is_empty() {
+            String::new()
+        } else {
+            format!("; so far it has worked on {}{}", self.list(), self.whose())
         }
-        many => format!("; so far these are {} tenants ({})", many.len(), many.join(", ")),
+    }
+}
+
+/// The first of many.
+fn first(names: &[String]) -> String {
+    const MOST: usize = 20;
+    match names.len().checked_sub(MOST).filter(|more| *more > 0) {
+        None => names.join(", "),
+        Some(more) => format!("{} and {more} more", names[..MOST].join(", ")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The plug-ins of a folder, shared by every call, and exchanged for newer ones between calls.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Instant;
 
 use super::breaker::Resumed;
@@ -10,6 +10,7 @@ use super::generation::PluginSet;
 use super::hooks::{CallHooks, CallInfo, HookSource, NoHooks};
 use super::loader::{Loader, Purpose};
 use super::pins::Pins;
+use super::rows::{MirrorRows, RowCounter};
 use super::status::PluginStatus;
 use super::watch::Watching;
 use crate::config::PluginsConfig;
@@ -26,6 +27,7 @@ struct Shared {
     newest: Mutex<Arc<PluginSet>>,
     pins: Pins,
     notices: Mutex<Notices>,
+    rows: RowCounter,
     /// Held while a generation is made: one at a time.
     loader: Mutex<Loader>,
 }
@@ -86,6 +88,7 @@ impl PluginHost {
             newest: Mutex::new(Arc::new(set)),
             pins: Pins::default(),
             notices: Mutex::default(),
+            rows: RowCounter::default(),
             loader: Mutex::new(loader),
         };
         Ok(Self { shared: Arc::new(shared) })
@@ -101,7 +104,7 @@ impl PluginHost {
         let running = self.newest();
         let Some(set) = loader.load(&running)? else { return Ok(false) };
         let set = Arc::new(set);
-        let notices = changes::between(&running, &set);
+        let notices = changes::between(&running, &set, &self.shared.rows);
         // Said before it happens: the next TableSchema is made by the new ones.
         notices.iter().for_each(changes::Notice::log);
         {
@@ -116,6 +119,11 @@ impl PluginHost {
             tracing::info!("{behind} cycles under way are brought to their end by the transforms they began with");
         }
         Ok(true)
+    }
+
+    /// Says who knows how many rows tables have, to be told with what a change will fill anew.
+    pub fn count_rows_by(&self, source: Weak<dyn MirrorRows>) {
+        self.shared.rows.ask(source);
     }
 
     /// Watches the folder as the configuration says, until what is returned is dropped. `None`: there is nothing to
@@ -164,6 +172,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl HookSource for PluginHost {
     fn begin(&self, call: CallInfo) -> Box<dyn CallHooks> {
+        self.shared.rows.note_runtime();
         let newest = self.newest();
         let (set, told) = self.shared.pins.choose(&call, &newest);
         let at = super::events::now();

@@ -14,7 +14,7 @@
 //! | the folder becomes a generation; what stays and what waits | [`loader`], [`generation`] |
 //! | which names of plug-ins exclude each other | [`names`] |
 //! | how a new generation comes in, and who gets which | [`host`], [`watch`], [`pins`] |
-//! | what is said about a change | [`changes`] |
+//! | what is said about a change, and how many rows it will fill anew | [`changes`], [`rows`] |
 //! | compiled code on disk | [`cache`] |
 //! | what a new version may ask for | [`approval`] |
 //! | what keeps failing is left alone | [`breaker`] |
@@ -53,6 +53,7 @@ mod loader;
 mod names;
 mod outside;
 mod pins;
+mod rows;
 mod sidecar;
 mod status;
 mod transform;
@@ -68,6 +69,7 @@ pub use hooks::{CallHooks, CallInfo, HookFailure, HookSource, NoHooks};
 pub use host::{PluginHost, PluginsError};
 pub use inspect::{Inspection, Update};
 pub use limits::Limits;
+pub use rows::MirrorRows;
 pub use sidecar::{DatabaseGrant, Deterministic, Grants, OnFailure, Poison, Sidecar};
 pub use status::{PluginState, PluginStatus};
 pub use watch::Watching;

@@ -186,11 +186,14 @@ const TEXTS: &[&str] = &[
     "externalRef",
 ];
 const BLOBS: &[&str] = &["content", "thumbnail", "payload"];
+/// What the first texts of the table `person` are called: the examples for authors of plug-ins speak of them.
+const TEXTS_OF_PERSON: &[&str] = &["name", "email"];
 
 /// Names for columns of these types, unique in the table without regard to case, also against its key.
 #[must_use]
 pub fn column_names(table: &str, types: &[SqlType]) -> Vec<String> {
     let mut seen = HashSet::from([format!("{}_id", table.to_lowercase())]);
+    let mut of_person = if table.eq_ignore_ascii_case("person") { TEXTS_OF_PERSON } else { &[] }.iter();
     types
         .iter()
         .enumerate()
@@ -201,7 +204,7 @@ pub fn column_names(table: &str, types: &[SqlType]) -> Vec<String> {
                 SqlType::DateTime => DATES,
                 SqlType::Float => FLOATS,
                 SqlType::VarBinary(_) => BLOBS,
-                _ => TEXTS,
+                _ => of_person.next().map_or(TEXTS, std::slice::from_ref),
             };
             let stem = pool[at % pool.len()];
             let name = std::iter::once(stem.to_owned())

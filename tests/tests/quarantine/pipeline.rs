@@ -1,13 +1,14 @@
 //! Rows kept aside, through the whole pipeline over SQLite: left out of the mirror with their batch, seen in its status, given to
 //! the next version, and forgotten when their table begins anew.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use speil::config::{PluginsConfig, StatusConfig};
-use speil::mirror::{Caller, Failure, Mirror, MirrorSettings, TableState, TenantReport, TenantState};
-use speil::plugins::PluginHost;
+use speil::mirror::{Caller, Failure, Mirror, MirrorSettings, Mirrors, TableState, TenantReport, TenantState};
+use speil::plugins::{MirrorRows, PluginHost};
 use speil::protocol::context_id::ContextId;
 use speil::protocol::lsn::Lsn;
 use speil::protocol::messages::{ColumnInfo, ReplicationSummary, RowDataBatch, RowOp, TableSchemaInfo};
@@ -23,10 +24,11 @@ use RowOp::{Delete as D, Insert as I, Update as U};
 /// A host over plug-ins and a folder of mirrors.
 struct World {
     plugins: tempfile::TempDir,
-    _mirrors: tempfile::TempDir,
+    _folder: tempfile::TempDir,
     host: PluginHost,
     store: Arc<SqliteStore>,
-    mirror: Mirror,
+    mirrors: Arc<Mirrors>,
+    mirror: Arc<Mirror>,
 }
 
 fn tenant() -> ContextId {
@@ -61,8 +63,15 @@ impl World {
         let mirrors = folder(&[]);
         let host = PluginHost::load(&PluginsConfig::over(plugins.path())).expect("loaded");
         let store = Arc::new(SqliteStore::open(SqliteSettings::new(mirrors.path())).expect("a store"));
-        let mirror = Mirror::new(store.clone(), Arc::new(host.clone()), MirrorSettings::default());
-        Self { plugins, _mirrors: mirrors, host, store, mirror }
+        let mirror = Arc::new(Mirror::new(store.clone(), Arc::new(host.clone()), MirrorSettings::default()));
+        Self {
+            plugins,
+            _folder: mirrors,
+            host,
+            store,
+            mirrors: Arc::new(Mirrors::new(mirror.clone(), BTreeMap::new())),
+            mirror,
+        }
     }
 
     fn caller() -> Caller {
@@ -133,6 +142,26 @@ impl World {
         self.rows(10, &[(I, "1", "Ann"), (I, "2", "Bob"), (I, "3", "Cid")]).await.expect("taken");
         self.completed(3).await;
     }
+}
+
+#[tokio::test]
+async fn how_many_rows_a_change_will_fill_anew_is_said_before_it_does() {
+    let world = World::new(&sidecar("", ""));
+    let rows: Arc<dyn MirrorRows> = world.mirrors.clone();
+    world.host.count_rows_by(Arc::downgrade(&rows));
+    world.filled().await;
+    place(world.plugins.path(), "t.toml", sidecar("", "\"person.trap\" = \"Eve\"").as_bytes());
+    assert!(world.host.reload().expect("readable"));
+    assert_eq!(world.schema().await, -1);
+    let events = world.db().await.history().events(10).await.expect("readable");
+    let told: Vec<&str> = events.iter().filter(|event| event.kind == "plugin").map(|event| &*event.message).collect();
+    assert_eq!(
+        told,
+        [
+            "plug-in t has another sidecar; the tables it has worked on (person: 3 rows), and those it works on now, are filled \
+          anew in each tenant's next cycle; so far that is 1 tenant (Cust1)"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -328,7 +357,7 @@ async fn rows_that_a_filter_leaves_out_of_a_table_without_a_key_are_no_error() {
     let sidecar = "[config]\n\"person.inputs\" = \"name\"\n\"person.filter\" = \"Eve\"\n";
     let mut world = World::new(sidecar);
     let settings = MirrorSettings { keys: [("person".to_owned(), Vec::new())].into() };
-    world.mirror = Mirror::new(world.store.clone(), Arc::new(world.host.clone()), settings);
+    world.mirror = Arc::new(Mirror::new(world.store.clone(), Arc::new(world.host.clone()), settings));
     assert_eq!(world.schema().await, -1);
     world.rows(10, &[(I, "1", "Ann"), (I, "2", "Eve")]).await.expect("taken");
     assert_eq!(world.names().await, ["Ann"]);

@@ -95,7 +95,7 @@ pub(super) async fn redacted(machine: &Machine) -> Result<Vec<Line>, CliError> {
     let work = Work::fill(&table::source(machine.rows));
     let redactor = Plugin {
         name: "pii-redactor".into(),
-        wasm: speil_guest_artifacts::PII_REDACTOR,
+        wasm: speil_guest_artifacts::PII_REDACTOR.into(),
         sidecar: format!("[config]\nsalt = \"bench\"\n\"{}.name\" = \"hash:32\"\n", table::NAME),
     };
     let without = Host::start(&machine.directory, &machine.keys, &[]).await?;

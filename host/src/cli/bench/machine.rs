@@ -31,6 +31,10 @@ pub(super) struct MachineArgs {
     /// A folder on the disk to be measured [default: the system's temporary folder].
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
+    /// A component of Python with its sidecar beside it, to be one of the plug-ins of the line `start` [default: the sales-summary.wasm
+    /// that .ci/languages leaves in the folder $SPEIL_TEST_LANGUAGES, if it is there]
+    #[arg(long, value_name = "FILE")]
+    python: Option<PathBuf>,
     /// Print the report as JSON.
     #[arg(long)]
     json: bool,
@@ -68,6 +72,8 @@ pub(super) struct Machine {
     pub large: u64,
     pub directory: PathBuf,
     pub keys: Keys,
+    /// A component made of Python.
+    pub python: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &MachineArgs) -> Result<ExitCode, CliError> {
@@ -79,6 +85,7 @@ pub(super) fn run(args: &MachineArgs) -> Result<ExitCode, CliError> {
         large: if args.full { 10_000_000 } else { 1_000_000 },
         directory: args.directory.clone().unwrap_or_else(std::env::temp_dir),
         keys: Keys::make()?,
+        python: args.python.clone().or_else(built_python),
     };
     let runtime = crate::app::runtime(64).map_err(CliError::failed)?;
     let parts: Vec<Part> = match args.only.as_slice() {
@@ -98,6 +105,12 @@ pub(super) fn run(args: &MachineArgs) -> Result<ExitCode, CliError> {
         print(report.text())?;
     }
     Ok(if report.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The example in Python, where it was built for the tests.
+fn built_python() -> Option<PathBuf> {
+    let folder = std::env::var_os("SPEIL_TEST_LANGUAGES").map(PathBuf::from)?;
+    Some(folder.join("sales-summary.wasm")).filter(|file| file.is_file())
 }
 
 async fn measure(machine: &Machine, part: Part) -> Result<Vec<Line>, CliError> {

@@ -224,7 +224,7 @@ impl Bench {
     async fn fill(&mut self, source: &Source) -> Result<f64, CliError> {
         let calls = table::Calls::of_fill(source, &self.client)?;
         self.client.wipe(table::NAME).await.map_err(CliError::failed)?;
-        calls.make(&self.client).await
+        Ok(table::per_second(calls.rows, calls.make(&self.client).await?))
     }
 
     async fn stop(self) {

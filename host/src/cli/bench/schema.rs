@@ -30,7 +30,7 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
     let sidecar = indexed.fold("[config]\n".to_owned(), |text, table| {
         format!("{text}\"{0}.ix_{0}\" = \"{1}\"\n", table.name(), table.columns()[1].name())
     });
-    let plugin = Plugin { name: "index-manager".into(), wasm: speil_guest_artifacts::INDEX_MANAGER, sidecar };
+    let plugin = Plugin { name: "index-manager".into(), wasm: speil_guest_artifacts::INDEX_MANAGER.into(), sidecar };
     let host = Host::start(&machine.directory, &machine.keys, &[plugin]).await?;
     // Makes the tables, fills them with nothing, so that none waits for its rows, and makes the second call's plans.
     let mut client = host.tenant("Schema", &infos).await?;

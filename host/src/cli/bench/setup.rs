@@ -1,6 +1,7 @@
 //! What a host of the bench is made of: keys of both sides, a configuration over SQLite and plug-ins, in a folder that goes when
 //! this does. Started in this process by [`super::host`], in one of its own by [`super::child`].
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +43,7 @@ pub(super) struct Keys {
 /// A plug-in to be put into a folder.
 pub(super) struct Plugin {
     pub name: String,
-    pub wasm: &'static [u8],
+    pub wasm: Cow<'static, [u8]>,
     pub sidecar: String,
 }
 
@@ -72,7 +73,7 @@ impl Setup {
         setup.write("private.pem", keys.private_pem.as_bytes())?;
         setup.write("speil.toml", CONFIG.as_bytes())?;
         for plugin in plugins {
-            setup.write(&format!("plugins/{}.wasm", plugin.name), plugin.wasm)?;
+            setup.write(&format!("plugins/{}.wasm", plugin.name), &plugin.wasm)?;
             setup.write(&format!("plugins/{}.toml", plugin.name), plugin.sidecar.as_bytes())?;
         }
         Ok(setup)

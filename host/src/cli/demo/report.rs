@@ -104,8 +104,10 @@ impl DemoReport {
                 ]);
             }
         }
+        let errors = self.work.plugins.iter().filter_map(|plugin| plugin.last_error.as_ref());
+        let errors: String = errors.map(|error| format!("\n  FAILED: {}", error.message)).collect();
         format!(
-            "What the plug-ins did: index-manager made {} indexes; pii-redactor hashed {} columns, blanked {} and left {} out.\n{shown}",
+            "What the plug-ins did: index-manager made {} indexes; pii-redactor hashed {} columns, blanked {} and left {} out.\n{shown}{errors}",
             self.work.indexes, self.work.hashed, self.work.blanked, self.work.dropped
         )
     }

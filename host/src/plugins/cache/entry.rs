@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+#[cfg(target_os = "linux")]
+use std::io::{Seek as _, SeekFrom};
 use std::path::Path;
 
 use rsa::sha2::{Digest as _, Sha256};
@@ -14,13 +16,24 @@ const CODE: usize = HEAD.len() + 32;
 /// What half-written files are called.
 pub(super) const TEMPORARY: &str = "writing-";
 
+/// Code of this size is worth a file in memory of its own.
+#[cfg(target_os = "linux")]
+const LARGE: u64 = 1 << 20;
+
 /// Code from a private file that is whole and made for the key it was asked for by. Only [`read`] makes one, so that
-/// nothing else can be loaded.
-pub(super) struct Checked(Vec<u8>);
+/// nothing else can be loaded. What it holds cannot change any more.
+pub(super) struct Checked(Held);
+
+/// Where checked code lies.
+pub(super) enum Held {
+    Here(Vec<u8>),
+    #[cfg(target_os = "linux")]
+    Sealed(super::sealed::Sealed),
+}
 
 impl Checked {
-    pub(super) fn code(&self) -> &[u8] {
-        &self.0[CODE..]
+    pub(super) const fn held(&self) -> &Held {
+        &self.0
     }
 }
 
@@ -40,15 +53,39 @@ pub(super) fn read(path: &Path, key: &Digest) -> Result<Option<Checked>, String>
         return Err("it is no file".into());
     }
     place::is_private(&metadata)?;
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0));
-    file.read_to_end(&mut bytes).map_err(|error| format!("it cannot be read: {error}"))?;
-    if bytes.len() < CODE || bytes[..HEAD.len()] != *HEAD {
-        return Err("it is not whole, or not written by this version".into());
+    let mut head = [0; CODE];
+    match file.read_exact(&mut head) {
+        Ok(()) if head.starts_with(HEAD) => {}
+        Ok(()) => return Err("it is not written by this version".into()),
+        Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Err("it is not whole".into()),
+        Err(error) => return Err(format!("it cannot be read: {error}")),
     }
-    if bytes[HEAD.len()..CODE] != seal(key, &bytes[CODE..]) {
+    let mut sum = Sum::default();
+    let held = hold(&mut file, metadata.len(), &mut sum).map_err(|error| format!("it cannot be read: {error}"))?;
+    if head[HEAD.len()..] != sum.seal(key) {
         return Err("it is damaged: its seal does not fit".into());
     }
-    Ok(Some(Checked(bytes)))
+    Ok(Some(Checked(held)))
+}
+
+/// Takes in what follows the head.
+fn hold(file: &mut File, length: u64, sum: &mut Sum) -> std::io::Result<Held> {
+    #[cfg(target_os = "linux")]
+    if length >= LARGE {
+        let mut of_copy = Sum::default();
+        match super::sealed::Sealed::copy(file, |piece| of_copy.add(piece)) {
+            Ok(sealed) => {
+                *sum = of_copy;
+                return Ok(Held::Sealed(sealed));
+            }
+            Err(error) => tracing::debug!("no file in memory for compiled code: {error}"),
+        }
+        file.seek(SeekFrom::Start(CODE as u64))?;
+    }
+    let mut code = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.read_to_end(&mut code)?;
+    sum.add(&code);
+    Ok(Held::Here(code))
 }
 
 /// Writes an entry: whole or not at all.
@@ -64,11 +101,29 @@ pub(super) fn write(path: &Path, key: &Digest, code: &[u8]) -> std::io::Result<(
     Ok(())
 }
 
-/// The code by its length and CRC-32: against damage that is enough, and a language's runtime of 40 MB takes a few milliseconds
-/// with it, where SHA-256 takes a third of a start. Against those who may write here nothing would be ([`super`]).
+/// Of a key's code.
 fn seal(key: &Digest, code: &[u8]) -> Digest {
-    let mut crc = flate2::Crc::new();
-    crc.update(code);
-    let length = (code.len() as u64).to_be_bytes();
-    Sha256::new().chain_update(key).chain_update(length).chain_update(crc.sum().to_be_bytes()).finalize().into()
+    let mut sum = Sum::default();
+    sum.add(code);
+    sum.seal(key)
+}
+
+/// Code by its length and CRC-32: against damage that is enough, and a language's runtime of 40 MB takes a few milliseconds
+/// with it, where SHA-256 takes a third of a start. Against those who may write here nothing would be ([`super`]).
+#[derive(Default)]
+struct Sum {
+    length: u64,
+    crc: flate2::Crc,
+}
+
+impl Sum {
+    fn add(&mut self, piece: &[u8]) {
+        self.length += piece.len() as u64;
+        self.crc.update(piece);
+    }
+
+    fn seal(&self, key: &Digest) -> Digest {
+        let (length, crc) = (self.length.to_be_bytes(), self.crc.sum().to_be_bytes());
+        Sha256::new().chain_update(key).chain_update(length).chain_update(crc).finalize().into()
+    }
 }

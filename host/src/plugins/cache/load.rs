@@ -9,17 +9,28 @@
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-use super::entry::Checked;
+use super::entry::{Checked, Held};
 
 /// Loads code.
 ///
 /// # Errors
 /// It was made by another engine, or with other settings or for another processor.
 pub(super) fn component(engine: &Engine, code: &Checked) -> wasmtime::Result<Component> {
-    // SAFETY: `deserialize` asks that the bytes be what `Component::serialize` of this version wrote, unchanged; it looks
-    // at version, settings and processor itself. They are: `Checked` is made only from a file of this account in a folder
+    // SAFETY, of both: what is asked is that the bytes be what `Component::serialize` of this version wrote, unchanged; version,
+    // settings and processor are looked at again. They are: `Checked` is made only from a file of this account in a folder
     // that nobody else can write to, whose seal over key and code fits; this program writes such files from
     // `serialize` and nothing else; the key holds the component's digest, the engine's settings and our version. The
-    // bytes are ours in memory: a file changed after the check changes nothing.
-    unsafe { Component::deserialize(engine, code.code()) }
+    // bytes are ours in memory, or in a file in memory that is sealed: an entry changed after the check changes nothing.
+    let of_bytes = |bytes: &[u8]| unsafe { Component::deserialize(engine, bytes) };
+    match code.held() {
+        Held::Here(bytes) => of_bytes(bytes),
+        #[cfg(target_os = "linux")]
+        Held::Sealed(sealed) => {
+            let mapped = unsafe { Component::deserialize_file(engine, sealed.path()) };
+            mapped.or_else(|error| {
+                tracing::debug!("compiled code cannot be mapped: {error:#}");
+                of_bytes(&sealed.read()?)
+            })
+        }
+    }
 }

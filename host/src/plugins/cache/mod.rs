@@ -4,6 +4,7 @@
 //! |---|---|
 //! | which folder can be trusted | [`place`] |
 //! | is this entry whole, and what was asked for | [`entry`] |
+//! | where what was checked lies, so that it stays so (Linux) | `sealed` |
 //! | compiled code from disk becomes a component: unsafe | [`load`] |
 //! | the account's own folder, for trials | [`of_account`] |
 //!
@@ -17,6 +18,8 @@ mod entry;
 mod load;
 mod of_account;
 pub(super) mod place;
+#[cfg(target_os = "linux")]
+mod sealed;
 
 use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -197,6 +200,37 @@ mod tests {
         let other = cache.path(&key(&engine, &[7; 32]));
         std::fs::copy(&path, &other).unwrap();
         assert!(cache.get(&engine, &[7; 32]).is_none());
+    }
+
+    /// More than a megabyte of code: it is mapped where it can be.
+    #[test]
+    fn a_large_component_runs_from_its_entry_though_the_entry_is_written_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = engine();
+        let cache = CodeCache::new(folder.path().to_owned(), false);
+        let bulk = "x".repeat(2 << 20);
+        let text = format!(
+            r#"(component
+                (core module $m
+                    (memory 40) (data (i32.const 64) "{bulk}")
+                    (func (export "f") (param i32) (result i32) local.get 0 i32.load8_u))
+                (core instance $i (instantiate $m))
+                (func (export "f") (param "at" u32) (result u32) (canon lift (core func $i "f"))))"#
+        );
+        let bytes = wat::parse_str(text).unwrap();
+        let content = digest::of_file(&bytes);
+        cache.put(&engine, &content, &Component::new(&engine, &bytes).unwrap());
+        let path = cache.path(&key(&engine, &content));
+        let length = std::fs::metadata(&path).unwrap().len();
+        assert!(length > 2 << 20, "{length}");
+        let component = cache.get(&engine, &content).unwrap();
+        // In place, as no one does who keeps to the rules.
+        std::fs::OpenOptions::new().write(true).truncate(true).open(&path).unwrap();
+        let mut store = wasmtime::Store::new(&engine, ());
+        let linker = wasmtime::component::Linker::new(&engine);
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let f = instance.get_typed_func::<(u32,), (u32,)>(&mut store, "f").unwrap();
+        assert_eq!(f.call(&mut store, (64 + (2 << 20) - 1,)).unwrap(), (u32::from(b'x'),));
     }
 
     #[test]

@@ -56,7 +56,8 @@ pub(super) fn compare(expected: &Expect, found: &Expect) -> Vec<String> {
     match (&expected.error, &found.error) {
         (Some(wanted), Some(error)) if error.contains(wanted.as_str()) && !wanted.is_empty() => {}
         (None, None) => {}
-        (None, Some(error)) => problems.push(format!("it failed: {error}")),
+        // It came to nothing, so all else differs too.
+        (None, Some(error)) => return vec![format!("it failed: {error}")],
         (Some(wanted), Some(error)) => problems.push(format!("error\n  expected {wanted}\n  came     {error}")),
         (Some(wanted), None) => problems.push(format!("error\n  expected {wanted}\n  came     no error")),
     }
@@ -274,13 +275,11 @@ mod tests {
     #[test]
     fn every_difference_is_told_with_both_sides() {
         let mut came = sample();
-        came.error = Some("it answered an error: no".into());
         came.rows = Some(vec!["id = 1\npaid = \"12.51\"".parse().unwrap()]);
         came.keep = None;
         came.calls = None;
         let problems = compare(&sample(), &came).join("\n");
         insta::assert_snapshot!(problems, @r#"
-        it failed: it answered an error: no
         keep, number 1 (expected 2, came 0)
           expected true
           came     nothing more
@@ -291,6 +290,12 @@ mod tests {
           expected database.query SELECT 'a'
           came     nothing more
         "#);
+        came.error = Some("it answered an error: no".into());
+        assert_eq!(
+            compare(&sample(), &came),
+            ["it failed: it answered an error: no"],
+            "the rest is for want of an answer"
+        );
         let wanted = Expect { error: Some("no".into()), ..Expect::default() };
         assert_eq!(compare(&wanted, &came), Vec::<String>::new());
         assert_eq!(compare(&wanted, &Expect::default()).len(), 1);
