@@ -112,7 +112,7 @@ impl Session {
 
     /// Begins a transaction that alone writes to a table, and reads what is then true, in one round trip. The answers of `read`.
     pub async fn begin_table(&self, table: &TableName, read: &Statement) -> Result<(Tx, Vec<Answer>)> {
-        let begin = begin_with_locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")]);
+        let begin = begin_for(table);
         if read.callable() {
             return self.begin_locked(&format!("{begin}\n{}", read.called())).await;
         }
@@ -236,13 +236,30 @@ fn lock_of(table: &TableName) -> String {
     })
 }
 
-/// Begins a transaction and takes locks in order; answers one number, below zero when one was not granted.
+/// Begins a transaction and takes locks of the database in order; answers one number, below zero when one was not granted.
+///
+/// A lock is the database's own on SQL Server. Babelfish has one set for all of its databases, so the database's number is part of
+/// the name: else the mirrors of all tenants would wait for each other there.
 pub(in crate::store::sqlserver) fn begin_with_locks(locks: &[(&str, &str)]) -> String {
-    let mut sql = "BEGIN TRANSACTION;\nDECLARE @got int;\nSET @got = 0;\n".to_owned();
+    begin_with("CAST(DB_ID() AS nvarchar(10)) + N':' + ", locks)
+}
+
+/// The same with one lock of exactly this name, which nobody else has.
+pub(in crate::store::sqlserver) fn begin_marked(mark: &str) -> String {
+    begin_with("", &[(mark, "Exclusive")])
+}
+
+/// The transaction of one table's writer.
+fn begin_for(table: &TableName) -> String {
+    begin_with_locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")])
+}
+
+fn begin_with(before: &str, locks: &[(&str, &str)]) -> String {
+    let mut sql = "BEGIN TRANSACTION;\nDECLARE @got int, @lock nvarchar(255);\nSET @got = 0;\n".to_owned();
     for (name, mode) in locks {
         writeln!(
             sql,
-            "IF @got >= 0 EXEC @got = sp_getapplock @Resource = N'{name}', @LockMode = N'{mode}', \
+            "SET @lock = {before}N'{name}';\nIF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'{mode}', \
              @LockOwner = N'Transaction', @LockTimeout = {LOCK_TIMEOUT};"
         )
         .expect("writing to a string cannot fail");
@@ -251,6 +268,7 @@ pub(in crate::store::sqlserver) fn begin_with_locks(locks: &[(&str, &str)]) -> S
 }
 
 const COMMIT: &str = "COMMIT TRANSACTION";
+const ROLLBACK: &str = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION";
 
 /// The last statement of a transaction, and its end.
 pub(in crate::store::sqlserver) fn committed_after(last: &Statement) -> String {
@@ -290,7 +308,7 @@ impl Tx {
 
     /// Takes everything back and keeps the connection.
     pub async fn rollback(mut self) -> Result<()> {
-        self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await?;
+        self.run(ROLLBACK).await?;
         self.finish(false);
         Ok(())
     }
@@ -391,3 +409,16 @@ macro_rules! attempt {
     }};
 }
 pub(in crate::store::sqlserver) use attempt;
+
+/// The statements of this file, for the golden files.
+#[cfg(test)]
+pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
+    let contact = TableName::new("contact").expect("a table's name");
+    vec![
+        ("begin_table", begin_for(&contact)),
+        ("begin_all", begin_with_locks(&[(MIRROR, "Exclusive")])),
+        ("begin_marked", begin_marked("speil:guest:0123456789abcdef0123456789abcdef")),
+        ("commit", COMMIT.to_owned()),
+        ("rollback", ROLLBACK.to_owned()),
+    ]
+}
