@@ -70,9 +70,9 @@ const GRAMMAR_LACKS: &[(&str, &str, &str)] = &[
     ("guest_values", "names", "it does not know a parameter for the number of rows"),
     ("metadata", "over", DELETE_TOP),
     ("metadata", "update", DELETE_TOP),
-    ("session", "begin_table", CALL_ANSWERS),
-    ("session", "begin_all", CALL_ANSWERS),
-    ("session", "begin_marked", CALL_ANSWERS),
+    ("session", "locks_of_table", CALL_ANSWERS),
+    ("session", "locks_of_all", CALL_ANSWERS),
+    ("session", "prepare", "it does not know OUTPUT in a call"),
     ("indexes", "create_index_online", "it does not know WITH behind CREATE INDEX"),
     ("indexes", "index_again_clustered", "it does not know CREATE CLUSTERED INDEX"),
 ];
