@@ -4,8 +4,7 @@
 //! A run's name is its seed: `cargo test --test sqlserver_faults seed_017` tells one again. `SPEIL_FAULT_RUNS` says how many
 //! runs there are.
 //!
-//! And, as over SQLite (`fault_steps`), the program dies or fails at every step of a call: `sqlserver_faults steps`. It is not held up
-//! there: on Babelfish, where this is run, a lock that is held for one tenant keeps the others waiting.
+//! And, as over SQLite (`fault_steps`), the program dies, fails or is held up at every step of a call: `sqlserver_faults steps`.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,7 +30,7 @@ fn main() -> ExitCode {
     };
     let case = |seed| Case::new(format!("seed_{seed:03}"), move |place| one_run(place, seed));
     let mut cases: Vec<Case> = (0..runs).map(|seed| case(seed).wanting(&[Feature::NulInText])).collect();
-    for (name, action) in [("dies", Action::Crash), ("fails", Action::Error)] {
+    for (name, action) in [("dies", Action::Crash), ("fails", Action::Error), ("is_held", Action::Hold)] {
         for call in CALLS {
             let name = format!("steps_where_{}_{name}", call.name());
             cases.push(Case::new(name, move |place| steps(place, call, action)));

@@ -43,6 +43,7 @@ const FILES: &[(&str, Statements)] = &[
     ("probe", crate::store::sqlserver::place::probe::statements),
     ("quarantine", crate::store::sqlserver::mirror::quarantine::statements),
     ("read", crate::store::sqlserver::rows::read::statements),
+    ("session", crate::store::sqlserver::mirror::session::statements),
     ("sets", crate::store::sqlserver::mirror::sets::statements),
     ("side_tables", crate::store::sqlserver::mirror::side_tables::statements),
     ("stage", crate::store::sqlserver::rows::stage::statements),
@@ -69,11 +70,15 @@ const GRAMMAR_LACKS: &[(&str, &str, &str)] = &[
     ("guest_values", "names", "it does not know a parameter for the number of rows"),
     ("metadata", "over", DELETE_TOP),
     ("metadata", "update", DELETE_TOP),
+    ("session", "locks_of_table", CALL_ANSWERS),
+    ("session", "locks_of_all", CALL_ANSWERS),
+    ("session", "prepare", "it does not know OUTPUT in a call"),
     ("indexes", "create_index_online", "it does not know WITH behind CREATE INDEX"),
     ("indexes", "index_again_clustered", "it does not know CREATE CLUSTERED INDEX"),
 ];
 const ALTER_COLUMN: &str = "it knows PostgreSQL's and standard SQL's way to change a type only";
 const USER_OPTIONS: &str = "it does not know a user without a login";
+const CALL_ANSWERS: &str = "it does not know that a procedure's answer can be kept";
 const DELETE_TOP: &str = "it does not know DELETE TOP";
 const ADD_DEFAULT: &str = "it does not know that a default can be added FOR a column";
 

@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 use tokio_util::compat::Compat;
 
 use super::patient::{Patience, Patient};
+use super::prepared::{self, Prepared, Way};
 use crate::store::sqlserver::errors::{Result, sql_error};
 
 /// The driver's client over a socket.
@@ -20,6 +21,12 @@ const SETTINGS: &str = "SET LANGUAGE us_english; SET DATEFORMAT mdy; SET DATEFIR
     SET ANSI_NULLS ON; SET ANSI_NULL_DFLT_ON ON; SET ANSI_PADDING ON; SET ANSI_WARNINGS ON; SET ARITHABORT ON; \
     SET CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF; SET IMPLICIT_TRANSACTIONS OFF; SET NOCOUNT OFF; SET ROWCOUNT 0; \
     SET TEXTSIZE 2147483647; SET LOCK_TIMEOUT -1; SET DEADLOCK_PRIORITY NORMAL; SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
+
+/// The server does not know the number of a statement that was made ready.
+const NOT_PREPARED: u32 = 8179;
+
+/// A temporary table that was emptied row by row so often is made anew.
+const MOST_EMPTIED: u32 = 32;
 
 /// More temporary tables than this are not worth remembering: a new connection has none.
 const MOST_TEMPORARY_TABLES: usize = 64;
@@ -34,6 +41,11 @@ pub(in crate::store::sqlserver) struct Conn {
     temporary: Vec<String>,
     /// How the temporary table that is there and empty was made ([`Conn::has_stage`]).
     stage: Option<String>,
+    /// How often that one was emptied row by row.
+    emptied: u32,
+    /// Known once its settings were made.
+    is_babelfish: bool,
+    prepared: Prepared,
     /// The database it was opened for; known once its settings were made.
     database_id: Option<i32>,
     opened: Instant,
@@ -47,6 +59,9 @@ impl Conn {
             patience,
             temporary: Vec::new(),
             stage: None,
+            emptied: 0,
+            is_babelfish: false,
+            prepared: Prepared::default(),
             database_id: None,
             opened: Instant::now(),
         }
@@ -87,10 +102,14 @@ impl Conn {
 
     /// Runs statements without parameters as one batch: the rows of its first result.
     pub async fn ask(&mut self, sql: &str) -> Result<Vec<Row>> {
-        self.busy = true;
         // All results are read, so that an error in a later statement is not lost.
+        Ok(self.results(sql).await?.into_iter().next().unwrap_or_default())
+    }
+
+    async fn results(&mut self, sql: &str) -> Result<Vec<Vec<Row>>> {
+        self.busy = true;
         let results = async { self.driver.simple_query(sql).await?.into_results().await }.await;
-        self.settle(results).map(|results| results.into_iter().next().unwrap_or_default())
+        self.settle(results)
     }
 
     /// Runs a statement with parameters (`@P1`, `@P2`, ...; at most 2,100). Rows affected, one number per statement in it
@@ -134,7 +153,43 @@ impl Conn {
 
     /// A temporary table is there and empty again (`Some`: the statement that made it), or it is not known what is there.
     pub fn note_stage(&mut self, made_by: Option<String>) {
-        self.stage = made_by;
+        self.emptied += u32::from(made_by.is_some() && self.empties_by_row());
+        // Rows that were deleted stay where they were until somebody cleans up, and nobody does in a temporary table.
+        self.stage = made_by.filter(|_| self.emptied < MOST_EMPTIED);
+    }
+
+    /// A temporary table was made anew.
+    pub fn made_stage(&mut self) {
+        self.emptied = 0;
+    }
+
+    /// Whether the temporary table is better emptied row by row: TRUNCATE makes Babelfish plan every statement that uses it anew, which
+    /// takes longer than the statements. SQL Server deletes a thousand rows slower than it truncates.
+    pub fn empties_by_row(&self) -> bool {
+        self.is_babelfish
+    }
+
+    /// How a batch calls a statement by its number, if it is one that came often enough over this connection to be kept ready. `given`
+    /// are the values for what is declared, as literals.
+    pub async fn ready(&mut self, declared: &str, text: &str, given: &[String]) -> Result<Option<String>> {
+        if !prepared::is_plain(text) {
+            return Ok(None);
+        }
+        let number = match self.prepared.way(declared, text) {
+            Way::Ready(number) => number,
+            Way::Text => return Ok(None),
+            Way::Worth => {
+                // Some servers describe what the statement answers before they give the number.
+                let results = self.results(&prepared::prepare(declared, text)).await?;
+                let row = results.last().and_then(|rows| rows.first());
+                let number = row.and_then(|row| row.try_get::<i32, _>(0).ok().flatten());
+                // A server that gives none is asked by the text.
+                let Some(number) = number else { return Ok(None) };
+                self.prepared.made(declared, text, number);
+                number
+            }
+        };
+        Ok(Some(prepared::by_number(number, given)))
     }
 
     /// Makes the session as new: our temporary tables dropped, all settings made. One round trip, which also shows that the
@@ -156,6 +211,7 @@ impl Conn {
                 .ok_or_else(|| sql_error(tiberius::error::Error::Protocol("the session's state cannot be read".into())))
         };
         let (transactions, database) = (number(0)?, number(1)?);
+        self.is_babelfish = number(2).is_ok_and(|is_babelfish| is_babelfish == 1);
         Ok(transactions == 0 && *self.database_id.get_or_insert(database) == database)
     }
 
@@ -170,6 +226,9 @@ impl Conn {
             Err(error) => {
                 // The transaction is gone, and with it whatever it made.
                 self.stage = None;
+                if matches!(&error, tiberius::error::Error::Server(token) if token.code() == NOT_PREPARED) {
+                    self.prepared.forget();
+                }
                 self.busy = !matches!(&error, tiberius::error::Error::Server(token) if token.class() < 20);
                 Err(sql_error(error))
             }
@@ -177,7 +236,7 @@ impl Conn {
     }
 }
 
-/// Settings, and the temporary tables of the last lease dropped. The answer: open transactions, database.
+/// Settings, and the temporary tables of the last lease dropped. The answer: open transactions, database, whether it is Babelfish.
 pub(in crate::store::sqlserver) fn reset_statement(temporary: &[String]) -> String {
     let mut sql = String::from(SETTINGS);
     for name in temporary {
@@ -185,7 +244,7 @@ pub(in crate::store::sqlserver) fn reset_statement(temporary: &[String]) -> Stri
         let literal = quoted.replace('\'', "''");
         let _ = write!(sql, "; IF OBJECT_ID(N'tempdb..[{literal}]') IS NOT NULL DROP TABLE [{quoted}]");
     }
-    sql.push_str("; SELECT @@TRANCOUNT, CAST(DB_ID() AS int)");
+    sql.push_str("; SELECT @@TRANCOUNT, CAST(DB_ID() AS int), CAST(SERVERPROPERTY('Babelfish') AS int)");
     sql
 }
 
@@ -202,6 +261,9 @@ mod tests {
             "{sql}"
         );
         assert!(sql.contains("; IF OBJECT_ID(N'tempdb..[#a]]''b]') IS NOT NULL DROP TABLE [#a]]'b]; "), "{sql}");
-        assert!(sql.ends_with("; SELECT @@TRANCOUNT, CAST(DB_ID() AS int)"), "{sql}");
+        assert!(
+            sql.ends_with("; SELECT @@TRANCOUNT, CAST(DB_ID() AS int), CAST(SERVERPROPERTY('Babelfish') AS int)"),
+            "{sql}"
+        );
     }
 }

@@ -218,3 +218,31 @@ async fn connections_are_encrypted_and_certificates_looked_at() {
     let error = open(other).await.err().expect("not its name");
     assert_eq!(error.kind, StoreErrorKind::Environment, "{error}");
 }
+
+#[tokio::test]
+async fn what_comes_again_is_kept_ready_and_made_again_when_the_server_forgets_it() {
+    let Some(text) = server("what_comes_again_is_kept_ready_and_made_again_when_the_server_forgets_it") else { return };
+    let pool = pool(&text, Limits::default());
+    let mut lease = pool.lease("master").await.expect("a connection");
+    let given = ["N'it''s'".to_owned(), "-7".to_owned()];
+    let (declared, sql) = ("@P1 nvarchar(4000), @P2 bigint", "SELECT @P2, @P1;");
+    let mut called = Vec::new();
+    for _ in 0..5 {
+        let call = lease.ready(declared, sql, &given).await.expect("an answer");
+        if let Some(call) = &call {
+            let rows = lease.ask(call).await.expect("a row");
+            assert_eq!((rows[0].get::<i64, _>(0), rows[0].get::<&str, _>(1)), (Some(-7), Some("it's")));
+        }
+        called.push(call);
+    }
+    assert!(called[..2].iter().all(Option::is_none) && called[2].is_some(), "{called:?}");
+    assert_eq!(called[2], called[4]);
+    let number: i32 =
+        called[4].as_deref().and_then(|call| call.split([' ', ',']).nth(2)?.parse().ok()).expect("a number");
+    lease.run(&format!("EXEC sp_unprepare {number}")).await.expect("it is there");
+    let error = lease.ask(called[4].as_deref().unwrap_or_default()).await.expect_err("it is gone");
+    assert_eq!(error.kind, StoreErrorKind::Transient, "{error}");
+    // From then on by the text, until it has come often enough again.
+    assert_eq!(lease.ready(declared, sql, &given).await.expect("an answer"), None);
+    lease.finish();
+}

@@ -6,7 +6,7 @@
 //! | where the server listens | [`address`], [`browser`] (named instances) |
 //! | does it encrypt | [`prelogin`] |
 //! | who logs in, and how | [`login`], [`token`] (Entra ID) |
-//! | one connection, never used again when left half-way | [`conn`], [`patient`] (time-outs) |
+//! | one connection, never used again when left half-way | [`conn`], [`patient`] (time-outs), what its session keeps ready: [`prepared`] |
 //! | who may have one now | [`pool`] |
 
 pub(in crate::store::sqlserver) mod address;
@@ -21,4 +21,5 @@ pub(in crate::store::sqlserver) mod login;
 pub(in crate::store::sqlserver) mod patient;
 pub(in crate::store::sqlserver) mod pool;
 pub(in crate::store::sqlserver) mod prelogin;
+pub(in crate::store::sqlserver) mod prepared;
 pub(in crate::store::sqlserver) mod token;

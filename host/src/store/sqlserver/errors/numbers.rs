@@ -29,6 +29,7 @@ const fn known(numbers: &'static [u32], kind: StoreErrorKind, what: &'static str
 pub(super) const TABLE: &[Known] = &[
     known(&[1205], Transient, "the database chose this transaction as a deadlock's victim", "repeat the call"),
     known(&[1222], Transient, "a lock was not given in time", "repeat the call"),
+    known(&[8179], Transient, "the server has forgotten a statement that was made ready", "repeat the call"),
     known(&[1204], Transient, "the server has no locks left", "repeat the call"),
     known(
         &[3960, 3961, 41_301, 41_302, 41_305, 41_325, 41_839],

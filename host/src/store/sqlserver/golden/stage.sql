@@ -42,6 +42,24 @@ SET NOCOUNT OFF;
 SELECT @d, @u + @twice, @i, @n, @c
 GO
 
+-- apply_emptying_by_row
+SET NOCOUNT ON;
+DECLARE @d bigint, @u bigint, @i bigint, @twice bigint, @n int, @c int;
+SET @d = 0; SET @u = 0; SET @i = 0; SET @twice = 0;
+DELETE t FROM [dbo]."od]d ""name" AS t INNER JOIN #speil_stage AS s ON t.[id] = s.c0 WHERE s.op = 0;
+SET @d = @@ROWCOUNT;
+UPDATE t SET [na me] = s.c1 FROM [dbo]."od]d ""name" AS t INNER JOIN #speil_stage AS s ON t.[id] = s.c0 WHERE s.op = 1;
+SET @u = @@ROWCOUNT;
+IF @u + @twice < @P1
+BEGIN
+INSERT INTO [dbo]."od]d ""name" ([id], [na me]) SELECT s.c0, s.c1 FROM #speil_stage AS s WHERE s.op = 1 AND NOT EXISTS (SELECT 1 FROM [dbo]."od]d ""name" AS t WHERE t.[id] = s.c0);
+SET @i = @@ROWCOUNT;
+END;
+DELETE FROM #speil_stage;
+SET NOCOUNT OFF;
+SELECT @d, @u + @twice, @i, @n, @c
+GO
+
 -- apply_deletes
 SET NOCOUNT ON;
 DECLARE @d bigint, @u bigint, @i bigint, @twice bigint, @n int, @c int;

@@ -13,6 +13,10 @@
 //! | `wasi:keyvalue` | [`values`] |
 
 mod cells;
+#[cfg(test)]
+mod hostile;
+#[cfg(test)]
+mod live;
 pub(in crate::store::sqlserver) mod run;
 mod told;
 pub(in crate::store::sqlserver) mod users;

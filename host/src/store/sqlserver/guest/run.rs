@@ -15,7 +15,7 @@ use super::users::{self, Users};
 use crate::store::guest::{Bounds, GuestError, GuestPowers, GuestRows, GuestValue};
 use crate::store::rules::guests::{too_large_an_answer, too_many_objects, too_many_rows};
 use crate::store::sqlserver::connection::pool::Lease;
-use crate::store::sqlserver::mirror::session::{Session, begin_with_locks, new_write};
+use crate::store::sqlserver::mirror::session::{Session, begin_marked, new_write};
 use crate::store::sqlserver::mirror::statement::{Cells, Statement};
 use crate::store::sqlserver::schema::ident::text_literal;
 
@@ -152,7 +152,7 @@ impl Guarded {
     /// Begins the host's transaction; answers its mark.
     async fn begin(&mut self) -> Result<String, Trouble> {
         let mark = format!("speil:guest:{}", new_write());
-        let rows = Statement::of(begin_with_locks(&[(&mark, "Exclusive")])).rows(&mut self.lease).await?;
+        let rows = Statement::of(begin_marked(&mark)).rows(&mut self.lease).await?;
         match rows.first().and_then(|row| row.integer(0)) {
             Some(0 | 1) => Ok(mark),
             _ => Err(GuestError::Failed("the transaction could not be marked".into()).into()),
@@ -265,8 +265,8 @@ fn command<'a>(sql: &'a str, parameters: &[GuestValue]) -> Result<Command<'a>, G
         write!(declared, "{comma}@P{} {}", number + 1, one.declared).expect("writing to a string cannot fail");
     }
     let mut command = Command::new("sp_executesql");
-    command.bind_param("", sql);
-    command.bind_param("", declared);
+    command.bind_param("@stmt", sql);
+    command.bind_param("@params", declared);
     for (number, one) in bound.into_iter().enumerate() {
         command.bind_param(format!("@P{}", number + 1), one);
     }

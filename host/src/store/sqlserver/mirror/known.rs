@@ -125,11 +125,9 @@ pub(in crate::store::sqlserver) fn all(answer: &[Cells]) -> HashMap<String, Know
 }
 
 /// The mark of the last write to a table.
-pub(in crate::store::sqlserver) fn last_write(names: &Names, table: &TableName) -> Statement {
-    let mut statement = Statement::new();
+pub(in crate::store::sqlserver) fn last_write(statement: &mut Statement, names: &Names, table: &TableName) {
     let folded = statement.text(table.folded());
     statement.then(format!("SELECT last_write FROM {} WHERE folded = {folded}", names.tables));
-    statement
 }
 
 /// What to do with tables of ours that are not in the database any more, or are no longer what we made and have no metadata row
@@ -430,7 +428,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         ("shape", select_shape(&names, "contact").sql().to_owned()),
         ("one", of(&|s| select_one(s, &names, &contact))),
         ("all", of(&|s| select_all(s, &names))),
-        ("last_write", last_write(&names, &contact).sql().to_owned()),
+        ("last_write", of(&|s| last_write(s, &names, &contact))),
         ("made", of(&|s| made(s, &names, &contact, mark, 3, Some(&made_as)))),
         ("altered", of(&|s| altered(s, &names, &contact, mark, Some(&made_as)))),
         ("unmade", of(&|s| unmade(s, &names, &contact, mark, Some(9)))),

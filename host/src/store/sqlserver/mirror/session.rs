@@ -111,36 +111,40 @@ impl Session {
     }
 
     /// Begins a transaction that alone writes to a table, and reads what is then true, in one round trip. The answers of `read`.
-    pub async fn begin_table(&self, table: &TableName, read: &Statement) -> Result<(Tx, Vec<Answer>)> {
-        let begin = begin_with_locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")]);
-        if read.callable() {
-            return self.begin_locked(&format!("{begin}\n{}", read.called())).await;
+    pub async fn begin_table(&self, table: &TableName, read: impl Fn(&mut Statement)) -> Result<(Tx, Vec<Answer>)> {
+        let mut all = locks_of(table);
+        read(&mut all);
+        if all.callable() {
+            return self.begin_locked(&all).await;
         }
-        let (mut tx, _) = self.begin_locked(&begin).await?;
-        let answers = read.results(&mut tx).await?;
+        let (mut tx, _) = self.begin_locked(&locks_of(table)).await?;
+        let mut alone = Statement::new();
+        read(&mut alone);
+        let answers = alone.results(&mut tx).await?;
         Ok((tx, answers))
     }
 
     /// Begins a transaction during which nobody else writes to any table of the mirror.
     pub async fn begin_all(&self) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[(MIRROR, "Exclusive")])).await.map(|(tx, _)| tx)
+        self.begin_alone(MIRROR).await
     }
 
     /// Begins a transaction that alone makes tables of our own.
     pub async fn begin_side_tables(&self) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[("speil:side_tables", "Exclusive")])).await.map(|(tx, _)| tx)
+        self.begin_alone("speil:side_tables").await
     }
 
     /// Begins a transaction that alone has the lock of this name.
     pub async fn begin_alone(&self, lock: &str) -> Result<Tx> {
-        self.begin_locked(&begin_with_locks(&[(lock, "Exclusive")])).await.map(|(tx, _)| tx)
+        self.begin_locked(&locks(&[(lock, "Exclusive")])).await.map(|(tx, _)| tx)
     }
 
-    async fn begin_locked(&self, sql: &str) -> Result<(Tx, Vec<Answer>)> {
+    async fn begin_locked(&self, locks: &Statement) -> Result<(Tx, Vec<Answer>)> {
         let mut lease = self.pool.lease(&self.database).await?;
+        let sql = begun(&locks.call(&mut lease).await?);
         let mut answers = Statement::of(sql).asked(&mut lease).await?.into_iter();
         let got = answers.next().and_then(|rows| rows.first().and_then(|row| row.integer(0)));
-        faults::pass_blocking(Step::WriteBegun)?;
+        faults::pass(Step::WriteBegun).await?;
         match got {
             Some(0 | 1) => Ok((Tx { lease: Some(lease), ours: true }, answers.collect())),
             _ => Err(StoreError::new(
@@ -175,7 +179,8 @@ impl Session {
         }
         // Behind the table's lock: if the server is still at work on it, this waits.
         let kept = retry!({
-            let (tx, answers) = self.begin_table(table, &super::known::last_write(&self.names(), table)).await?;
+            let (tx, answers) =
+                self.begin_table(table, |read| super::known::last_write(read, &self.names(), table)).await?;
             tx.rollback().await?;
             let last = answers.first().and_then(|rows| rows.first()).and_then(|row: &Cells| row.text(0));
             Ok::<_, StoreError>(last.is_some_and(|last| last == write))
@@ -236,25 +241,51 @@ fn lock_of(table: &TableName) -> String {
     })
 }
 
-/// Begins a transaction and takes locks in order; answers one number, below zero when one was not granted.
-pub(in crate::store::sqlserver) fn begin_with_locks(locks: &[(&str, &str)]) -> String {
-    let mut sql = "BEGIN TRANSACTION;\nDECLARE @got int;\nSET @got = 0;\n".to_owned();
+/// Takes locks of the database in order; answers one number, below zero when one was not granted. Behind a BEGIN TRANSACTION.
+///
+/// A lock is the database's own on SQL Server. Babelfish has one set for all of its databases, so the database's number is part of
+/// the name: else the mirrors of all tenants would wait for each other there.
+fn locks(locks: &[(&str, &str)]) -> Statement {
+    taking("CAST(DB_ID() AS nvarchar(10)) + N':' + ", locks)
+}
+
+/// The locks of one table's writer.
+fn locks_of(table: &TableName) -> Statement {
+    locks(&[(MIRROR, "IntentExclusive"), (&lock_of(table), "Exclusive")])
+}
+
+fn taking(before: &str, locks: &[(&str, &str)]) -> Statement {
+    let mut statement = Statement::new();
+    statement.then("DECLARE @got int, @lock nvarchar(255)");
+    statement.then("SET @got = 0");
     for (name, mode) in locks {
-        writeln!(
-            sql,
-            "IF @got >= 0 EXEC @got = sp_getapplock @Resource = N'{name}', @LockMode = N'{mode}', \
-             @LockOwner = N'Transaction', @LockTimeout = {LOCK_TIMEOUT};"
-        )
-        .expect("writing to a string cannot fail");
+        let name = statement.text(*name);
+        statement.then(format!("SET @lock = {before}{name}"));
+        statement.then(format!(
+            "IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'{mode}', @LockOwner = N'Transaction', \
+             @LockTimeout = {LOCK_TIMEOUT}"
+        ));
     }
-    sql + "SELECT @got AS got;"
+    statement.then("SELECT @got AS got");
+    statement
+}
+
+/// A transaction begins with this.
+fn begun(call: &str) -> String {
+    format!("BEGIN TRANSACTION;\n{call}")
+}
+
+/// Begins a transaction and takes one lock of exactly this name, which nobody else has; answers as [`locks`] does.
+pub(in crate::store::sqlserver) fn begin_marked(mark: &str) -> String {
+    begun(&taking("", &[(mark, "Exclusive")]).called())
 }
 
 const COMMIT: &str = "COMMIT TRANSACTION";
+const ROLLBACK: &str = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION";
 
 /// The last statement of a transaction, and its end.
-pub(in crate::store::sqlserver) fn committed_after(last: &Statement) -> String {
-    format!("{}\n{COMMIT};", last.called())
+fn committed_after(call: &str) -> String {
+    format!("{call}\n{COMMIT};")
 }
 
 /// An identifier for one write, kept in the table's `last_write`.
@@ -272,25 +303,26 @@ pub(in crate::store::sqlserver) struct Tx {
 impl Tx {
     /// Commits, durably.
     pub async fn commit(mut self) -> Result<()> {
-        faults::pass_blocking(Step::WriteCommit)?;
+        faults::pass(Step::WriteCommit).await?;
         self.run(COMMIT).await?;
         self.finish(self.ours);
-        faults::pass_blocking(Step::WriteCommitted)?;
+        faults::pass(Step::WriteCommitted).await?;
         Ok(())
     }
 
     /// Runs a statement that is [`Statement::callable`] and commits, in one round trip.
     async fn commit_after(mut self, last: &Statement) -> Result<()> {
-        faults::pass_blocking(Step::WriteCommit)?;
-        Statement::of(committed_after(last)).asked(&mut self).await?;
+        faults::pass(Step::WriteCommit).await?;
+        let call = last.call(&mut self).await?;
+        Statement::of(committed_after(&call)).asked(&mut self).await?;
         self.finish(self.ours);
-        faults::pass_blocking(Step::WriteCommitted)?;
+        faults::pass(Step::WriteCommitted).await?;
         Ok(())
     }
 
     /// Takes everything back and keeps the connection.
     pub async fn rollback(mut self) -> Result<()> {
-        self.run("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION").await?;
+        self.run(ROLLBACK).await?;
         self.finish(false);
         Ok(())
     }
@@ -391,3 +423,26 @@ macro_rules! attempt {
     }};
 }
 pub(in crate::store::sqlserver) use attempt;
+
+/// The statements of this file, for the golden files.
+#[cfg(test)]
+pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
+    use crate::store::sqlserver::connection::prepared;
+
+    let contact = TableName::new("contact").expect("a table's name");
+    let table = locks_of(&contact);
+    let mut last = Statement::new();
+    super::known::last_write(&mut last, &Names::sample(), &contact);
+    vec![
+        ("locks_of_table", table.sql().to_owned()),
+        ("locks_of_all", locks(&[(MIRROR, "Exclusive")]).sql().to_owned()),
+        ("begin_table", begun(&table.called())),
+        ("prepare", prepared::prepare(&table.declared(), table.sql())),
+        ("begin_table_ready", begun(&prepared::by_number(1, &table.literals()))),
+        ("begin_marked", begin_marked("speil:guest:0123456789abcdef0123456789abcdef")),
+        ("commit_after", committed_after(&last.called())),
+        ("commit_after_ready", committed_after(&prepared::by_number(2, &last.literals()))),
+        ("commit", COMMIT.to_owned()),
+        ("rollback", ROLLBACK.to_owned()),
+    ]
+}

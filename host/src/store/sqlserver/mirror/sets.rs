@@ -207,7 +207,8 @@ fn take_next_ticket(names: &Names) -> Statement {
 /// A ticket at once, if all is as it should be: nothing is tried twice and nothing mended.
 pub(in crate::store::sqlserver) async fn ticket_at_once(session: &Session) -> Result<Ticket> {
     let mut lease = session.reader().await?;
-    let answers = take_next_ticket(&session.names()).asked(&mut lease).await?;
+    let call = take_next_ticket(&session.names()).call(&mut lease).await?;
+    let answers = Statement::of(call).asked(&mut lease).await?;
     lease.finish_as_new();
     taken(session, &answers)?.ok_or_else(|| no_ticket(session))
 }

@@ -4,12 +4,14 @@
 //!
 //! A transaction cannot begin or end in a statement with parameters. Where that must not cost a round trip of its own, the statement
 //! is called from a batch that begins or ends it ([`Statement::called`]): its text and so its plan stay the same, and what is bound to
-//! it stands in the call as literals. Only names of tables and values of our own making go that way ([`Statement::callable`]).
+//! it stands in the call as literals. Only names of tables and values of our own making go that way ([`Statement::callable`]). One that
+//! comes again and again over a connection is kept ready there, and called by its number ([`Statement::call`]).
 
 use tiberius::{ColumnData, ToSql};
 
 use crate::store::StoreErrorKind;
 use crate::store::sqlserver::connection::conn::Conn;
+use crate::store::sqlserver::connection::prepared;
 use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::schema::ident::text_literal;
 
@@ -104,8 +106,7 @@ impl Statement {
             Param::Integer(_) => true,
             Param::Text(text) => text.len() <= MOST_CALLED && !text.contains(char::is_control),
         };
-        let odd = |c: char| c != '\n' && c.is_control();
-        self.params.iter().all(is_plain) && !self.text.contains(odd) && !self.text.contains("\\\n")
+        self.params.iter().all(is_plain) && prepared::is_plain(&self.text)
     }
 
     /// The same as a call inside a batch, for a statement that is [`Statement::callable`].
@@ -113,22 +114,34 @@ impl Statement {
         if self.params.is_empty() {
             return self.text.clone();
         }
-        let (mut declared, mut given) = (Vec::new(), Vec::new());
-        for (place, param) in self.params.iter().enumerate() {
-            let place = place + 1;
-            match param {
-                Param::Integer(value) => {
-                    declared.push(format!("@P{place} bigint"));
-                    given.push(format!("@P{place} = {value}"));
-                }
-                Param::Text(text) => {
-                    declared.push(format!("@P{place} nvarchar(4000)"));
-                    given.push(format!("@P{place} = {}", text_literal(text)));
-                }
-            }
-        }
-        let (text, declared) = (text_literal(&self.text), text_literal(&declared.join(", ")));
-        format!("EXEC sp_executesql {text}, {declared}, {};", given.join(", "))
+        prepared::by_text(&self.declared(), &self.text, &self.literals())
+    }
+
+    /// [`Statement::called`], or by its number once it has come often enough over this connection.
+    pub async fn call(&self, conn: &mut Conn) -> Result<String> {
+        let called = conn.ready(&self.declared(), &self.text, &self.literals()).await?;
+        Ok(called.unwrap_or_else(|| self.called()))
+    }
+
+    /// What is bound to it, declared.
+    pub fn declared(&self) -> String {
+        let declared = self.params.iter().enumerate().map(|(place, param)| {
+            let of = match param {
+                Param::Integer(_) => "bigint",
+                Param::Text(_) => "nvarchar(4000)",
+            };
+            format!("@P{} {of}", place + 1)
+        });
+        declared.collect::<Vec<_>>().join(", ")
+    }
+
+    /// What is bound to it, as literals.
+    pub fn literals(&self) -> Vec<String> {
+        let literal = |param: &Param| match param {
+            Param::Integer(value) => value.to_string(),
+            Param::Text(text) => text_literal(text),
+        };
+        self.params.iter().map(literal).collect()
     }
 
     /// Runs it. Rows affected, for each statement in it that says so.

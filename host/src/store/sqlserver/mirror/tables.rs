@@ -84,19 +84,17 @@ pub(in crate::store::sqlserver) fn object(answer: &Answer) -> Option<Object> {
 }
 
 /// All that must be known of a table before it is written to: what our tables say, what is there, the metadata rows.
-fn select_place(names: &Names, table: &TableName) -> Statement {
-    let mut statement = Statement::new();
-    known::select_one(&mut statement, names, table);
-    select_object(&mut statement, names, table);
-    metadata::select_one(&mut statement, names, table, false);
-    statement
+fn select_place(statement: &mut Statement, names: &Names, table: &TableName) {
+    known::select_one(statement, names, table);
+    select_object(statement, names, table);
+    metadata::select_one(statement, names, table, false);
 }
 
 impl Work {
     /// Begins, behind the table's lock.
     pub async fn begin(session: &Arc<Session>, table: &TableName) -> Result<Self> {
         let names = session.names();
-        let (tx, found) = session.begin_table(table, &select_place(&names, table)).await?;
+        let (tx, found) = session.begin_table(table, |read| select_place(read, &names, table)).await?;
         Ok(Self { tx, found, session: Arc::clone(session), names, write: new_write(), last: Statement::new() })
     }
 
@@ -403,8 +401,10 @@ fn newest_call(names: &Names) -> Statement {
 pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     let names = Names::sample();
     let table = TableName::new("contact").expect("a legal name");
+    let mut place = Statement::new();
+    select_place(&mut place, &names, &table);
     vec![
-        ("place", select_place(&names, &table).sql().to_owned()),
+        ("place", place.sql().to_owned()),
         ("newest_call", newest_call(&names).sql().to_owned()),
     ]
 }

@@ -191,7 +191,7 @@ impl Open {
     }
 
     async fn prepare(work: &mut Work, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Prepared> {
-        faults::pass_blocking(Step::RowsBegun)?;
+        faults::pass(Step::RowsBegun).await?;
         let mut place = work.place(turn).await?;
         let mut row = checked(turn, hash, TableKind::Mirrored, &mut place)?;
         let Some(object) = place.object.as_ref().filter(|object| object.is_table()) else {
@@ -218,7 +218,7 @@ impl Open {
 
     async fn apply(&mut self, changes: &RowChanges) -> Result<Applied> {
         let applied = self.plan.apply(&mut self.work.tx, changes).await?;
-        faults::pass_blocking(Step::RowsApplied)?;
+        faults::pass(Step::RowsApplied).await?;
         // A row that somebody added by hand and the source deletes was never counted.
         self.rows = (self.rows + applied.inserted).saturating_sub(applied.deleted);
         self.changed |= applied != Applied::default();
@@ -236,11 +236,11 @@ impl Open {
             call,
             is_noted: self.is_noted,
         };
-        faults::pass_blocking(Step::LsnWrite)?;
+        faults::pass(Step::LsnWrite).await?;
         self.work.last = written_down(&self.work, turn, &self.row, lsn, &done);
-        faults::pass_blocking(Step::LsnWritten)?;
+        faults::pass(Step::LsnWritten).await?;
         Box::pin(self.work.commit(&turn.table)).await?;
-        faults::pass_blocking(Step::Committed)?;
+        faults::pass(Step::Committed).await?;
         Ok(lsn)
     }
 }

@@ -8,6 +8,7 @@ use super::found::OWN_SCHEMA;
 use crate::protocol::table_name::fold;
 use crate::store::sqlserver::connection::pool::{Lease, Pool};
 use crate::store::sqlserver::errors::Result;
+use crate::store::sqlserver::mirror::side_tables::side_table_names;
 use crate::store::sqlserver::schema::ident::quote;
 use crate::store::takeover::{Takeover, TakeoverTable};
 
@@ -154,8 +155,7 @@ fn judge(metadata: &str, has_hash: bool, waiting: &[(String, Option<i64>)], tabl
         let columns = ["speil_hash", "speil_kind", "speil_fill", "speil_ticket", "speil_definition"];
         adds.push(format!("columns {} in {metadata}", columns.join(", ")));
     }
-    let side = ["speil_meta", "speil_tables", "speil_cycles", "speil_events"];
-    let missing: Vec<&str> = side.into_iter().filter(|name| !by_name.contains_key(*name)).collect();
+    let missing: Vec<&str> = side_table_names().filter(|name| !by_name.contains_key(*name)).collect();
     if !missing.is_empty() {
         adds.push(format!("tables {}", missing.join(", ")));
     }
@@ -229,6 +229,7 @@ mod tests {
         );
         assert_eq!(takeover.not_ours, ["MyReport"]);
         assert_eq!(takeover.adds.len(), 2);
+        assert!(takeover.adds[1].ends_with("speil_events, speil_values, speil_quarantine"), "{:?}", takeover.adds);
         let half = judge("Cust1_mirroring", true, &waiting[..1], &tables);
         assert!(half.not_ours.is_empty() && half.adds.len() == 1);
     }

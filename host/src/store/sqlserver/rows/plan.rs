@@ -218,7 +218,7 @@ impl RowPlan {
             _ => false,
         };
         let check = (0..self.layout.columns.len()).any(|i| self.layout.columns[i].has_code_page() && beyond_ascii(i));
-        Work { deletes: !changes.deletes.is_empty(), upserts: !changes.upserts.is_empty(), check }
+        Work { deletes: !changes.deletes.is_empty(), upserts: !changes.upserts.is_empty(), check, by_row: false }
     }
 
     /// One statement does it all.
@@ -232,7 +232,8 @@ impl RowPlan {
         }
         let upserts = rows.bind(count(&changes.upserts));
         let (sql, values) = rows.finish(&self.layout.apply(stage::VARIABLE, self.work(changes), &upserts));
-        self.carry(conn, &sql, &values, &changes.batch).await
+        let answer = conn.query(&sql, &bound(&values)).await?;
+        self.carried(&answer, &changes.batch)
     }
 
     /// Whether none of these rows can be in the table.
@@ -303,6 +304,7 @@ impl RowPlan {
         if !conn.has_stage(&create) {
             conn.made_temporary(stage::TABLE);
             conn.run(&create).await?;
+            conn.made_stage();
         }
         // Until it has been emptied again.
         conn.note_stage(None);
@@ -328,21 +330,19 @@ impl RowPlan {
             by_parameter.push(&head(stage::UPSERT, row), self.cells(&changes.batch, row as usize)?);
         }
         by_parameter.flush(conn).await?;
-        let sql = self.layout.apply(stage::TABLE, self.work(changes), "@P1");
-        let applied = self.carry(conn, &sql, &[count(&changes.upserts)], &changes.batch).await?;
+        let work = Work { by_row: conn.empties_by_row(), ..self.work(changes) };
+        let sql = self.layout.apply(stage::TABLE, work, "@P1");
+        let answer = match conn.ready("@P1 bigint", &sql, &[changes.upserts.len().to_string()]).await? {
+            Some(call) => conn.ask(&call).await?,
+            None => conn.query(&sql, &bound(&[count(&changes.upserts)])).await?,
+        };
+        let applied = self.carried(&answer, &changes.batch)?;
         conn.note_stage(Some(create));
         Ok(applied)
     }
 
-    /// Runs [`Layout::apply`] and reads its answer.
-    async fn carry(
-        &self,
-        conn: &mut Conn,
-        sql: &str,
-        values: &[ColumnData<'_>],
-        batch: &TypedBatch,
-    ) -> Result<Applied> {
-        let answer = conn.query(sql, &bound(values)).await?;
+    /// What [`Layout::apply`] answered.
+    fn carried(&self, answer: &[tiberius::Row], batch: &TypedBatch) -> Result<Applied> {
         let row = answer.first().ok_or_else(|| {
             StoreError::new(StoreErrorKind::Internal, format!("table {}: the server does not count", self.table))
         })?;

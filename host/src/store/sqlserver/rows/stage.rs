@@ -29,12 +29,15 @@ pub(in crate::store::sqlserver) struct Layout {
 }
 
 /// What a stretch needs of [`Layout::apply`].
+#[expect(clippy::struct_excessive_bools, reason = "facts that have nothing to do with each other")]
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(in crate::store::sqlserver) struct Work {
     pub deletes: bool,
     pub upserts: bool,
     /// Texts that a code page may not have are among the rows.
     pub check: bool,
+    /// The temporary table is emptied row by row.
+    pub by_row: bool,
 }
 
 impl Layout {
@@ -115,7 +118,8 @@ impl Layout {
             sql.push_str("END;\n");
         }
         if stage == TABLE {
-            writeln!(sql, "TRUNCATE TABLE {TABLE};").expect("writing to a string cannot fail");
+            let emptying = if work.by_row { "DELETE FROM" } else { "TRUNCATE TABLE" };
+            writeln!(sql, "{emptying} {TABLE};").expect("writing to a string cannot fail");
         }
         // Some servers do not take a setting back at the end of a statement that was called.
         sql.push_str("SET NOCOUNT OFF;\nSELECT @d, @u + @twice, @i, @n, @c");
@@ -229,7 +233,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         columns,
         key: key.to_vec(),
     };
-    let all = Work { deletes: true, upserts: true, check: false };
+    let all = Work { deletes: true, upserts: true, check: false, by_row: false };
     let plain = layout(vec![column("id", "int", None), column("na me", "nvarchar(220)", None)], &[0]);
     let keyless = layout(plain.columns.clone(), &[]);
     let only_key = layout(vec![column("id", "bigint", None)], &[0]);
@@ -283,6 +287,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         ("probe", plain.probe()),
         ("probe_text_key", taken_over.probe()),
         ("apply", plain.apply(TABLE, all, "@P1")),
+        ("apply_emptying_by_row", plain.apply(TABLE, Work { by_row: true, ..all }, "@P1")),
         ("apply_deletes", plain.apply(TABLE, Work { upserts: false, ..all }, "@P1")),
         ("apply_upserts", plain.apply(TABLE, Work { deletes: false, ..all }, "@P1")),
         ("apply_keyless", keyless.apply(TABLE, Work { deletes: false, ..all }, "@P1")),

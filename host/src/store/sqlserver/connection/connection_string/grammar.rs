@@ -44,11 +44,13 @@ fn after(pairs: &[Pair]) -> String {
     pairs.last().map(|pair| format!(" after {}", shown(&pair.keyword, &pairs[..pairs.len() - 1]))).unwrap_or_default()
 }
 
-/// A keyword for a message. What follows a secret may be the rest of it, if a semicolon in it was not quoted: then only a
-/// keyword that we know is shown.
+/// A keyword for a message. What follows a secret may be the rest of it, if a semicolon in it was not quoted: up to the next keyword
+/// that we know, none that we do not know is shown.
 pub(super) fn shown(keyword: &str, before: &[Pair]) -> String {
-    let suspicious = before.iter().any(|pair| super::keywords::is_secret(&pair.keyword));
-    if suspicious && super::keywords::find(keyword).is_none() {
+    let is_known = |keyword: &str| super::keywords::find(keyword).is_some();
+    let last_known = before.iter().rfind(|pair| is_known(&pair.keyword));
+    let suspicious = last_known.is_some_and(|pair| super::keywords::is_secret(&pair.keyword));
+    if suspicious && !is_known(keyword) {
         "(not shown: it may be part of the password)".into()
     } else {
         format!("`{}`", keyword.chars().take(64).collect::<String>().escape_debug())
