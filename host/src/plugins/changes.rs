@@ -1,11 +1,11 @@
 //! What differs between two generations, in sentences: for the log, and for the events of each tenant whose cycle is the
 //! first to be made by the new one. What will be filled anew is said here, before it happens.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::component::Plugin;
 use super::digest;
-use super::generation::{Pending, PluginSet};
+use super::generation::{Known, Pending, PluginSet};
 use super::hook::Hook;
 use super::rows::RowCounter;
 use crate::store::history::{EventLevel, EventRecord};
@@ -182,11 +182,21 @@ struct WorkedOn {
     remark: String,
 }
 
+/// What a generation's plug-ins have worked on, for the one after it to tell until cycles have come that it makes itself.
+#[must_use]
+pub fn known(set: &PluginSet) -> BTreeMap<String, Known> {
+    set.plugins.iter().map(|plugin| (plugin.name.clone(), known_of(set, &plugin.name))).collect()
+}
+
 /// As the plans of a generation tell it.
-fn worked_on(set: &PluginSet, name: &str, rows: &RowCounter) -> WorkedOn {
+fn known_of(set: &PluginSet, name: &str) -> Known {
     let at: Vec<usize> = (0..set.plugins.len()).filter(|&at| set.plugins[at].name == name).collect();
-    let tenants = set.plans.tenants(&at);
-    let tables = set.plans.tables(&at);
+    let known = Known { tables: set.plans.tables(&at), tenants: set.plans.tenants(&at) };
+    if known.tables.is_empty() { set.earlier.get(name).cloned().unwrap_or_default() } else { known }
+}
+
+fn worked_on(set: &PluginSet, name: &str, rows: &RowCounter) -> WorkedOn {
+    let Known { tables, tenants } = known_of(set, name);
     let counted = rows.count(&tenants);
     WorkedOn {
         tables: tables.iter().map(|table| counted.named(table)).collect(),
@@ -214,10 +224,13 @@ impl WorkedOn {
     /// All of it, to be added to a sentence; nothing, where nothing is known.
     fn so_far(&self) -> String {
         if self.tables.is_empty() {
-            String::new()
-        } else {
-            format!("; so far it has worked on {}{}", self.list(), self.whose())
+            return String::new();
         }
+        let of = match &self.tenants[..] {
+            [one] => format!("tenant {one}"),
+            many => format!("{} tenants ({})", many.len(), first(many)),
+        };
+        format!("; so far it has worked on {}, of {of}{}", self.list(), self.remark)
     }
 }
 

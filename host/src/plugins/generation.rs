@@ -1,7 +1,7 @@
 //! One generation of plug-ins: fixed from loading to dropping. A call keeps the one it began with, so that a swap never
 //! changes anything under a call at work.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::component::{Plugin, Step};
@@ -9,6 +9,7 @@ use super::digest::{self, Builder, Digest};
 use super::engine::Machine;
 use super::hook::Hook;
 use super::transform::cache::PlanCache;
+use crate::protocol::context_id::ContextId;
 
 /// See above.
 pub struct PluginSet {
@@ -23,6 +24,15 @@ pub struct PluginSet {
     pub(super) plans: PlanCache,
     /// What rows are made by: see [`rows_are_made_by`].
     pub(super) rows: Digest,
+    /// What the plug-ins of the generation before had worked on.
+    pub(super) earlier: BTreeMap<String, Known>,
+}
+
+/// Tables that a transform has been seen to work on, and whose they are.
+#[derive(Debug, Clone, Default)]
+pub struct Known {
+    pub tables: BTreeSet<String>,
+    pub tenants: BTreeSet<ContextId>,
 }
 
 /// A version that lies in the folder and does not run; the one before does, if there is one.
@@ -67,7 +77,7 @@ impl PluginSet {
         pending: BTreeMap<String, Pending>,
     ) -> Self {
         let rows = rows_are_made_by(&plugins);
-        Self { number, machine, plugins, pending, plans: PlanCache::default(), rows }
+        Self { number, machine, plugins, pending, plans: PlanCache::default(), rows, earlier: BTreeMap::new() }
     }
 
     /// A plug-in by its name.

@@ -102,7 +102,8 @@ impl PluginHost {
     pub fn reload(&self) -> Result<bool, PluginsError> {
         let mut loader = lock(&self.shared.loader);
         let running = self.newest();
-        let Some(set) = loader.load(&running)? else { return Ok(false) };
+        let Some(mut set) = loader.load(&running)? else { return Ok(false) };
+        set.earlier = changes::known(&running);
         let set = Arc::new(set);
         let notices = changes::between(&running, &set, &self.shared.rows);
         // Said before it happens: the next TableSchema is made by the new ones.
