@@ -105,7 +105,7 @@ impl DemoReport {
             }
         }
         let errors = self.work.plugins.iter().filter_map(|plugin| plugin.last_error.as_ref());
-        let errors: String = errors.map(|error| format!("\n  FAILED: {}", error.message)).collect();
+        let errors = errors.fold(String::new(), |all, error| all + "\n  FAILED: " + &error.message);
         format!(
             "What the plug-ins did: index-manager made {} indexes; pii-redactor hashed {} columns, blanked {} and left {} out.\n{shown}{errors}",
             self.work.indexes, self.work.hashed, self.work.blanked, self.work.dropped

@@ -61,11 +61,11 @@ pub(super) fn read(path: &Path, key: &Digest) -> Result<Option<Checked>, String>
         Err(error) => return Err(format!("it cannot be read: {error}")),
     }
     let mut sum = Sum::default();
-    let held = hold(&mut file, metadata.len(), &mut sum).map_err(|error| format!("it cannot be read: {error}"))?;
+    let content = hold(&mut file, metadata.len(), &mut sum).map_err(|error| format!("it cannot be read: {error}"))?;
     if head[HEAD.len()..] != sum.seal(key) {
         return Err("it is damaged: its seal does not fit".into());
     }
-    Ok(Some(Checked(held)))
+    Ok(Some(Checked(content)))
 }
 
 /// Takes in what follows the head.

@@ -199,9 +199,9 @@ impl Pool {
     /// holds a lease must not wait for another.
     pub async fn lease(self: &Arc<Self>, database: &str) -> Result<Lease> {
         let permit = self.turn().await?;
-        let (open, trusted) = match self.usable(database).await {
+        let (open, trusted) = match Box::pin(self.usable(database)).await {
             Some(found) => found,
-            None => (self.open(database).await?, false),
+            None => (Box::pin(self.open(database)).await?, false),
         };
         Ok(Lease { pool: Arc::clone(self), database: database.to_owned(), open: Some(open), trusted, _permit: permit })
     }

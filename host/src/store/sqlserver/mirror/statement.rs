@@ -119,7 +119,7 @@ impl Statement {
 
     /// [`Statement::called`], or by its number once it has come often enough over this connection.
     pub async fn call(&self, conn: &mut Conn) -> Result<String> {
-        let called = conn.ready(&self.declared(), &self.text, &self.literals()).await?;
+        let called = Box::pin(conn.ready(&self.declared(), &self.text, &self.literals())).await?;
         Ok(called.unwrap_or_else(|| self.called()))
     }
 

@@ -403,8 +403,5 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     let table = TableName::new("contact").expect("a legal name");
     let mut place = Statement::new();
     select_place(&mut place, &names, &table);
-    vec![
-        ("place", place.sql().to_owned()),
-        ("newest_call", newest_call(&names).sql().to_owned()),
-    ]
+    vec![("place", place.sql().to_owned()), ("newest_call", newest_call(&names).sql().to_owned())]
 }

@@ -332,7 +332,7 @@ impl RowPlan {
         by_parameter.flush(conn).await?;
         let work = Work { by_row: conn.empties_by_row(), ..self.work(changes) };
         let sql = self.layout.apply(stage::TABLE, work, "@P1");
-        let answer = match conn.ready("@P1 bigint", &sql, &[changes.upserts.len().to_string()]).await? {
+        let answer = match Box::pin(conn.ready("@P1 bigint", &sql, &[changes.upserts.len().to_string()])).await? {
             Some(call) => conn.ask(&call).await?,
             None => conn.query(&sql, &bound(&[count(&changes.upserts)])).await?,
         };
