@@ -94,6 +94,11 @@ impl SqlServerMirror {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What was seen of a table is old.
+    fn forget(&self, table: &TableName) {
+        self.seen().retain(|known| known.table != *table);
+    }
+
     /// A table's metadata row, with its definition, and the object that has the table's name.
     async fn row_and_object(&self, table: &TableName) -> Result<(Option<Row>, Option<Object>)> {
         let mut lease = self.session.reader().await?;
@@ -199,28 +204,34 @@ impl MirrorDb for SqlServerMirror {
 
     async fn create_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
         let text = to_text(def)?;
+        self.forget(&turn.table);
         write!(&self.session, &turn.table, |work| work.create(turn, def, hash, &text))
     }
 
     async fn alter_table(&self, turn: &Turn, old: &TableDef, new: &TableDef, hash: SchemaHash) -> Result<()> {
         let text = to_text(new)?;
+        self.forget(&turn.table);
         write!(&self.session, &turn.table, |work| work.alter(turn, old, new, hash, &text))
     }
 
     async fn adopt_table(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<()> {
         let text = to_text(def)?;
+        self.forget(&turn.table);
         write!(&self.session, &turn.table, |work| work.adopt(turn, def, hash, &text))
     }
 
     async fn claim_table(&self, turn: &Turn, _def: &TableDef, hash: SchemaHash) -> Result<()> {
+        self.forget(&turn.table);
         write!(&self.session, &turn.table, |work| work.claim(turn, hash))
     }
 
     async fn skip_table(&self, turn: &Turn, hash: SchemaHash) -> Result<()> {
+        self.forget(&turn.table);
         write!(&self.session, &turn.table, |work| work.skip(turn, hash))
     }
 
     async fn drop_table(&self, turn: &Turn) -> Result<()> {
+        self.forget(&turn.table);
         write!(&self.session, &turn.table, |work| work.drop(turn))
     }
 
@@ -247,9 +258,13 @@ impl MirrorDb for SqlServerMirror {
     }
 
     async fn begin(&self, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Box<dyn RowWriter>> {
-        let writer =
-            Box::pin(SqlServerRowWriter::begin(Arc::clone(&self.session), turn.clone(), def.clone(), hash)).await?;
-        Ok(Box::new(writer))
+        let begun =
+            Box::pin(SqlServerRowWriter::begin(Arc::clone(&self.session), turn.clone(), def.clone(), hash)).await;
+        if begun.is_err() {
+            // Another host may have changed the table.
+            self.forget(&turn.table);
+        }
+        Ok(Box::new(begun?))
     }
 
     async fn advance_skipped(&self, turn: &Turn, hash: SchemaHash, lsn: Lsn, received: OpCounts) -> Result<Lsn> {
