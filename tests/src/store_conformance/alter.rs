@@ -15,7 +15,15 @@ use super::kit::*;
 
 /// Alters `contact` with three rows at LSN 100, and returns the rows then.
 async fn altered(db: &Arc<dyn MirrorDb>, new: &TableDef) -> Vec<Row> {
+    let seen = record(db, "contact").await;
+    assert_eq!(seen.hash, Some(hash(1)));
     db.alter_table(&turn("contact", 2), &contact(), new, hash(2)).await.unwrap_or_else(|error| panic!("{error}"));
+    // RowData of the table as it is now must not be judged by what it was.
+    let known = db.table_as_known(&seen.table);
+    assert!(
+        known.is_none_or(|known| known.hash == Some(hash(2))),
+        "what was seen before the change is still taken for true"
+    );
     let record = record(db, "contact").await;
     assert_eq!((record.lsn, record.hash, record.def.as_deref()), (Lsn(100), Some(hash(2)), Some(new)));
     rows_of(db, new).await
