@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio::runtime::Handle;
 
 use crate::protocol::context_id::ContextId;
+use crate::protocol::table_name::fold;
 
 /// No more tenants are asked for than this, and no longer: a reload waits for it.
 const TENANTS: usize = 100;
@@ -71,7 +72,7 @@ fn ask(source: &Arc<dyn MirrorRows>, runtime: &Handle, tenants: &BTreeSet<Contex
         let Ok(Some(tables)) = tables else { continue };
         counted.tenants += 1;
         for (table, rows) in tables {
-            *counted.rows.entry(table.to_lowercase()).or_default() += rows;
+            *counted.rows.entry(fold(&table)).or_default() += rows;
         }
     }
     counted
@@ -81,7 +82,7 @@ impl Counted {
     /// A table with its rows, where they were counted.
     #[must_use]
     pub fn named(&self, table: &str) -> String {
-        match self.rows.get(&table.to_lowercase()) {
+        match self.rows.get(&fold(table)) {
             Some(1) => format!("{table}: 1 row"),
             Some(rows) => format!("{table}: {rows} rows"),
             None => table.to_owned(),
