@@ -5,8 +5,9 @@ use std::process::{Child, Command, Stdio};
 
 use speil_tests::kit::client::Connection;
 use speil_tests::kit::wait::until;
+use tokio::io::AsyncReadExt as _;
 
-use super::victim::Victim;
+use super::victim::{AT_MOST, Victim};
 
 const MANY: u64 = 10_000;
 /// Several times what the default allows. Not ten times: the system lets callers in a full queue try again only every
@@ -109,13 +110,20 @@ async fn thousands_of_connections_give_way_to_callers_where_only_one_thousand_is
 #[tokio::test(flavor = "multi_thread")]
 async fn one_address_cannot_take_all_places() {
     let victim = Victim::start("max_connections = 40\nheader_timeout = \"10m\"").await;
-    let mut callers = Vec::new();
+    let mut callers = tokio::task::JoinSet::new();
     for _ in 0..60 {
-        callers.push(tokio::net::TcpStream::connect(victim.address()).await.expect("it listens"));
+        let mut caller = tokio::net::TcpStream::connect(victim.address()).await.expect("it listens");
+        callers.spawn(async move { caller.read_u8().await.expect_err("nobody was asked anything") });
+    }
+    // Half of the places are theirs, and all others are sent away. Callers that left before they were looked at would
+    // free a place for the next, so each is waited for.
+    for _ in 0..40 {
+        let sent_away = tokio::time::timeout(AT_MOST, callers.join_next()).await.expect("it is sent away in time");
+        sent_away.expect("there are sixty").expect("no panic");
     }
     let told = async || victim.speil.log().contains("max_connections_per_address").then_some(());
     until("the log to say so", told).await;
-    // Half of them are in, and nobody else from here: not even who asks for the numbers.
+    // Nobody else from here is let in: not even who asks for the numbers.
     drop(callers);
     until("the places to be free again", async || {
         let mut caller = Connection::open(victim.address()).await;

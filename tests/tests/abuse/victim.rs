@@ -12,7 +12,7 @@ use speil_tests::kit::wait::until;
 
 /// No honest call takes longer, on however busy a machine; the time-outs of the hosts here that could make one wait for
 /// an abuser are longer.
-const AT_MOST: Duration = Duration::from_secs(15);
+pub const AT_MOST: Duration = Duration::from_secs(15);
 
 /// A host of its own.
 pub struct Victim {
