@@ -4,7 +4,7 @@
 //! |---|---|
 //! | which applications are here, who checks what in which order | `application` |
 //! | what is a well-formed token, which algorithm | `token` |
-//! | who signed it | `signature`, with the trusted keys of [`signers`] |
+//! | who signed it | `signature`, with the trusted keys of [`signers`]; `verify` does the arithmetic |
 //! | which application is it for | `audience` |
 //! | issuer, times, tenant, nonce | `claims`, `nonce` |
 //! | why was it refused, in which words | `refusal` |
@@ -25,6 +25,7 @@ mod signature;
 pub mod signers;
 pub mod testing;
 mod token;
+mod verify;
 
 pub use application::{Application, Applications, VerifiedTenant};
 pub use nonce::Nonce;

@@ -8,12 +8,10 @@
 //! When no trusted key fits, the built-in signers of the vendor's environments are asked, only to tell the
 //! administrator which environment the token came from.
 
-use rsa::sha2::{Digest as _, Sha256};
-use rsa::{Pkcs1v15Sign, RsaPublicKey};
-
 use super::refusal::{Quoted, Refusal, RefusalReason};
 use super::signers::{Thumbprint, TrustedSigner, VendorSigner};
 use super::token::Token;
+use super::verify::signed_by;
 use crate::config::Environment;
 
 /// The certificate a token's header names.
@@ -42,8 +40,7 @@ pub(super) fn check(
             (Named::Unreadable(_), Some(_)) => false,
         })
     };
-    let digest = Sha256::digest(token.signed.as_bytes());
-    if candidates().any(|signer| signed_by(&signer.key, &digest, &token.signature)) {
+    if candidates().any(|signer| signed_by(&signer.key, token.signed.as_bytes(), &token.signature)) {
         return Ok(());
     }
     // The named certificate is trusted, yet did not sign: forged or damaged.
@@ -59,7 +56,7 @@ pub(super) fn check(
             ),
         ));
     }
-    Err(unknown(token, &named, &digest, trusted, vendor, environment, who))
+    Err(unknown(token, &named, trusted, vendor, environment, who))
 }
 
 fn named(token: &Token<'_>, who: &str) -> Result<Named, Refusal> {
@@ -84,15 +81,10 @@ fn named(token: &Token<'_>, who: &str) -> Result<Named, Refusal> {
     }
 }
 
-fn signed_by(key: &RsaPublicKey, digest: &[u8], signature: &[u8]) -> bool {
-    key.verify(Pkcs1v15Sign::new::<Sha256>(), digest, signature).is_ok()
-}
-
 /// No trusted key fits: says what the token names, what is trusted, and whose it really is.
 fn unknown(
     token: &Token<'_>,
     named: &Named,
-    digest: &[u8],
     trusted: &[TrustedSigner],
     vendor: &[VendorSigner],
     environment: Environment,
@@ -102,7 +94,7 @@ fn unknown(
     let of_vendor = vendor
         .iter()
         .filter(|(other, _)| *other != environment)
-        .find(|(_, signer)| signed_by(&signer.key, digest, &token.signature));
+        .find(|(_, signer)| signed_by(&signer.key, token.signed.as_bytes(), &token.signature));
     if let Some((other, signer)) = of_vendor {
         let other = other.word();
         let thumbprint = signer.thumbprint.map(|thumbprint| thumbprint.to_string()).unwrap_or_default();

@@ -84,12 +84,20 @@ impl Segment {
         Some(start as usize..end as usize)
     }
 
-    /// Stretches of its rows that take about so many bytes each, in their order.
+    /// Stretches of its rows that take about so many bytes each, in their order. Where there are several the first are smaller, a quarter and
+    /// then a half: whoever works on one while the next is made ready has only the first to wait for.
     pub fn stretches(&self, bytes: usize) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
         let rows = self.rows();
         let parts = self.memory().div_ceil(bytes.max(1)).max(1);
         let most = rows.div_ceil(parts).max(1);
-        (0..rows).step_by(most).map(move |start| start..rows.min(start + most))
+        let mut length = if parts == 1 { most } else { most.div_ceil(4) };
+        let mut start = 0;
+        std::iter::from_fn(move || {
+            let stretch = start..rows.min(start + length);
+            start = stretch.end;
+            length = most.min(length * 2);
+            (!stretch.is_empty()).then_some(stretch)
+        })
     }
 
     /// Looks whether all of it is UTF-8, unless that is known.

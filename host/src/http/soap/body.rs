@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::time::Duration;
 
 use axum::body::Body;
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body_util::BodyExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -129,15 +129,18 @@ impl Incoming {
     }
 
     /// The beginning of the body: at least `bytes`, or all of it.
-    pub(super) async fn prefix(&mut self, bytes: usize) -> Result<Vec<u8>, BodyError> {
-        let mut prefix = Vec::new();
-        while prefix.len() < bytes {
-            match self.next().await? {
-                Some(piece) => prefix.extend_from_slice(&piece),
-                None => break,
-            }
+    pub(super) async fn prefix(&mut self, bytes: usize) -> Result<Bytes, BodyError> {
+        let prefix = self.next().await?.unwrap_or_default();
+        if prefix.len() >= bytes {
+            return Ok(prefix);
         }
-        Ok(prefix)
+        let mut gathered = BytesMut::from(prefix);
+        while gathered.len() < bytes
+            && let Some(piece) = self.next().await?
+        {
+            gathered.extend_from_slice(&piece);
+        }
+        Ok(gathered.freeze())
     }
 
     /// Feeds a decoder until the body ends, breaks, or the decoder has read enough.
@@ -197,9 +200,9 @@ pub(super) struct BodyReader {
 }
 
 /// A way from the connection to a decoder on another thread, beginning with what was read already.
-pub(super) fn feed(prefix: Vec<u8>) -> (Feed, BodyReader) {
+pub(super) fn feed(prefix: Bytes) -> (Feed, BodyReader) {
     let (sender, pieces) = mpsc::channel(PIECES);
-    (Feed(sender), BodyReader { current: prefix.into(), pieces, ended: false })
+    (Feed(sender), BodyReader { current: prefix, pieces, ended: false })
 }
 
 impl Read for BodyReader {
@@ -248,7 +251,7 @@ mod tests {
     async fn a_prefix_and_its_rest_make_the_whole() {
         let mut incoming = Incoming::new(body(&[b"one ", b"two ", b"", b"three"]), 100, PATIENCE);
         let prefix = incoming.prefix(6).await.expect("six bytes");
-        assert_eq!(prefix, b"one two ");
+        assert_eq!(prefix, &b"one two "[..]);
         assert!(!incoming.is_complete());
         let (feed, mut reader) = feed(prefix);
         let decoder = tokio::task::spawn_blocking(move || {
@@ -264,7 +267,7 @@ mod tests {
     #[tokio::test]
     async fn one_byte_too_many_is_refused_and_the_decoder_told() {
         let mut incoming = Incoming::new(body(&[b"12345", b"678901"]), 10, PATIENCE);
-        let (feed, mut reader) = feed(Vec::new());
+        let (feed, mut reader) = feed(Bytes::new());
         let decoder = tokio::task::spawn_blocking(move || reader.read_to_end(&mut Vec::new()));
         assert_eq!(incoming.pump(feed).await, Err(BodyError::TooLarge { limit: 10 }));
         assert_eq!(decoder.await.expect("no panic").expect_err("broken").kind(), io::ErrorKind::UnexpectedEof);
@@ -283,7 +286,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_feed_that_is_dropped_is_no_end() {
-        let (feed, mut reader) = feed(b"begun".to_vec());
+        let (feed, mut reader) = feed(Bytes::from_static(b"begun"));
         drop(feed);
         let read = tokio::task::spawn_blocking(move || reader.read_to_end(&mut Vec::new())).await.expect("no panic");
         assert_eq!(read.expect_err("not whole").kind(), io::ErrorKind::UnexpectedEof);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use axum::body::{Body, HttpBody};
 use axum::http::header::CONTENT_ENCODING;
 use axum::http::{HeaderMap, Request, Response};
+use bytes::Bytes;
 
 use super::answer::{self, Answer, Manner};
 use super::body::{BodyError, Incoming, Pace};
@@ -74,7 +75,7 @@ struct Head {
     operation: Operation,
     token: String,
     /// The message's first bytes, from which the operation is read again.
-    prefix: Vec<u8>,
+    prefix: Bytes,
 }
 
 impl Call {

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::answer::Answer;
 use super::body::{self, BodyReader, Incoming};
 use super::call::End;
@@ -48,7 +50,7 @@ impl Job {
 }
 
 /// Reads the rest of the message and does what it says.
-pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Vec<u8>, incoming: &mut Incoming) -> End {
+pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Bytes, incoming: &mut Incoming) -> End {
     match operation {
         Operation::Authenticate => match read(&job, prefix, incoming, decode::authenticate).await {
             Ok(request) => authenticate(job, request.client_state).await,
@@ -88,7 +90,7 @@ pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Vec<u8>, i
 /// Reads a whole message on a thread that may block, while its bytes arrive.
 async fn read<T: Send + 'static>(
     job: &Job,
-    prefix: Vec<u8>,
+    prefix: Bytes,
     incoming: &mut Incoming,
     decode: fn(BodyReader, &Limits) -> Result<T, Fault>,
 ) -> Result<T, End> {

@@ -9,6 +9,7 @@
 
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::body::{self, Incoming};
@@ -27,7 +28,7 @@ const BATCHES: usize = 2;
 type Batch = Result<RowDataBatch, BrokenBody>;
 
 /// Streams the message into the mirror.
-pub(super) async fn carry_out(job: Job, prefix: Vec<u8>, incoming: &mut Incoming) -> End {
+pub(super) async fn carry_out(job: Job, prefix: Bytes, incoming: &mut Incoming) -> End {
     let (feed, reader) = body::feed(prefix);
     let (state, told_state) = oneshot::channel();
     let (batches, to_apply) = mpsc::channel(BATCHES);

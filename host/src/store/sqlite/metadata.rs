@@ -105,18 +105,22 @@ fn add(found: &mut Option<Row>, next: Row) {
 /// The row of one table.
 pub(super) fn find(db: &Connection, metadata: &str, table: &TableName) -> Result<Option<Row>> {
     // Two steps: the long definition is read of the rows found only.
-    let mut names = db.prepare_cached(&format!("SELECT rowid, tablename FROM {} ORDER BY rowid", quote(metadata)))?;
+    let mut names = db.prepare_cached(&format!("SELECT rowid, tablename FROM {}", quote(metadata)))?;
     let mut one = db.prepare_cached(&format!("SELECT {COLUMNS} FROM {} WHERE rowid = ?1", quote(metadata)))?;
-    let (mut found, mut padded) = (None, None);
+    // In whatever order SQLite finds them: with an order of ours it would not read them from the index on names.
+    let mut places = Vec::new();
     let mut rows = names.query([])?;
     while let Some(row) = rows.next()? {
         let ValueRef::Text(bytes) = row.get_ref(1)? else { continue };
         let Ok(name) = std::str::from_utf8(bytes) else { continue };
-        if !same(name.trim_end(), table.as_str()) {
-            continue;
+        if same(name.trim_end(), table.as_str()) {
+            places.push((row.get::<_, i64>(0)?, name.trim_end() != name));
         }
-        let is_padded = name.trim_end() != name;
-        let next = one.query_row([row.get::<_, i64>(0)?], read)?;
+    }
+    places.sort_unstable();
+    let (mut found, mut padded) = (None, None);
+    for (rowid, is_padded) in places {
+        let next = one.query_row([rowid], read)?;
         match is_padded {
             false => add(&mut found, next),
             true if next.hash.is_none() => add(&mut padded, next),

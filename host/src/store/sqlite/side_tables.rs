@@ -108,6 +108,10 @@ const SIDE_TABLES: [Wanted<'static>; 6] = [
 /// Every transaction of a table that is transformed asks which of its rows are kept aside; those of others must cost it nothing.
 const HELD: &str = "speil_quarantine_held";
 
+/// Every call looks a table up by its name, which may be spelled in any case: all names are read, and must not bring the pages of all
+/// definitions with them.
+const NAMES: &str = "speil_metadata_names";
+
 const METADATA_COLUMNS: [(&str, &str); 7] = [
     ("tablename", "nvarchar(128) NOT NULL"),
     ("LSN", "bigint"),
@@ -230,8 +234,12 @@ fn missing(db: &Connection, tenant: &ContextId) -> Result<Vec<String>> {
         missing_of(db, wanted, &mut statements)?;
     }
     missing_of(db, &Wanted { name: &metadata, columns: &METADATA_COLUMNS }, &mut statements)?;
-    if !db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?.exists([HELD])? {
-        statements.push(format!("CREATE INDEX {HELD} ON speil_quarantine (folded, id)"));
+    let indexes =
+        [(HELD, "speil_quarantine (folded, id)".to_owned()), (NAMES, format!("{} (tablename)", quote(&metadata)))];
+    for (name, on) in indexes {
+        if !db.prepare_cached("SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = ?1")?.exists([name])? {
+            statements.push(format!("CREATE INDEX {name} ON {on}"));
+        }
     }
     Ok(statements)
 }
