@@ -23,6 +23,8 @@ use crate::faults::{self, Step};
 
 /// Largest request head. The vendor's token travels in the body, so heads are small.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
+/// The most that is read of a body at once: enough for a head, and no more than lets the decoder begin while the rest is read.
+const MAX_PIECE_BYTES: usize = 128 * 1024;
 /// Header lines in a head.
 const MAX_HEADERS: usize = 100;
 
@@ -102,6 +104,7 @@ impl Connections {
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .max_header_size(MAX_HEAD_BYTES)
+            .max_buf_size(MAX_PIECE_BYTES)
             .max_headers(MAX_HEADERS)
             .half_close(false)
             .serve_connection(io, service);

@@ -23,7 +23,7 @@ pub(super) fn skipped(test: &str, why: &str) {
 }
 
 /// A mirror of this test's own, dropped at its end.
-pub(super) struct Place {
+pub(in crate::store::sqlserver) struct Place {
     connection: String,
     database: String,
     pub mirror: Arc<dyn MirrorDb>,
