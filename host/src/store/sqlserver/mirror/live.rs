@@ -1,4 +1,5 @@
-//! A mirror on a real server, when `SPEIL_TEST_SQLSERVER` names one: columns that somebody changes between two calls.
+//! A mirror on a real server, when `SPEIL_TEST_SQLSERVER` names one: columns that somebody changes between two calls, and a schema
+//! that is configured.
 
 use crate::protocol::columns::OwnedValue::{Integer, Text, Timestamp};
 use crate::protocol::datetime::parse_iso;
@@ -111,5 +112,19 @@ async fn a_table_made_anew_by_hand_between_two_calls_is_taken_as_it_is_now() {
     let done = write(&place, &def, RowOp::Update, rows(1, "x"), 0).await.unwrap();
     assert_eq!(done.inserted, 60);
     assert_eq!(place.by_hand("SELECT COUNT(*) FROM contact WHERE t IS NOT NULL AND n = id % 7").await, Some(60));
+    place.done().await;
+}
+
+#[tokio::test]
+async fn a_schema_that_is_configured_is_made_and_holds_everything() {
+    let Some(place) = Place::in_schema("schema", Some("mirror")).await else { return };
+    let def = written(&place, "contact", false).await;
+    assert_eq!(write(&place, &def, RowOp::Update, rows(31, "x"), 20).await.unwrap().updated, 60);
+    assert_eq!(place.by_hand("SELECT COUNT(*) FROM mirror.contact").await, Some(120));
+    assert_eq!(place.by_hand("SELECT LSN FROM mirror.Cust1_mirroring WHERE tablename = N'contact'").await, Some(20));
+    let elsewhere = "SELECT COUNT(*) FROM sys.tables WHERE schema_id = SCHEMA_ID(N'dbo')";
+    assert_eq!(place.by_hand(elsewhere).await, Some(0), "nothing is in the login's own schema");
+    let known = place.mirror.table(&def.name).await.unwrap().expect("a table of the mirror");
+    assert_eq!(known.lsn, Lsn(20));
     place.done().await;
 }
