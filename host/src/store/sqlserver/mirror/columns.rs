@@ -101,9 +101,9 @@ fn select(schema: &str, table: &str, def: &TableDef) -> String {
     format!("SELECT TOP (0) {} FROM {}", names.join(", "), qualified(schema, table))
 }
 
-/// One value of each of these columns; whoever has the first row locked is not waited for.
+/// One value of each of these columns, which matter by their types alone: nobody who has the row locked is waited for.
 fn select_value(schema: &str, table: &str, names: &[String]) -> String {
-    format!("SELECT TOP (1) {} FROM {} WITH (READPAST)", names.join(", "), qualified(schema, table))
+    format!("SELECT TOP (1) {} FROM {} WITH (NOLOCK)", names.join(", "), qualified(schema, table))
 }
 
 /// Whether the head of an answer tells all of a column's type but its length: neither precision nor scale, and not two types by one name
@@ -180,7 +180,7 @@ mod tests {
         let contact = def("contact", SqlType::DateTime);
         known.keep("dbo", "contact", &contact, &asked(ColumnType::Datetimen, SqlType::DateTime));
         let kept = known.of(&contact).expect("kept");
-        assert_eq!(kept.selects[0], "SELECT TOP (1) [id] FROM [dbo].[contact] WITH (READPAST)");
+        assert_eq!(kept.selects[0], "SELECT TOP (1) [id] FROM [dbo].[contact] WITH (NOLOCK)");
         let head = vec![("id".into(), ColumnType::Datetimen)];
         let with = |cells: Vec<Cells>| kept.are_of("contact", &[cells, vec![]], &head);
         assert!(with(vec![Cells::of_moment(Some(SqlType::DateTime))]));
