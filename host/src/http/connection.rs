@@ -23,9 +23,9 @@ use crate::faults::{self, Step};
 
 /// Largest request head. The vendor's token travels in the body, so heads are small.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// What is read of a connection at once. More makes blocks that the allocator gives back to the system each time and gets again
-/// page by page.
-const READ_BYTES: usize = 96 * 1024;
+/// The most that is read of a connection at once: enough for a head, little enough that the decoder begins while the rest comes, and
+/// below what the allocator gives back to the system each time (`allocator.rs`).
+const MAX_PIECE_BYTES: usize = 96 * 1024;
 /// Header lines in a head.
 const MAX_HEADERS: usize = 100;
 
@@ -105,7 +105,9 @@ impl Connections {
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .max_header_size(MAX_HEAD_BYTES)
-            .max_buf_size(READ_BYTES)
+/// The most that is read of a connection at once: enough for a head, little enough that the decoder begins while the rest comes, and
+/// below what the allocator gives back to the system each time (`allocator.rs`).
+const MAX_PIECE_BYTES: usize = 96 * 1024;
             .max_headers(MAX_HEADERS)
             .half_close(false)
             .serve_connection(io, service);

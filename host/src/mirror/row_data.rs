@@ -155,10 +155,19 @@ async fn apply(
 
     let expected = batch.rows.rows();
     let mut segments = typed_segments(batch.rows, fit.wire.clone(), opened.db.stretch_bytes());
-    // The first stretch before the transaction: a batch that cannot be read need not begin one.
-    let first = segments.recv().await;
+    let (first, begun) = if opened.db.begins_ahead() {
+        let (first, begun) = tokio::join!(segments.recv(), opened.db.begin(&turn, &target, fit.hash));
+        (first, Some(begun))
+    } else {
+        // A batch that cannot be read need not begin a transaction.
+        (segments.recv().await, None)
+    };
     faults::pass(Step::Typed).await?;
-    let mut writer = opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table)?;
+    let begun = match begun {
+        Some(begun) => begun,
+        None => opened.db.begin(&turn, &target, fit.hash).await,
+    };
+    let mut writer = begun.map_err(of_table)?;
     // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
     if target.key.is_empty() {
         let now = opened.db.table(table).await.map_err(of_table)?;

@@ -161,6 +161,12 @@ pub trait MirrorDb: Send + Sync + 'static {
         usize::MAX
     }
 
+    /// Whether [`MirrorDb::begin`] is a way to another machine and back, worth going while a batch's first rows are typed. By default a
+    /// transaction begins when they are.
+    fn begins_ahead(&self) -> bool {
+        false
+    }
+
     /// A table as it really is in the database, whoever made it; `None` if there is none.
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>, StoreError>;
 

@@ -338,10 +338,12 @@ impl Conversion<'_> {
         let folded = value.to_ascii_lowercase().replace(' ', "");
         if !folded.contains("encrypt=") {
             comments.push("The vendor's package did not encrypt what it sent nor look at the server's certificate; Speil does both.".into());
-            comments.push("With a certificate that the server made for itself, add TrustServerCertificate=true (encrypted, not checked).".into());
-            next.push(
-                "if the server's certificate is its own, add TrustServerCertificate=true to connection; `speil check` tells".into(),
-            );
+            if !folded.contains("trustservercertificate=") {
+                comments.push("With a certificate that the server made for itself, add TrustServerCertificate=true (encrypted, not checked).".into());
+                next.push(
+                    "if the server's certificate is its own, add TrustServerCertificate=true to connection; `speil check` tells".into(),
+                );
+            }
         }
         let line = if options.secrets_in_env {
             next.push(format!(

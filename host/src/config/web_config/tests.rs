@@ -151,6 +151,16 @@ fn the_connection_may_be_among_the_connection_strings() {
 }
 
 #[test]
+fn to_trust_any_certificate_is_advised_only_where_it_is_not_said() {
+    const ADVICE: &str = "add TrustServerCertificate=true";
+    let imported = Site::new(SAMPLE).import(ImportOptions::default()).unwrap();
+    assert!(imported.toml.contains(ADVICE) && imported.next.iter().any(|next| next.contains(ADVICE)));
+    let said = SAMPLE.replace("Server=sql1;", "Server=sql1;Trust Server Certificate=True;");
+    let imported = Site::new(said).import(ImportOptions::default()).unwrap();
+    assert!(!imported.toml.contains(ADVICE) && !imported.next.iter().any(|next| next.contains(ADVICE)));
+}
+
+#[test]
 fn files_as_windows_writes_them_are_read() {
     let wide: Vec<u8> = [0xFF, 0xFE].into_iter().chain(SAMPLE.encode_utf16().flat_map(u16::to_le_bytes)).collect();
     Site::new(wide).loaded();

@@ -28,6 +28,7 @@ type Statements = fn() -> Vec<(&'static str, String)>;
 const FILES: &[(&str, Statements)] = &[
     ("alter", crate::store::sqlserver::schema::alter::statements),
     ("catalog", crate::store::sqlserver::schema::catalog::statements),
+    ("columns", crate::store::sqlserver::mirror::columns::statements),
     ("create", crate::store::sqlserver::place::create::statements),
     ("ddl", crate::store::sqlserver::schema::ddl::statements),
     ("empty", crate::store::sqlserver::mirror::empty::statements),

@@ -9,10 +9,10 @@ use crate::store::sqlserver::schema::ident::text_literal;
 
 /// From this use on it is worth keeping ready.
 const WORTH: u32 = 3;
-/// So many are kept ready; a session needs about five.
-const MOST: usize = 32;
+/// So many are kept ready; a session needs about five, and one more for each table that it fills.
+const MOST: usize = 128;
 /// So many are counted before counting begins anew.
-const MOST_SEEN: usize = 256;
+const MOST_SEEN: usize = 512;
 
 /// What is known of the statements of one session, by what they declare and their texts.
 #[derive(Debug, Default)]

@@ -87,6 +87,10 @@ fn by_number(said: &Said<'_>) -> (StoreErrorKind, String) {
 fn by_severity(number: u32, class: u8) -> (StoreErrorKind, &'static str, &'static str) {
     use StoreErrorKind::{Environment, Internal, Transient};
     match class {
+        // Babelfish's one number for all that SQL Server has none for.
+        _ if number == foreign::UNSPECIFIED && class < 20 => {
+            (Environment, "the database refuses", "what it says is all that is known of it")
+        }
         // From here on the server's own texts begin; triggers and the like raise them.
         _ if number >= 50_000 && class < 20 => (
             Environment,

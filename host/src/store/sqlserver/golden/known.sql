@@ -45,13 +45,18 @@ GO
 
 -- committed
 INSERT INTO [dbo].[speil_tables] (folded, tablename) SELECT @P1, @P1 WHERE NOT EXISTS (SELECT 1 FROM [dbo].[speil_tables] WITH (UPDLOCK, HOLDLOCK) WHERE folded = @P1);
-UPDATE [dbo].[speil_tables] SET tablename = @P1, owned = @P4, ticket = @P2, last_write = @P3, row_count = @P5, gone_at = NULL, last_change_at = @P6, fill_started_at = COALESCE(fill_started_at, @P6), cycle_inserts = cycle_inserts + @P4, cycle_updates = cycle_updates + @P7, cycle_deletes = cycle_deletes + @P8, error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = @P1;
-UPDATE [dbo].[speil_cycles] SET inserts = inserts + @P4, updates = updates + @P7, deletes = deletes + @P8 WHERE id = (SELECT MAX(id) FROM [dbo].[speil_cycles]);
+UPDATE [dbo].[speil_tables] SET tablename = @P1, owned = 1, ticket = @P2, last_write = @P3, row_count = @P4, gone_at = NULL, last_change_at = @P5, fill_started_at = COALESCE(fill_started_at, @P5), cycle_inserts = cycle_inserts + @P6, cycle_updates = cycle_updates + @P7, cycle_deletes = cycle_deletes + @P8, error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = @P1;
+UPDATE [dbo].[speil_cycles] SET inserts = inserts + @P6, updates = updates + @P7, deletes = deletes + @P8 WHERE id = (SELECT MAX(id) FROM [dbo].[speil_cycles]);
 GO
 
 -- committed_with_the_call
-UPDATE [dbo].[speil_tables] SET tablename = @P1, owned = @P4, ticket = @P2, last_write = @P3, row_count = @P5, gone_at = NULL, last_change_at = @P6, fill_started_at = COALESCE(fill_started_at, @P6), cycle_inserts = cycle_inserts + @P4, cycle_updates = cycle_updates + @P7, cycle_deletes = cycle_deletes + @P8, error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = @P1;
-UPDATE [dbo].[speil_cycles] SET inserts = inserts + @P4, updates = updates + @P7, deletes = deletes + @P8, calls = calls + 1, last_call_at = CASE WHEN last_call_at > @P6 THEN last_call_at ELSE @P6 END WHERE id = (SELECT MAX(id) FROM [dbo].[speil_cycles]);
+UPDATE [dbo].[speil_tables] SET tablename = @P1, owned = 1, ticket = @P2, last_write = @P3, row_count = @P4, gone_at = NULL, last_change_at = @P5, fill_started_at = COALESCE(fill_started_at, @P5), cycle_inserts = cycle_inserts + @P6, cycle_updates = cycle_updates + @P7, cycle_deletes = cycle_deletes + @P8, error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = @P1;
+UPDATE [dbo].[speil_cycles] SET inserts = inserts + @P6, updates = updates + @P7, deletes = deletes + @P8, calls = calls + 1, last_call_at = CASE WHEN last_call_at > @P5 THEN last_call_at ELSE @P5 END WHERE id = (SELECT MAX(id) FROM [dbo].[speil_cycles]);
+GO
+
+-- committed_in_a_fill
+UPDATE [dbo].[speil_tables] SET tablename = @P1, owned = 1, ticket = @P2, last_write = @P3, row_count = @P4, gone_at = NULL, last_change_at = @P5, fill_started_at = COALESCE(fill_started_at, @P5), cycle_inserts = cycle_inserts + @P6, error_at = NULL, error_message = NULL, error_row = NULL, error_column = NULL WHERE folded = @P1;
+UPDATE [dbo].[speil_cycles] SET inserts = inserts + @P6, calls = calls + 1, last_call_at = CASE WHEN last_call_at > @P5 THEN last_call_at ELSE @P5 END WHERE id = (SELECT MAX(id) FROM [dbo].[speil_cycles]);
 GO
 
 -- failed

@@ -19,7 +19,7 @@ GO
 -- update
 DELETE FROM [dbo].[Cust10195_mirroring] WHERE [tablename] = @P1 AND (CAST([tablename] AS nvarchar(4000)) + N'.') COLLATE Latin1_General_100_BIN2 = @P1 + N'.';
 DELETE TOP (1) FROM [dbo].[Cust10195_mirroring] WHERE [tablename] = @P2 AND (CAST([tablename] AS nvarchar(4000)) + N'.') COLLATE Latin1_General_100_BIN2 = @P2 + N'.';
-UPDATE [dbo].[Cust10195_mirroring] SET [LSN] = @P3, speil_fill = @P4, speil_ticket = @P5 WHERE [tablename] = @P2 AND (CAST([tablename] AS nvarchar(4000)) + N'.') COLLATE Latin1_General_100_BIN2 = @P2 + N'.';
+UPDATE [dbo].[Cust10195_mirroring] SET [LSN] = @P3, speil_fill = 0, speil_ticket = @P4 WHERE [tablename] = @P2 AND (CAST([tablename] AS nvarchar(4000)) + N'.') COLLATE Latin1_General_100_BIN2 = @P2 + N'.';
 GO
 
 -- expect

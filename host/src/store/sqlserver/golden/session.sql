@@ -1,39 +1,35 @@
 -- locks_of_table
 DECLARE @got int, @lock nvarchar(255);
-SET @got = 0;
+SET @lock = CAST(DB_ID() AS nvarchar(10)) + N':' + N'speil:mirror';
+EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'IntentExclusive', @LockOwner = N'Transaction', @LockTimeout = 12000;
 SET @lock = CAST(DB_ID() AS nvarchar(10)) + N':' + @P1;
-IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'IntentExclusive', @LockOwner = N'Transaction', @LockTimeout = 12000;
-SET @lock = CAST(DB_ID() AS nvarchar(10)) + N':' + @P2;
 IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 12000;
 SELECT @got AS got;
 GO
 
 -- locks_of_all
 DECLARE @got int, @lock nvarchar(255);
-SET @got = 0;
-SET @lock = CAST(DB_ID() AS nvarchar(10)) + N':' + @P1;
-IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 12000;
+SET @lock = CAST(DB_ID() AS nvarchar(10)) + N':' + N'speil:mirror';
+EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'Exclusive', @LockOwner = N'Transaction', @LockTimeout = 12000;
 SELECT @got AS got;
 GO
 
 -- begin_table
 BEGIN TRANSACTION;
 EXEC sp_executesql N'DECLARE @got int, @lock nvarchar(255);
-SET @got = 0;
+SET @lock = CAST(DB_ID() AS nvarchar(10)) + N'':'' + N''speil:mirror'';
+EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''IntentExclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
 SET @lock = CAST(DB_ID() AS nvarchar(10)) + N'':'' + @P1;
-IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''IntentExclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
-SET @lock = CAST(DB_ID() AS nvarchar(10)) + N'':'' + @P2;
 IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''Exclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
-SELECT @got AS got;', N'@P1 nvarchar(4000), @P2 nvarchar(4000)', @P1 = N'speil:mirror', @P2 = N'speil:table:093e7d5fdbaacfa92448861b11075b3fba532a07d945b49a44919252f5e830ad';
+SELECT @got AS got;', N'@P1 nvarchar(4000)', @P1 = N'speil:table:093e7d5fdbaacfa92448861b11075b3fba532a07d945b49a44919252f5e830ad';
 GO
 
 -- prepare
 DECLARE @ready int;
-EXEC sp_prepare @ready OUTPUT, N'@P1 nvarchar(4000), @P2 nvarchar(4000)', N'DECLARE @got int, @lock nvarchar(255);
-SET @got = 0;
+EXEC sp_prepare @ready OUTPUT, N'@P1 nvarchar(4000)', N'DECLARE @got int, @lock nvarchar(255);
+SET @lock = CAST(DB_ID() AS nvarchar(10)) + N'':'' + N''speil:mirror'';
+EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''IntentExclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
 SET @lock = CAST(DB_ID() AS nvarchar(10)) + N'':'' + @P1;
-IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''IntentExclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
-SET @lock = CAST(DB_ID() AS nvarchar(10)) + N'':'' + @P2;
 IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''Exclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
 SELECT @got AS got;';
 SELECT @ready;
@@ -41,15 +37,14 @@ GO
 
 -- begin_table_ready
 BEGIN TRANSACTION;
-EXEC sp_execute 1, N'speil:mirror', N'speil:table:093e7d5fdbaacfa92448861b11075b3fba532a07d945b49a44919252f5e830ad';
+EXEC sp_execute 1, N'speil:table:093e7d5fdbaacfa92448861b11075b3fba532a07d945b49a44919252f5e830ad';
 GO
 
 -- begin_marked
 BEGIN TRANSACTION;
 EXEC sp_executesql N'DECLARE @got int, @lock nvarchar(255);
-SET @got = 0;
 SET @lock = @P1;
-IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''Exclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
+EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N''Exclusive'', @LockOwner = N''Transaction'', @LockTimeout = 12000;
 SELECT @got AS got;', N'@P1 nvarchar(4000)', @P1 = N'speil:guest:0123456789abcdef0123456789abcdef';
 GO
 

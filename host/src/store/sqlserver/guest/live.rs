@@ -23,7 +23,7 @@ pub(super) fn skipped(test: &str, why: &str) {
 }
 
 /// A mirror of this test's own, dropped at its end.
-pub(super) struct Place {
+pub(in crate::store::sqlserver) struct Place {
     connection: String,
     database: String,
     pub mirror: Arc<dyn MirrorDb>,
@@ -33,13 +33,19 @@ pub(super) struct Place {
 impl Place {
     /// `None`, and a line that cannot be overlooked, when no server is named.
     pub async fn new(test: &str) -> Option<Self> {
+        Self::in_schema(test, None).await
+    }
+
+    /// The same with a schema configured.
+    pub async fn in_schema(test: &str, schema: Option<&str>) -> Option<Self> {
         let Ok(connection) = std::env::var("SPEIL_TEST_SQLSERVER") else {
             skipped(test, "SPEIL_TEST_SQLSERVER names no server");
             return None;
         };
         let prefix = format!("t_guest_{test}_{:08x}_", rand::random::<u32>());
         let database = format!("{prefix}[contextId]");
-        let settings = SqlServerSettings { database, ..SqlServerSettings::new(&connection) };
+        let schema = schema.map(str::to_owned);
+        let settings = SqlServerSettings { database, schema, ..SqlServerSettings::new(&connection) };
         let store = SqlServerStore::open(settings).expect("a store");
         let mirror = store.open(&ContextId::new("Cust1").expect("a tenant"), None).await.expect("a mirror");
         let mut place = Self { connection, database: format!("{prefix}Cust1"), mirror, is_babelfish: false };

@@ -16,7 +16,7 @@ mod cells;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
-mod live;
+pub(in crate::store::sqlserver) mod live;
 pub(in crate::store::sqlserver) mod run;
 mod told;
 pub(in crate::store::sqlserver) mod users;

@@ -97,6 +97,7 @@ impl SqlServerMirror {
     /// What was seen of a table is old.
     fn forget(&self, table: &TableName) {
         self.seen().retain(|known| known.table != *table);
+        self.session.columns.forget(table);
     }
 
     /// A table's metadata row, with its definition, and the object that has the table's name.
@@ -187,6 +188,10 @@ impl MirrorDb for SqlServerMirror {
 
     fn table_as_known(&self, table: &TableName) -> Option<TableRecord> {
         self.seen().iter().find(|known| known.table == *table).cloned()
+    }
+
+    fn begins_ahead(&self) -> bool {
+        true
     }
 
     async fn describe(&self, table: &TableName) -> Result<Option<ActualTable>> {

@@ -366,27 +366,38 @@ pub(in crate::store::sqlserver) fn committed(
     }
     let (folded, name, marks) = marks(statement, table, mark);
     let OpCounts { inserts, updates, deletes, at } = done.received;
-    let (owned, rows, at) =
-        (statement.integer(i64::from(done.owned)), statement.integer(signed(done.rows)), statement.integer(at));
+    let (rows, at) = (statement.integer(signed(done.rows)), statement.integer(at));
+    let owned = i32::from(done.owned);
     let changed = if done.changed { format!(", last_change_at = {at}") } else { String::new() };
     let fill = if done.filling { format!("COALESCE(fill_started_at, {at})") } else { "NULL".to_owned() };
-    let [inserts, updates, deletes] = [inserts, updates, deletes].map(|count| statement.integer(signed(count)));
+    // A fill has inserts alone; each value that is bound costs some servers as much as a column that is set.
+    let counts = [("inserts", inserts), ("updates", updates), ("deletes", deletes)];
+    let counts = counts.map(|(what, count)| (what, (count > 0).then(|| statement.integer(signed(count)))));
+    let mut cycle: Vec<String> = Vec::new();
+    let mut table: Vec<String> = Vec::new();
+    for (what, count) in &counts {
+        if let Some(count) = count {
+            table.push(format!("cycle_{what} = cycle_{what} + {count}, "));
+            cycle.push(format!("{what} = {what} + {count}"));
+        }
+    }
     statement.then(format!(
         "UPDATE {} SET tablename = {name}, owned = {owned}, {marks}, row_count = {rows}, gone_at = NULL{changed}, \
-         fill_started_at = {fill}, cycle_inserts = cycle_inserts + {inserts}, cycle_updates = cycle_updates + {updates}, \
-         cycle_deletes = cycle_deletes + {deletes}, {NO_ERROR} WHERE folded = {folded}",
-        names.tables
+         fill_started_at = {fill}, {}{NO_ERROR} WHERE folded = {folded}",
+        names.tables,
+        table.concat()
     ));
-    let call = if done.call {
-        format!(", calls = calls + 1, last_call_at = CASE WHEN last_call_at > {at} THEN last_call_at ELSE {at} END")
-    } else {
-        String::new()
-    };
-    statement.then(format!(
-        "UPDATE {0} SET inserts = inserts + {inserts}, updates = updates + {updates}, deletes = deletes + {deletes}{call} \
-         WHERE id = (SELECT MAX(id) FROM {0})",
-        names.cycles
-    ));
+    if done.call {
+        cycle.push("calls = calls + 1".into());
+        cycle.push(format!("last_call_at = CASE WHEN last_call_at > {at} THEN last_call_at ELSE {at} END"));
+    }
+    if !cycle.is_empty() {
+        statement.then(format!(
+            "UPDATE {0} SET {1} WHERE id = (SELECT MAX(id) FROM {0})",
+            names.cycles,
+            cycle.join(", ")
+        ));
+    }
 }
 
 /// Remembers a table's last error.
@@ -418,6 +429,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     let received = OpCounts { inserts: 1, updates: 2, deletes: 3, at: 9 };
     let done = Committed { rows: 4, changed: true, filling: true, owned: true, received, call: false, is_noted: false };
     let counting = Committed { call: true, is_noted: true, ..done };
+    let filling = Committed { received: OpCounts { inserts: 7, at: 9, ..OpCounts::default() }, ..counting };
     let of = |make: &dyn Fn(&mut Statement)| {
         let mut statement = Statement::new();
         make(&mut statement);
@@ -436,6 +448,7 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         ("seen", of(&|s| seen(s, &names, &[&contact, &person], &[&person], Ticket(5), true))),
         ("committed", of(&|s| committed(s, &names, &contact, mark, &done))),
         ("committed_with_the_call", of(&|s| committed(s, &names, &contact, mark, &counting))),
+        ("committed_in_a_fill", of(&|s| committed(s, &names, &contact, mark, &filling))),
         ("failed", of(&|s| failed(s, &names, &contact, &error))),
         (
             "stranger_given",

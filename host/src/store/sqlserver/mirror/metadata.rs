@@ -343,7 +343,7 @@ pub(in crate::store::sqlserver) fn update(
     ticket: Ticket,
 ) {
     remove_duplicates(statement, names, row);
-    let (lsn, fill, ticket) = (statement.integer(lsn.0), statement.integer(fill.code()), statement.integer(ticket.0));
+    let (lsn, fill, ticket) = (statement.integer(lsn.0), fill.code(), statement.integer(ticket.0));
     let name = statement.text(row.tablename.as_str());
     statement.then(format!(
         "UPDATE {} SET {} = {lsn}, speil_fill = {fill}, speil_ticket = {ticket} WHERE {}",

@@ -7,6 +7,7 @@
 //! | which tables of ours there are, whose database it is | [`side_tables`] |
 //! | a row of the metadata table | [`metadata`] |
 //! | what is known of a table, is it ours | [`known`] |
+//! | columns of the tables last written to | [`columns`] |
 //! | making, emptying, dropping tables | [`tables`], [`empty`] |
 //! | many tables at once | [`sets`] |
 //! | a batch of rows and its LSN | [`writer`] |
@@ -14,10 +15,13 @@
 //! | history | [`history`] |
 //! | texts of statements with their parameters | [`statement`] |
 
+pub(in crate::store::sqlserver) mod columns;
 pub(in crate::store::sqlserver) mod database;
 pub(in crate::store::sqlserver) mod empty;
 pub(in crate::store::sqlserver) mod history;
 pub(in crate::store::sqlserver) mod known;
+#[cfg(test)]
+mod live;
 pub(in crate::store::sqlserver) mod metadata;
 pub(in crate::store::sqlserver) mod quarantine;
 pub(in crate::store::sqlserver) mod session;

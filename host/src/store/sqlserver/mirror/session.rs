@@ -11,15 +11,16 @@ use std::time::Duration;
 
 use rsa::sha2::{Digest, Sha256};
 
+use super::columns::KnownColumns;
 use super::metadata::Shape;
-use super::statement::{Answer, Cells, Statement};
+use super::statement::{Answer, Cells, Head, Statement};
 use crate::faults::{self, Step};
 use crate::protocol::context_id::ContextId;
 use crate::protocol::table_name::TableName;
 use crate::store::sqlserver::connection::conn::Conn;
 use crate::store::sqlserver::connection::pool::{Lease, Pool};
 use crate::store::sqlserver::errors::Result;
-use crate::store::sqlserver::schema::ident::{metadata_table, qualified};
+use crate::store::sqlserver::schema::ident::{metadata_table, qualified, text_literal};
 use crate::store::{StoreError, StoreErrorKind};
 
 /// How long a lock is waited for at a time, in milliseconds: twice this is below the usual time-out of a command.
@@ -38,6 +39,8 @@ pub(in crate::store::sqlserver) struct Session {
     schema: OnceLock<String>,
     /// What the metadata table looks like.
     shape: Mutex<Arc<Shape>>,
+    /// Columns of the tables last written to.
+    pub columns: KnownColumns,
 }
 
 impl Session {
@@ -51,6 +54,7 @@ impl Session {
             configured_schema,
             schema: OnceLock::new(),
             shape: Mutex::default(),
+            columns: KnownColumns::default(),
         })
     }
 
@@ -110,18 +114,23 @@ impl Session {
         Ok(Tx { lease: Some(lease), ours: false })
     }
 
-    /// Begins a transaction that alone writes to a table, and reads what is then true, in one round trip. The answers of `read`.
-    pub async fn begin_table(&self, table: &TableName, read: impl Fn(&mut Statement)) -> Result<(Tx, Vec<Answer>)> {
+    /// Begins a transaction that alone writes to a table, and reads what is then true, in one round trip. The answers of `read`, and
+    /// the head of the last of them if it was so.
+    pub async fn begin_table(
+        &self,
+        table: &TableName,
+        read: impl Fn(&mut Statement),
+    ) -> Result<(Tx, Vec<Answer>, Head)> {
         let mut all = locks_of(table);
         read(&mut all);
         if all.callable() {
             return self.begin_locked(&all).await;
         }
-        let (mut tx, _) = self.begin_locked(&locks_of(table)).await?;
+        let (mut tx, ..) = self.begin_locked(&locks_of(table)).await?;
         let mut alone = Statement::new();
         read(&mut alone);
         let answers = alone.results(&mut tx).await?;
-        Ok((tx, answers))
+        Ok((tx, answers, Head::new()))
     }
 
     /// Begins a transaction during which nobody else writes to any table of the mirror.
@@ -136,17 +145,18 @@ impl Session {
 
     /// Begins a transaction that alone has the lock of this name.
     pub async fn begin_alone(&self, lock: &str) -> Result<Tx> {
-        self.begin_locked(&locks(&[(lock, "Exclusive")])).await.map(|(tx, _)| tx)
+        self.begin_locked(&locks(&[(lock, "Exclusive")])).await.map(|(tx, ..)| tx)
     }
 
-    async fn begin_locked(&self, locks: &Statement) -> Result<(Tx, Vec<Answer>)> {
+    async fn begin_locked(&self, locks: &Statement) -> Result<(Tx, Vec<Answer>, Head)> {
         let mut lease = self.pool.lease(&self.database).await?;
         let sql = begun(&locks.call(&mut lease).await?);
-        let mut answers = Statement::of(sql).asked(&mut lease).await?.into_iter();
+        let (answers, head) = Statement::of(sql).asked(&mut lease).await?;
+        let mut answers = answers.into_iter();
         let got = answers.next().and_then(|rows| rows.first().and_then(|row| row.integer(0)));
         faults::pass(Step::WriteBegun).await?;
         match got {
-            Some(0 | 1) => Ok((Tx { lease: Some(lease), ours: true }, answers.collect())),
+            Some(0 | 1) => Ok((Tx { lease: Some(lease), ours: true }, answers.collect(), head)),
             _ => Err(StoreError::new(
                 StoreErrorKind::Transient,
                 format!(
@@ -179,7 +189,7 @@ impl Session {
         }
         // Behind the table's lock: if the server is still at work on it, this waits.
         let kept = retry!({
-            let (tx, answers) =
+            let (tx, answers, _) =
                 self.begin_table(table, |read| super::known::last_write(read, &self.names(), table)).await?;
             tx.rollback().await?;
             let last = answers.first().and_then(|rows| rows.first()).and_then(|row: &Cells| row.text(0));
@@ -257,12 +267,13 @@ fn locks_of(table: &TableName) -> Statement {
 fn taking(before: &str, locks: &[(&str, &str)]) -> Statement {
     let mut statement = Statement::new();
     statement.then("DECLARE @got int, @lock nvarchar(255)");
-    statement.then("SET @got = 0");
-    for (name, mode) in locks {
-        let name = statement.text(*name);
+    for (place, (name, mode)) in locks.iter().enumerate() {
+        // A name of ours is part of the text: each value that is bound costs some servers as much as a lock.
+        let name = if *name == MIRROR { text_literal(MIRROR) } else { statement.text(*name) };
+        let granted = if place == 0 { "" } else { "IF @got >= 0 " };
         statement.then(format!("SET @lock = {before}{name}"));
         statement.then(format!(
-            "IF @got >= 0 EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'{mode}', @LockOwner = N'Transaction', \
+            "{granted}EXEC @got = sp_getapplock @Resource = @lock, @LockMode = N'{mode}', @LockOwner = N'Transaction', \
              @LockTimeout = {LOCK_TIMEOUT}"
         ));
     }

@@ -208,7 +208,7 @@ fn take_next_ticket(names: &Names) -> Statement {
 pub(in crate::store::sqlserver) async fn ticket_at_once(session: &Session) -> Result<Ticket> {
     let mut lease = session.reader().await?;
     let call = take_next_ticket(&session.names()).call(&mut lease).await?;
-    let answers = Statement::of(call).asked(&mut lease).await?;
+    let (answers, _) = Statement::of(call).asked(&mut lease).await?;
     lease.finish_as_new();
     taken(session, &answers)?.ok_or_else(|| no_ticket(session))
 }

@@ -7,8 +7,10 @@
 //! it stands in the call as literals. Only names of tables and values of our own making go that way ([`Statement::callable`]). One that
 //! comes again and again over a connection is kept ready there, and called by its number ([`Statement::call`]).
 
-use tiberius::{ColumnData, ToSql};
+use futures_util::TryStreamExt as _;
+use tiberius::{ColumnData, ColumnType, QueryItem, ToSql};
 
+use crate::protocol::sql_type::SqlType;
 use crate::store::StoreErrorKind;
 use crate::store::sqlserver::connection::conn::Conn;
 use crate::store::sqlserver::connection::prepared;
@@ -161,12 +163,31 @@ impl Statement {
         Self::answered(conn, answer)
     }
 
-    /// The same of a statement with nothing bound to it, as a batch: it may begin and end a transaction.
-    pub async fn asked(&self, conn: &mut Conn) -> Result<Vec<Answer>> {
+    /// The same of a statement with nothing bound to it, as a batch: it may begin and end a transaction. And what the head of the last
+    /// answer says, be there rows in it or not.
+    pub async fn asked(&self, conn: &mut Conn) -> Result<(Vec<Answer>, Head)> {
         debug_assert!(self.params.is_empty(), "a batch has no parameters");
         let driver = conn.begin_raw();
-        let answer = async { driver.simple_query(self.text.as_str()).await?.into_results().await }.await;
-        Self::answered(conn, answer)
+        let mut head = Head::new();
+        let answer = async {
+            let mut items = driver.simple_query(self.text.as_str()).await?;
+            let mut results: Vec<Vec<tiberius::Row>> = Vec::new();
+            while let Some(item) = items.try_next().await? {
+                match item {
+                    QueryItem::Metadata(columns) => {
+                        head = columns.columns().iter().map(|one| (one.name().to_owned(), one.column_type())).collect();
+                        results.push(Vec::new());
+                    }
+                    QueryItem::Row(row) => match results.last_mut() {
+                        Some(rows) => rows.push(row),
+                        None => results.push(vec![row]),
+                    },
+                }
+            }
+            Ok(results)
+        }
+        .await;
+        Ok((Self::answered(conn, answer)?, head))
     }
 
     fn answered(
@@ -190,6 +211,9 @@ fn in_our_tables(mut error: crate::store::StoreError) -> crate::store::StoreErro
     }
     error
 }
+
+/// Columns of an answer, by name and type.
+pub(in crate::store::sqlserver) type Head = Vec<(String, ColumnType)>;
 
 /// The rows that one statement answers.
 pub(in crate::store::sqlserver) type Answer = Vec<Cells>;
@@ -246,6 +270,25 @@ impl Cells {
             ColumnData::Binary(bytes) => bytes.as_deref(),
             _ => None,
         }
+    }
+
+    /// What the column of a moment is; `None` for NULL and for what is no moment.
+    pub fn moment_type(&self, column: usize) -> Option<SqlType> {
+        match self.0.get(column)? {
+            ColumnData::DateTime(Some(_)) => Some(SqlType::DateTime),
+            ColumnData::SmallDateTime(Some(_)) => Some(SqlType::SmallDateTime),
+            _ => None,
+        }
+    }
+
+    /// As if a server had answered a moment of this type.
+    #[cfg(test)]
+    pub fn of_moment(sql_type: Option<SqlType>) -> Self {
+        Self(vec![match sql_type {
+            Some(SqlType::SmallDateTime) => ColumnData::SmallDateTime(Some(tiberius::time::SmallDateTime::new(1, 1))),
+            Some(_) => ColumnData::DateTime(Some(tiberius::time::DateTime::new(1, 1))),
+            None => ColumnData::DateTime(None),
+        }])
     }
 
     /// A count, which has no sign.

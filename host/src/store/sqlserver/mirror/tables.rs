@@ -8,12 +8,13 @@
 
 use std::sync::Arc;
 
+use super::columns::Kept;
 use super::empty::empty;
 use super::known::{self, Known, Mark};
 use super::metadata::{self, Row, Written};
 use super::quarantine;
 use super::session::{Names, Session, Tx, new_write};
-use super::statement::{Answer, Statement};
+use super::statement::{Answer, Head, Statement};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
@@ -30,6 +31,9 @@ pub(in crate::store::sqlserver) struct Work {
     pub tx: Tx,
     /// What [`select_place`] answered when the transaction began.
     found: Vec<Answer>,
+    /// What tells whether columns are what they were ([`Kept::are_of`]).
+    pub columns: Vec<Answer>,
+    pub head: Head,
     pub session: Arc<Session>,
     pub names: Names,
     /// Left in the table's row, so that a commit whose answer was lost can be looked for.
@@ -83,6 +87,9 @@ pub(in crate::store::sqlserver) fn object(answer: &Answer) -> Option<Object> {
     Some(Object { id, name: cells.owned(1)?, kind: Object::TABLE.to_owned() })
 }
 
+/// So many answers of [`select_place`].
+const PLACE: usize = 3;
+
 /// All that must be known of a table before it is written to: what our tables say, what is there, the metadata rows.
 fn select_place(statement: &mut Statement, names: &Names, table: &TableName) {
     known::select_one(statement, names, table);
@@ -93,9 +100,22 @@ fn select_place(statement: &mut Statement, names: &Names, table: &TableName) {
 impl Work {
     /// Begins, behind the table's lock.
     pub async fn begin(session: &Arc<Session>, table: &TableName) -> Result<Self> {
+        Self::begin_with(session, table, None).await
+    }
+
+    /// The same, and looks whether the table's columns are what they were.
+    pub async fn begin_with(session: &Arc<Session>, table: &TableName, columns: Option<&Kept>) -> Result<Self> {
         let names = session.names();
-        let (tx, found) = session.begin_table(table, |read| select_place(read, &names, table)).await?;
-        Ok(Self { tx, found, session: Arc::clone(session), names, write: new_write(), last: Statement::new() })
+        let read = |read: &mut Statement| {
+            select_place(read, &names, table);
+            for select in columns.iter().flat_map(|columns| &columns.selects) {
+                read.then(select);
+            }
+        };
+        let (tx, mut found, head) = session.begin_table(table, read).await?;
+        let columns = found.split_off(PLACE.min(found.len()));
+        let session = Arc::clone(session);
+        Ok(Self { tx, found, columns, head, session, names, write: new_write(), last: Statement::new() })
     }
 
     /// Commits what was written to the table, and what is last to be written.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use super::columns::Kept;
 use super::empty::empty;
 use super::known::{self, Committed, Known, Mark};
 use super::metadata::{self, Row};
@@ -24,6 +25,7 @@ use crate::store::rules::marks::{Fill, Gap, moved};
 use crate::store::rules::refusals::unknown_table;
 use crate::store::sqlserver::errors::Result;
 use crate::store::sqlserver::rows::plan::RowPlan;
+use crate::store::sqlserver::rows::targets::targets;
 use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, SetAside, StoreError, StoreErrorKind, TableKind, Turn};
 
 /// Row data kept to be applied again, in bytes.
@@ -133,7 +135,7 @@ impl SqlServerRowWriter {
             if self.kept.is_none() || !attempts.again(&error).await {
                 return Err(error);
             }
-            match self.replay().await {
+            match Box::pin(self.replay()).await {
                 Ok(open) => return Ok(open),
                 Err(next) => error = next,
             }
@@ -175,9 +177,18 @@ fn size(batch: &TypedBatch) -> usize {
 }
 
 impl Open {
+    /// `hopes`: that the rows of a fill are new, and that the table's columns are what they were.
     async fn begin(session: &Arc<Session>, turn: &Turn, def: &TableDef, hash: SchemaHash, hopes: bool) -> Result<Self> {
-        let mut work = Work::begin(session, &turn.table).await?;
-        match Self::prepare(&mut work, turn, def, hash).await {
+        let mut columns = if hopes { session.columns.of(def) } else { None };
+        let mut begun = Work::begin_with(session, &turn.table, columns.as_deref()).await;
+        if columns.is_some() && begun.as_ref().is_err_and(|error| error.kind != StoreErrorKind::Transient) {
+            // The table or a column of it is gone, perhaps; what is there now says more.
+            session.columns.forget(&turn.table);
+            columns = None;
+            begun = Work::begin(session, &turn.table).await;
+        }
+        let mut work = begun?;
+        match Self::prepare(&mut work, turn, def, hash, columns.as_deref()).await {
             Ok(Prepared { row, known, mut plan, rows, changed }) => {
                 plan.hope(hopes, rows > 0);
                 let (gap, is_noted) = (known.gap, known.is_noted);
@@ -190,7 +201,13 @@ impl Open {
         }
     }
 
-    async fn prepare(work: &mut Work, turn: &Turn, def: &TableDef, hash: SchemaHash) -> Result<Prepared> {
+    async fn prepare(
+        work: &mut Work,
+        turn: &Turn,
+        def: &TableDef,
+        hash: SchemaHash,
+        columns: Option<&Kept>,
+    ) -> Result<Prepared> {
         faults::pass(Step::RowsBegun).await?;
         let mut place = work.place(turn).await?;
         let mut row = checked(turn, hash, TableKind::Mirrored, &mut place)?;
@@ -212,7 +229,14 @@ impl Open {
             row.fill = Fill::Begun;
         }
         let filling = row.lsn.means_refill();
-        let plan = RowPlan::new(&mut work.tx, &schema, &object.name, def, filling).await?;
+        let kept = columns.filter(|kept| kept.are_of(&object.name, &work.columns, &work.head));
+        let plan = if let Some(kept) = kept {
+            RowPlan::new(&schema, &object.name, kept.targets.clone(), def, filling).trusting()
+        } else {
+            let asked = targets(&mut work.tx, &schema, &object.name, def).await?;
+            work.session.columns.keep(&schema, &object.name, def, &asked);
+            RowPlan::new(&schema, &object.name, asked.targets, def, filling)
+        };
         Ok(Prepared { row, known: place.known, plan, rows, changed })
     }
 
@@ -266,9 +290,13 @@ impl RowWriter for SqlServerRowWriter {
                     return Ok(applied);
                 }
                 Err(error) => {
-                    let in_vain = open.plan.hoped_in_vain(&error);
+                    let trusted = open.plan.trusted_in_vain(&error);
+                    if trusted {
+                        self.session.columns.forget(&self.turn.table);
+                    }
+                    let in_vain = self.kept.is_some() && (trusted || open.plan.hoped_in_vain(&error));
                     open.work.give_up().await;
-                    let replayed = if in_vain { self.replay().await } else { Err(error) };
+                    let replayed = if in_vain { Box::pin(self.replay()).await } else { Err(error) };
                     open = match replayed {
                         Ok(open) => open,
                         Err(error) => self.again(&mut attempts, error).await?,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::plan::RowPlan;
 use super::read::read;
+use super::targets::targets;
 use crate::protocol::columns::{Column, OwnedValue, TypedBatch};
 use crate::protocol::messages::RowOp;
 use crate::protocol::sql_type::SqlType;
@@ -21,7 +22,7 @@ use crate::store::sqlserver::schema::catalog::find_object;
 use crate::store::sqlserver::schema::ddl;
 use crate::store::{Applied, RowChanges, StoreError};
 
-type Row = Vec<OwnedValue>;
+pub(in crate::store::sqlserver) type Row = Vec<OwnedValue>;
 
 /// A database of this test's own, dropped at its end.
 struct Place {
@@ -75,7 +76,8 @@ impl Place {
         conn.run("BEGIN TRANSACTION").await?;
         let done = async {
             let there = find_object(conn, "dbo", def.name.as_str()).await?.expect("the table is there");
-            let mut plan = RowPlan::new(conn, "dbo", &there.name, def, filling).await?;
+            let columns = targets(conn, "dbo", &there.name, def).await?.targets;
+            let mut plan = RowPlan::new("dbo", &there.name, columns, def, filling);
             let mut all = Applied::default();
             for rows in stretches {
                 let applied = plan.apply(conn, &changes(def, rows)).await?;
@@ -121,16 +123,16 @@ async fn alone(master: &mut Conn, sql: &str) {
     }
 }
 
-fn column(name: &str, sql_type: SqlType, nullable: bool) -> ColumnDef {
+pub(in crate::store::sqlserver) fn column(name: &str, sql_type: SqlType, nullable: bool) -> ColumnDef {
     ColumnDef { name: name.to_owned(), sql_type, nullable, default: None }
 }
 
 /// Its key is the first column.
-fn table(name: &str, columns: Vec<ColumnDef>) -> TableDef {
+pub(in crate::store::sqlserver) fn table(name: &str, columns: Vec<ColumnDef>) -> TableDef {
     TableDef { name: TableName::new(name).expect("a legal name"), columns, key: vec![0] }
 }
 
-fn changes(def: &TableDef, rows: &[(RowOp, Row)]) -> RowChanges {
+pub(in crate::store::sqlserver) fn changes(def: &TableDef, rows: &[(RowOp, Row)]) -> RowChanges {
     let mut columns: Vec<Column> =
         def.columns.iter().map(|column| Column::with_capacity(column.sql_type, rows.len())).collect();
     for (_, row) in rows {

@@ -16,7 +16,6 @@ use super::bulk::{MOST_PARAMETERS, Rows, bound, load};
 use super::carrier::{Target, loads_by_name};
 use super::refused;
 use super::stage::{self, Layout, Work};
-use super::targets::targets;
 use super::values::cell;
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::messages::RowOp;
@@ -47,21 +46,29 @@ pub(in crate::store::sqlserver) struct RowPlan {
     hopeful: bool,
     /// Rows were found in the table, or put there.
     has_rows: bool,
+    /// The columns were not asked for in this transaction ([`RowPlan::trusted_in_vain`]).
+    trusting: bool,
 }
 
 impl RowPlan {
-    /// Plans for `table` as the database spells it. `filling`: its rows are probably new.
-    pub async fn new(conn: &mut Conn, schema: &str, table: &str, def: &TableDef, filling: bool) -> Result<Self> {
-        let columns = targets(conn, schema, table, def).await?;
+    /// Plans for `table` as the database spells it, with these columns. `filling`: its rows are probably new.
+    pub fn new(schema: &str, table: &str, columns: Vec<Target>, def: &TableDef, filling: bool) -> Self {
         let direct = loads_by_name(schema) && loads_by_name(table) && columns.iter().all(Target::is_direct);
-        Ok(Self {
+        Self {
             table: table.to_owned(),
             layout: Layout { table: qualified(schema, table), columns, key: def.key.clone() },
             direct,
             filling,
             hopeful: false,
             has_rows: false,
-        })
+            trusting: false,
+        }
+    }
+
+    /// The same with columns that were not asked for in this transaction.
+    pub fn trusting(mut self) -> Self {
+        self.trusting = true;
+        self
     }
 
     /// Whether to load rows of a fill without asking whether any is there already; `has_rows`: there are some in the table. If one
@@ -76,13 +83,19 @@ impl RowPlan {
         self.hopeful && refused::is_about_rows(error)
     }
 
+    /// Whether the error may be owed to columns that are not what they were: then everything is to be applied again with columns that
+    /// were asked for. A transaction that is applied again is asked for anyway.
+    pub fn trusted_in_vain(&self, error: &StoreError) -> bool {
+        self.trusting && error.kind != StoreErrorKind::Transient
+    }
+
     /// Applies one stretch.
     ///
     /// # Errors
     /// The transaction is lost. A row that the database refuses is looked for, with the transaction taken back.
     pub async fn apply(&mut self, conn: &mut Conn, changes: &RowChanges) -> Result<Applied> {
         match self.write(conn, changes).await {
-            Err(error) if refused::is_about_rows(&error) && !self.hopeful && !conn.is_busy() => {
+            Err(error) if refused::is_about_rows(&error) && !(self.hopeful || self.trusting) && !conn.is_busy() => {
                 Err(refused::find(self, conn, changes, error).await)
             }
             done => done,

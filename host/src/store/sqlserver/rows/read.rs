@@ -34,7 +34,7 @@ pub(in crate::store::sqlserver) async fn read(
     chunk: usize,
     sink: &mut (dyn FnMut(TypedBatch) -> ControlFlow<()> + Send),
 ) -> Result<()> {
-    let columns = targets(conn, schema, table, def).await?;
+    let columns = targets(conn, schema, table, def).await?.targets;
     let sql = select(schema, table, &columns, &def.key);
     let chunk = chunk.max(1);
     let (mut batch, mut number) = (empty(def, 1), 0);

@@ -5,7 +5,7 @@
 //! a thousand rows. It does not name collations, which matter to text keys and to columns with a code page: tables of ours have
 //! such keys seldom and such columns never.
 
-use tiberius::{FixedLenType, TypeInfo, VarLenType};
+use tiberius::{ColumnType, FixedLenType, TypeInfo, VarLenType};
 
 use super::carrier::{Target, loads_by_name};
 use crate::protocol::sql_type::{Family, Length, SqlType};
@@ -19,7 +19,14 @@ use crate::store::{StoreError, StoreErrorKind};
 /// There is no column of that name.
 const NO_SUCH_COLUMN: u32 = 207;
 
-/// The table's columns in the order of the definition, as the database has them.
+/// A table's columns in the order of the definition, as the database has them.
+pub(in crate::store::sqlserver) struct Targets {
+    pub targets: Vec<Target>,
+    /// Names and types in the head of the answer that told them; `None`: the catalogue did.
+    pub head: Option<Vec<(String, ColumnType)>>,
+}
+
+/// Asks for a table's columns.
 ///
 /// # Errors
 /// [`StoreErrorKind::SchemaChanged`] when they are not those it was made with.
@@ -28,7 +35,7 @@ pub(in crate::store::sqlserver) async fn targets(
     schema: &str,
     table: &str,
     def: &TableDef,
-) -> Result<Vec<Target>> {
+) -> Result<Targets> {
     let names_are_plain = def.columns.iter().all(|column| loads_by_name(&column.name));
     let text_key = def.key.iter().any(|&key| def.columns[key].sql_type.family() == Family::Text);
     if names_are_plain
@@ -39,11 +46,11 @@ pub(in crate::store::sqlserver) async fn targets(
     {
         return Ok(targets);
     }
-    by_catalogue(conn, schema, table, def).await
+    Ok(Targets { targets: by_catalogue(conn, schema, table, def).await?, head: None })
 }
 
 /// `None`: the answer does not tell enough.
-async fn by_answer(conn: &mut Conn, schema: &str, table: &str, def: &TableDef) -> Result<Option<Vec<Target>>> {
+async fn by_answer(conn: &mut Conn, schema: &str, table: &str, def: &TableDef) -> Result<Option<Targets>> {
     let names: Vec<String> = def.columns.iter().map(|column| quote(&column.name)).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let answer = conn.begin_raw().column_metadata(&qualified(schema, table), &names).await;
@@ -63,7 +70,8 @@ async fn by_answer(conn: &mut Conn, schema: &str, table: &str, def: &TableDef) -
             collation: None,
         });
     }
-    Ok((targets.len() == def.columns.len()).then_some(targets))
+    let head = columns.iter().map(|column| (column.col_name().to_owned(), column.base().ty().into())).collect();
+    Ok((targets.len() == def.columns.len()).then_some(Targets { targets, head: Some(head) }))
 }
 
 /// The type of a column by what an answer says of it; `None` for those with a code page or of the catalogue's own making.

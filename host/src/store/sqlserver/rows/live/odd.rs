@@ -83,7 +83,8 @@ async fn a_table_without_a_key_is_added_to() {
     assert_eq!(place.rows(&def).await.len(), 73);
     let mut delete = changes(&def, &rows[..1]);
     delete.deletes = std::mem::take(&mut delete.upserts);
-    let mut plan = RowPlan::new(&mut place.conn, "dbo", "log", &def, false).await.unwrap();
+    let columns = targets(&mut place.conn, "dbo", "log", &def).await.unwrap().targets;
+    let mut plan = RowPlan::new("dbo", "log", columns, &def, false);
     let error = plan.apply(&mut place.conn, &delete).await.unwrap_err();
     assert_eq!((error.kind, error.at.unwrap().row), (StoreErrorKind::Row, 1));
     place.done().await;
