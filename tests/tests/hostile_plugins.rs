@@ -8,6 +8,7 @@
 //! | [`cases::start`] | to do harm before it is ever called: at the start, by its size, by what it imports |
 //! | [`cases::abi`] | answers that point nowhere, to no text, to too much of it |
 //! | [`cases::files`] | files that are no components, were damaged, or are exchanged |
+//! | [`cases::odd`] | what is no ordinary file, has no ordinary name or size, or is made to choke the compiler |
 //! | [`cases::code`] | the folder of compiled code |
 
 mod plugins;
@@ -24,6 +25,7 @@ fn there_are_at_least_sixty_cases() {
         cases::start::COUNT,
         cases::abi::COUNT,
         cases::files::COUNT,
+        cases::odd::COUNT,
         #[cfg(unix)]
         cases::code::COUNT,
     ];

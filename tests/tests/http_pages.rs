@@ -116,22 +116,39 @@ async fn numbers_and_states_are_for_callers_on_the_host() {
         metrics.body
     );
     assert!(metrics.body.contains("speil_tenants{state="), "{}", metrics.body);
-    for path in ["/metrics", "/status"] {
+    for path in ["/metrics", "/status", "/plugins"] {
         let proxied = get(host.address, path, "X-Forwarded-For: 192.0.2.7\r\n").await;
         assert_eq!(proxied.status, 403, "{path}");
         assert!(!proxied.body.contains(TENANT));
     }
+    for (headers, status) in [("X-Forwarded-For: 192.0.2.7\r\n", 403), ("Origin: http://localhost\r\n", 403), ("", 404)]
+    {
+        assert_eq!(resume(&host, headers).await, status, "{headers}");
+    }
+}
+
+/// Asks to end the pauses of a plug-in that is not there.
+async fn resume(host: &Host, headers: &str) -> u16 {
+    let mut connection = client::Connection::open(host.address).await;
+    let head = format!("POST /plugins/none/resume HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n{headers}\r\n");
+    connection.send(head).await;
+    connection.answer().await.status
 }
 
 #[tokio::test]
 async fn with_an_admin_token_only_who_brings_it_is_let_in() {
     let host = Host::start_with(|config| config.server.admin_token = Some(Secret::new("s3cret".into()))).await;
     for wrong in ["", "Authorization: Bearer s3cre\r\n", "Authorization: Basic s3cret\r\n"] {
-        let answer = get(host.address, "/status", wrong).await;
-        assert_eq!(answer.status, 401, "{wrong}");
-        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        for path in ["/status", "/metrics", "/plugins"] {
+            let answer = get(host.address, path, wrong).await;
+            assert_eq!(answer.status, 401, "{path} {wrong}");
+            assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        }
+        assert_eq!(resume(&host, wrong).await, 401, "{wrong}");
     }
     let right = "Authorization: Bearer s3cret\r\nX-Forwarded-For: 192.0.2.7\r\n";
     assert_eq!(get(host.address, "/status", right).await.status, 200);
     assert_eq!(get(host.address, "/metrics", right).await.status, 200);
+    assert_eq!(get(host.address, "/plugins", right).await.status, 200);
+    assert_eq!(resume(&host, right).await, 404);
 }

@@ -56,6 +56,13 @@ fn a_fixture_is_written_down_passes_and_fails_with_both_sides_when_the_plug_in_d
     let (code, text) = run(folder.path(), &args);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("it expects nothing but success"), "{text}");
+    for line in [
+        "  made   columns person_id int not null, name nvarchar(50), email nvarchar(100), mail_domain nvarchar(max)\n",
+        "  made   { email = \"ann@Contoso.com\", mail_domain = \"contoso.com\", name = \"Ann\", person_id = 1 }\n",
+        "  made   1 of 2 rows are left out\n",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
 
     let (code, text) = run(folder.path(), &["plugin", "test", "mail-domain.wasm", "--bless"]);
     assert_eq!(code, Some(0), "{text}");
@@ -317,6 +324,20 @@ fn a_changed_fixture_is_run_again() {
     until("1 of 1 failed");
     child.kill().expect("it is there");
     child.wait().expect("it ends");
+}
+
+#[test]
+fn the_demo_does_not_begin_with_a_plug_in_that_cannot_be_used() {
+    for (component, sidecar, reason) in [
+        (RECORDER, "[confg]\na = \"b\"\n", "own.toml: unknown key `confg`; did you mean `config`?"),
+        (b"hello".as_slice(), "", "own.wasm: it is not WebAssembly at all; was it copied whole?"),
+    ] {
+        let own = folder("own", component, sidecar, &[]);
+        let (code, text) = run(own.path(), &["demo", "--tables", "30", "--rows", "100", "--plugins", "."]);
+        assert_eq!(code, Some(1), "{text}");
+        let line = format!("speil: plug-in own cannot be used, so the demo does not begin: {reason}\n");
+        assert!(text.ends_with(&line), "{text}");
+    }
 }
 
 #[test]

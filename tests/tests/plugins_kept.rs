@@ -286,6 +286,55 @@ fn the_commands_show_and_approve() {
     assert!(rubbish.code == Some(1) && rubbish.err.contains("it is not WebAssembly at all"), "{rubbish:?}");
 }
 
+/// Before an operator approves another version of a transform, he is told which tables that fills anew.
+#[test]
+fn an_approval_names_the_tables_that_it_fills_anew() {
+    use speil_tests::kit::{client, soap};
+    let config = "[config]\n\"sale.inputs\" = \"name\"\n\"sale.outputs\" = \"name\"\n";
+    let mut speil = speil!();
+    let plugins = speil.folder().join("plugins");
+    std::fs::create_dir(&plugins).expect("made");
+    place(&plugins, "p.toml", config.as_bytes());
+    place(&plugins, "p.wasm", TRANSFORMER);
+    speil.start();
+    let text = std::fs::read_to_string(speil.folder().join("speil.toml")).expect("written");
+    let told = text.replace("127.0.0.1:0", &speil.address().to_string());
+    std::fs::write(speil.folder().join("told.toml"), told).expect("written");
+    let listed = |speil: &speil_tests::kit::Speil| speil.run(&["plugin", "list", "--config", "told.toml"]).out;
+
+    place(&plugins, "p.toml", format!("{config}[grants]\nkeyvalue = true\n").as_bytes());
+    place(&plugins, "p.wasm", &another(TRANSFORMER, "two"));
+    let begun = Instant::now();
+    while !listed(&speil).contains("waiting") {
+        assert!(begun.elapsed() < speil_tests::kit::wait::PATIENCE, "not seen\n{}", speil.log());
+    }
+    let show = ["plugin", "approve", "p", "--show", "--config", "told.toml"];
+    let shown = speil.run(&show);
+    assert!(shown.out.contains("+ grant keyvalue\n"), "{shown:?}");
+    assert!(shown.out.contains("since its start the running host has seen none"), "{shown:?}");
+
+    let runtime = tokio::runtime::Runtime::new().expect("threads");
+    runtime.block_on(async {
+        for (operation, inner) in [
+            ("TableSchema", soap::tables(&["sale", "other"])),
+            ("RowData", soap::row_data(&[soap::batch("sale", 1..4, 1)])),
+        ] {
+            client::call_as(speil.address(), "Cust10195", operation, &inner).await.succeeded();
+        }
+    });
+    let shown = speil.run(&show);
+    let line = "\nso far it has worked on sale: 3 rows, of tenant Cust10195\n";
+    assert!(shown.out.contains("are filled anew in each tenant's next cycle") && shown.out.contains(line), "{shown:?}");
+    assert!(
+        listed(&speil).contains("p: so far it has worked on sale: 3 rows, of tenant Cust10195"),
+        "{}",
+        listed(&speil)
+    );
+    // Where nobody can be asked, it says so and goes on.
+    let alone = speil.run(&["plugin", "approve", "p"]);
+    assert!(alone.code == Some(0) && alone.out.contains("a running host can tell; none was asked: "), "{alone:?}");
+}
+
 /// Ten calls in which it fails pause it; the command ends the pause in the host that runs, and so does a new file.
 #[test]
 fn a_paused_plug_in_has_a_way_back() {

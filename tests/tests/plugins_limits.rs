@@ -54,7 +54,7 @@ async fn all_hooks_of_a_call_together_have_a_limit() {
 async fn an_exit_and_a_panic_are_told_apart_and_a_panic_s_words_reach_the_log() {
     assert_eq!(
         misbehaved("exit", "").await,
-        "plug-in hostile, hook operation.before: it ended itself with exit code 1"
+        "plug-in hostile, hook operation.before: it ended itself with exit code 1; its log lines may say why"
     );
     let lines = Lines::listen();
     misbehaved("panic", "").await;

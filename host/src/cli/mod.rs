@@ -85,6 +85,11 @@ impl ConfigArgs {
 #[must_use]
 pub fn main() -> ExitCode {
     crate::allocator::give_large_blocks_back();
+    // This program starts itself once more to compile plug-ins: no verb, since nobody else is to call it.
+    if let Some(done) = crate::plugins::asked_to_compile() {
+        return done;
+    }
+    crate::plugins::compile_by_this_program();
     // clap answers --help and --version itself, with exit code 0, and what it does not understand with 2.
     let cli = Cli::parse();
     let done = match cli.verb {

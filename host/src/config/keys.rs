@@ -224,6 +224,18 @@ pub const KEYS: &[Key] = &[
         "`1000`",
         "Instances of all plug-ins at once, beside the limit that each has in its sidecar. A call has one of each plug-in it uses.",
     ),
+    key(
+        "plugins.compile_time",
+        "time",
+        "`2m`",
+        "How long compiling one plug-in may take; 1 s to 1 h. It is done in a process of its own, which is ended then.",
+    ),
+    key(
+        "plugins.compile_memory",
+        "size",
+        "`2GiB`",
+        "How much memory that process may take; 64 MiB to 1 TiB. Watched on Linux only.",
+    ),
     key("log.format", "`text`, `json`", "`text`", "How log lines look."),
     key(
         "log.filter",

@@ -243,6 +243,12 @@ pub struct PluginsConfig {
     pub http_certificates: Vec<PathBuf>,
     /// Instances of all plug-ins at once. Default 1,000.
     pub instances: usize,
+    /// How long compiling a plug-in may take. Default 2 min.
+    pub compile_time: Duration,
+    /// How much memory it may take. Default 2 GiB.
+    pub compile_memory: usize,
+    /// What is started to compile; no key. `None`: this program, if it said that it can be.
+    pub compile_program: Option<PathBuf>,
 }
 
 /// `watch = "auto" | "poll" | "off"`: how a running host learns of changed plug-ins.
@@ -274,6 +280,9 @@ impl Default for PluginsConfig {
             approval: true,
             http_certificates: Vec::new(),
             instances: 1_000,
+            compile_time: Duration::from_mins(2),
+            compile_memory: 2 << 30,
+            compile_program: None,
         }
     }
 }

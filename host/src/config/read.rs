@@ -376,6 +376,9 @@ fn plugins(section: &mut Section<'_>, around: &Surroundings<'_>) -> PluginsConfi
         approval: section.or("approval", standard.approval, values::choice(&[("on", true), ("off", false)])),
         http_certificates: section.or("http_certificates", Vec::new(), values::list(values::path(around.base))),
         instances: section.or("instances", standard.instances, values::count(1..=1_000)),
+        compile_time: section.or("compile_time", standard.compile_time, values::duration(SECOND..=HOUR)),
+        compile_memory: section.or("compile_memory", standard.compile_memory, values::memory_size(64 << 20..=1 << 40)),
+        compile_program: None,
     }
 }
 

@@ -78,7 +78,13 @@ pub(super) async fn plugins(State(shared): State<Arc<Shared>>, request: Request)
     if let Some(refusal) = turn_away(&shared, &request) {
         return refusal;
     }
-    match serde_json::to_vec_pretty(&shared.plugins.list()) {
+    let plugins = shared.plugins.clone();
+    // Rows may have to be counted.
+    let list = tokio::task::spawn_blocking(move || plugins.list_counted()).await;
+    match list
+        .map_err(|error| error.to_string())
+        .and_then(|list| serde_json::to_vec_pretty(&list).map_err(|error| error.to_string()))
+    {
         Ok(json) => as_json(json),
         Err(error) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")),
     }

@@ -166,24 +166,22 @@ impl Failed {
     /// The sentence, safe to answer: a plug-in's words are shortened and made printable, and of a row's values only its key is
     /// shown.
     pub(super) fn sentence(&self, plugin: &Plugin, function: Function, table: Option<&str>) -> String {
-        self.worded(plugin, function, table, RowName::told)
+        self.worded(plugin, function, table, For::Telling)
     }
 
     /// The same without any value of a row, for the log.
     pub(super) fn logged(&self, plugin: &Plugin, function: Function, table: Option<&str>) -> String {
-        self.worded(plugin, function, table, RowName::logged)
+        self.worded(plugin, function, table, For::TheLog)
     }
 
-    fn worded(
-        &self,
-        plugin: &Plugin,
-        function: Function,
-        table: Option<&str>,
-        row_name: fn(&RowName) -> String,
-    ) -> String {
+    fn worded(&self, plugin: &Plugin, function: Function, table: Option<&str>, whom: For) -> String {
         if let Self::Kept { first, why } = self {
-            return format!("{}; {why}", first.worded(plugin, function, table, row_name));
+            return format!("{}; {why}", first.worded(plugin, function, table, whom));
         }
+        let row_name: fn(&RowName) -> String = match whom {
+            For::Telling => RowName::told,
+            For::TheLog => RowName::logged,
+        };
         let name = &plugin.name;
         let table = table.map(|table| format!(" for table {}", quoted(table, 128))).unwrap_or_default();
         let (version, row) = match self {
@@ -201,25 +199,37 @@ impl Failed {
         if let (Self::Answered(text), Function::OperationBefore) = (self, function) {
             return format!("plug-in {name} refuses the call: {}", quoted(&plugin.strike(text), Limits::MESSAGE));
         }
-        format!("plug-in {name}{version}, hook {function}{table}{row}: {}", self.what(plugin))
+        format!("plug-in {name}{version}, hook {function}{table}{row}: {}", self.what(plugin, whom))
     }
 
     /// What happened, without where.
-    fn what(&self, plugin: &Plugin) -> String {
+    fn what(&self, plugin: &Plugin, whom: For) -> String {
         match self {
             Self::Broken(Broken { reason, .. }) => reason.clone(),
             Self::Answered(text) => {
                 format!("it answered an error: {}", quoted(&plugin.strike(text), Limits::MESSAGE))
             }
+            Self::Fault(Fault::Trap(trapped)) => match whom {
+                For::Telling => trapped.told(),
+                For::TheLog => trapped.logged(),
+            },
             Self::Unusable(text)
-            | Self::Fault(Fault::Trap(text))
             | Self::Violation(Violation { text, .. }, _)
             | Self::Differs(Violation { text, .. }, _) => text.clone(),
             Self::Fault(Fault::NoRoom) => Fault::NO_ROOM.to_owned(),
             Self::Fault(Fault::Limit(tripped)) => tripped.sentence(&plugin.sidecar_name()),
-            Self::OfRow(failed, _) | Self::Kept { first: failed, .. } => failed.what(plugin),
+            Self::OfRow(failed, _) | Self::Kept { first: failed, .. } => failed.what(plugin, whom),
         }
     }
+}
+
+/// Whom a sentence is for.
+#[derive(Debug, Clone, Copy)]
+enum For {
+    /// The caller, the mirror's events, `speil status`: whose rows these are.
+    Telling,
+    /// The host's log and its administrators, who are not to see any value of a row.
+    TheLog,
 }
 
 /// The first digits of a version.
@@ -353,8 +363,8 @@ impl PluginCall {
     pub(super) fn leave<T>(&mut self, entered: Entered, result: Result<T, Fault>) -> Result<T, Failed> {
         let slot = &mut self.slots[entered.at];
         slot.spent += entered.started.elapsed();
-        let value = result.map_err(Failed::Fault)?;
         let mut instance = entered.instance;
+        let value = result.map_err(|fault| Failed::Fault(instance.explain(fault)))?;
         instance.set_transforming(false);
         slot.instance = Some(instance);
         Ok(value)
@@ -405,12 +415,12 @@ impl PluginCall {
                 Err(HookFailure { plugin: plugin.name.clone(), hook: function.name(), message, refused, log, place })
             }
             FailureRule::FailsCall | FailureRule::Logged => {
-                tracing::error!(plugin = plugin.name, tenant, request_id, "{message}");
+                tracing::error!(plugin = plugin.name, tenant, request_id, "{log}");
                 self.events.failed((at, &plugin.name), function, self.info.operation, table, message);
                 Ok(None)
             }
             FailureRule::Ignored => {
-                tracing::debug!(plugin = plugin.name, tenant, request_id, "{message}");
+                tracing::debug!(plugin = plugin.name, tenant, request_id, "{log}");
                 Ok(None)
             }
         }

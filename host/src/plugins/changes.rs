@@ -182,6 +182,12 @@ struct WorkedOn {
     remark: String,
 }
 
+/// What a transform has worked on since the start, with the rows there are now: what approving another version of it may fill anew.
+#[must_use]
+pub fn so_far(set: &PluginSet, name: &str, rows: &RowCounter) -> Option<String> {
+    worked_on(set, name, rows).told()
+}
+
 /// What a generation's plug-ins have worked on, for the one after it to tell until cycles have come that it makes itself.
 #[must_use]
 pub fn known(set: &PluginSet) -> BTreeMap<String, Known> {
@@ -223,14 +229,19 @@ impl WorkedOn {
 
     /// All of it, to be added to a sentence; nothing, where nothing is known.
     fn so_far(&self) -> String {
+        self.told().map(|told| format!("; so far it has worked on {told}")).unwrap_or_default()
+    }
+
+    /// All of it.
+    fn told(&self) -> Option<String> {
         if self.tables.is_empty() {
-            return String::new();
+            return None;
         }
         let of = match &self.tenants[..] {
             [one] => format!("tenant {one}"),
             many => format!("{} tenants ({})", many.len(), first(many)),
         };
-        format!("; so far it has worked on {}, of {of}{}", self.list(), self.remark)
+        Some(format!("{}, of {of}{}", self.list(), self.remark))
     }
 }
 

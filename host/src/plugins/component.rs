@@ -25,6 +25,7 @@ use super::hook::{FailureRule, Function, Hook};
 use super::import;
 use super::instance::{Allowance, Linked};
 use super::limits::{Limits, Tripped};
+use super::reading;
 use super::sidecar::Sidecar;
 use super::transform::sample::Sampler;
 use super::workshop::{Workshop, try_once, unfit};
@@ -184,9 +185,10 @@ impl Draft {
         &self.asks
     }
 
-    /// What is filled anew once it runs, if it is a transform: a sentence.
+    /// What is filled anew once it runs, if it is a transform: a sentence. `before`: the digest of the version that
+    /// runs, in hex.
     #[must_use]
-    pub fn refills(&self) -> Option<String> {
+    pub fn refills(&self, before: Option<&str>) -> Option<String> {
         let sidecar = self.sidecar.as_ref().ok()?;
         let hooks = sidecar.hooks.as_ref().or_else(|| self.compiled.as_ref().ok().map(|exports| &exports.hooks))?;
         hooks.contains(&Hook::Transform).then(|| match &sidecar.revision {
@@ -194,6 +196,11 @@ impl Draft {
                 "once it runs, the tables its transform works on are filled anew in each tenant's next cycle, unless its revision \
                  ({revision:?}), its configuration and its plans are those of the version before"
             ),
+            None if before.is_some() && before == self.digest().as_ref().map(digest::to_hex).as_deref() => {
+                "once it runs, the tables its transform works on are filled anew in each tenant's next cycle if its configuration \
+                 or whom it is for has changed: its file has not"
+                    .to_owned()
+            }
             None => "once it runs, the tables its transform works on are filled anew in each tenant's next cycle: its sidecar \
                      has no `revision`, so another file counts as another transform"
                 .to_owned(),
@@ -335,13 +342,13 @@ fn read(found: &Found) -> Result<Vec<u8>, String> {
             found.name
         )
     })?;
-    std::fs::read(path).map_err(|error| format!("cannot be read: {error}"))
+    reading::bytes(path, reading::COMPONENT)
 }
 
 fn read_sidecar(found: &Found) -> Result<String, String> {
     match &found.sidecar {
         None => Ok(String::new()),
-        Some(path) => std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}")),
+        Some(path) => reading::text(path, reading::SIDECAR),
     }
 }
 

@@ -1,15 +1,21 @@
-//! Finds plug-ins: `NAME.wasm` and `NAME.toml` in one folder, in name order. Subfolders and hidden files, which copying
-//! programs and editors make on the way, are not looked into.
+//! Finds plug-ins: `NAME.wasm` and `NAME.toml` in one folder, in name order. Hidden files, which copying programs and editors make
+//! on the way, are not looked at, and no folder in it is looked into. One that is named as a plug-in's file is found like a file, and
+//! told when it cannot be read: a container makes a folder where the file to be mounted is missing, and a redactor that is missing
+//! must not go unnoticed.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::events::printable;
+
 /// A plug-in's files. At least one is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    /// File name without its ending.
+    /// File name without its ending, in characters that can be shown.
     pub name: String,
+    /// The file name holds others: it could forge what stands around it, and another's could look the same.
+    pub odd: bool,
     /// `None`: a sidecar whose component is missing.
     pub component: Option<PathBuf>,
     pub sidecar: Option<PathBuf>,
@@ -28,6 +34,25 @@ pub struct Stamp {
 pub type Stamps = [Option<Stamp>; 2];
 
 impl Found {
+    /// Of a component anywhere, with the sidecar beside it if there is one.
+    #[must_use]
+    pub fn of_file(file: &Path) -> Self {
+        let stem = file.file_stem().unwrap_or_default();
+        let name = printable(&stem.to_string_lossy());
+        let odd = stem.to_str() != Some(&name);
+        let sidecar = Some(file.with_extension("toml")).filter(|sidecar| sidecar.exists());
+        Self { name, odd, component: Some(file.to_owned()), sidecar }
+    }
+
+    /// Why it cannot run whatever it is, if it cannot: a sentence without its name.
+    #[must_use]
+    pub fn refused(&self) -> Option<String> {
+        self.odd.then(|| {
+            "the name of its file has characters that cannot be shown; give it a name of letters, digits and `-`"
+                .to_owned()
+        })
+    }
+
     /// The component's size in bytes; 0 if it is not there.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -86,14 +111,17 @@ pub fn find(folder: &Path) -> Result<Vec<Found>, String> {
     for entry in std::fs::read_dir(folder).map_err(cannot)? {
         let path = entry.map_err(cannot)?.path();
         let Some(ending) = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()) else { continue };
-        if !(ending == "wasm" || ending == "toml") || path.is_dir() {
+        if !(ending == "wasm" || ending == "toml") {
             continue;
         }
-        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let Some(stem) = path.file_stem() else { continue };
+        let name = printable(&stem.to_string_lossy());
         if name.starts_with('.') {
             continue;
         }
-        let plugin = found.entry(name.clone()).or_insert_with(|| Found { name, component: None, sidecar: None });
+        let odd = stem.to_str() != Some(&name);
+        let plugin = found.entry(name.clone()).or_insert_with(|| Found { name, odd, component: None, sidecar: None });
+        plugin.odd |= odd;
         if ending == "wasm" {
             plugin.component = Some(path);
         } else {
@@ -118,9 +146,10 @@ mod tests {
         assert_eq!(
             find(folder.path()).unwrap(),
             [
-                Found { name: "a".into(), component: path("a.wasm"), sidecar: path("a.toml") },
-                Found { name: "b".into(), component: path("b.wasm"), sidecar: None },
-                Found { name: "c".into(), component: None, sidecar: path("c.toml") },
+                Found { name: "a".into(), odd: false, component: path("a.wasm"), sidecar: path("a.toml") },
+                Found { name: "b".into(), odd: false, component: path("b.wasm"), sidecar: None },
+                Found { name: "c".into(), odd: false, component: None, sidecar: path("c.toml") },
+                Found { name: "d".into(), odd: false, component: path("d.wasm"), sidecar: None },
             ]
         );
     }

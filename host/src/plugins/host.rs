@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::breaker::Resumed;
 use super::call::PluginCall;
 use super::changes::{self, Notices};
-use super::generation::PluginSet;
+use super::generation::{Pending, PluginSet};
 use super::hooks::{CallHooks, CallInfo, HookSource, NoHooks};
 use super::loader::{Loader, Purpose};
 use super::pins::Pins;
@@ -140,6 +140,19 @@ impl PluginHost {
         let set = self.newest();
         let now = Instant::now();
         set.plugins.iter().map(|plugin| PluginStatus::of(plugin, set.pending.get(&plugin.name), now)).collect()
+    }
+
+    /// The same, and for transforms of which another version waits: the tables that approving it may fill anew. Counts rows in mirrors, which may
+    /// take seconds: call it off the event loop.
+    #[must_use]
+    pub fn list_counted(&self) -> Vec<PluginStatus> {
+        let set = self.newest();
+        let waits = |name: &str| matches!(set.pending.get(name), Some(Pending::Approval { refills: Some(_), .. }));
+        let mut list = self.list();
+        for status in list.iter_mut().filter(|status| waits(&status.name)) {
+            status.worked_on = changes::so_far(&set, &status.name, &self.shared.rows);
+        }
+        list
     }
 
     /// Ends the pauses of a plug-in whose hooks kept failing. `None`: there is no plug-in of that name.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::apart::Bounds;
 use super::approval::{Approved, Asks, Record};
 use super::cache::{CodeCache, place};
 use super::check;
@@ -51,11 +52,10 @@ impl Inspection {
         let named = |reason: String| format!("{}: {reason}", file.display());
         let mut shop = workshop(None)?;
         shop.cache = CodeCache::of_account();
-        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let sidecar = Some(file.with_extension("toml")).filter(|sidecar| sidecar.is_file());
-        let files = Files::read(&Found { name: name.clone(), component: Some(file.to_owned()), sidecar });
+        let found = Found::of_file(file);
+        let files = Files::read(&found);
         let bytes = files.component.as_ref().map_err(|reason| named(reason.clone()))?;
-        let draft = Draft::make(&name, &files, files.source(), &shop, None);
+        let draft = Draft::make(&found.name, &files, files.source(), &shop, None);
         let component = draft.component().map_err(|broken| broken.reason)?;
         let engine = shop.machine.engine();
         let component_type = component.component_type();
@@ -69,7 +69,7 @@ impl Inspection {
             hooks: check::exports(component, engine).hooks.into_iter().map(super::hook::Hook::name).collect(),
             imports: component_type.imports(engine).map(|(name, _)| Import::of(name)).collect(),
             exports,
-            problem: draft.fits().err().map(|broken| broken.reason),
+            problem: draft.fits().err().map(|broken| broken.reason).or_else(|| found.refused()),
         })
     }
 }
@@ -118,7 +118,10 @@ impl Update {
         let shop = workshop(Some(&kept))?;
         let files = Files::read(found);
         let draft = Draft::make(name, &files, files.source(), &shop, None);
-        draft.fits().map_err(|broken| format!("it cannot be used, approved or not: {}", broken.reason))?;
+        let problem = draft.fits().err().map(|broken| broken.reason).or_else(|| found.refused());
+        if let Some(reason) = problem {
+            return Err(format!("it cannot be used, approved or not: {reason}"));
+        }
         let digest = draft.digest().map(|digest| digest::to_hex(&digest)).unwrap_or_default();
         let record = Record::new(kept);
         let before = record.read()?.remove(name);
@@ -130,7 +133,7 @@ impl Update {
             approved: before.as_ref().map(|before| before.digest.clone()),
             more: draft.asks().beyond(old),
             less: old.beyond(draft.asks()),
-            refills: draft.refills(),
+            refills: draft.refills(before.as_ref().map(|before| before.digest.as_str())),
             asks: draft.asks().clone(),
             record,
             before,
@@ -157,5 +160,5 @@ pub(super) fn workshop(kept: Option<&Path>) -> Result<Workshop, String> {
     // Nothing is linked here, so nothing of a sidecar is fetched.
     let folder = PathBuf::new();
     let cache = kept.map(|kept| CodeCache::new(kept.to_owned(), true));
-    Ok(Workshop { machine, offered, folder, cache, trust: Arc::default() })
+    Ok(Workshop { machine, offered, folder, cache, trust: Arc::default(), bounds: Bounds::default() })
 }

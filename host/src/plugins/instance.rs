@@ -233,12 +233,49 @@ pub enum Fault {
     /// A limit tripped.
     Limit(Tripped),
     /// It trapped, exited, or broke the rules of the component model.
-    Trap(String),
+    Trap(Trapped),
     /// The host has no room for another instance just now.
     NoRoom,
 }
 
+/// See [`Fault::Trap`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trapped {
+    what: String,
+    /// What it wrote last on standard error: most often the reason.
+    words: Option<String>,
+}
+
+impl Trapped {
+    /// With its last words.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match &self.words {
+            Some(words) => format!("{}; its last words: {}", self.what, super::events::quoted(words, Limits::MESSAGE)),
+            None => self.logged(),
+        }
+    }
+
+    /// Without them, which may hold values of rows and stand in the log already.
+    #[must_use]
+    pub fn logged(&self) -> String {
+        format!("{}; its log lines may say why", self.what)
+    }
+}
+
 impl Fault {
+    fn trap(what: String) -> Self {
+        Self::Trap(Trapped { what, words: None })
+    }
+
+    /// The same with what the plug-in wrote last.
+    fn after(self, log: &Log) -> Self {
+        match self {
+            Self::Trap(Trapped { what, .. }) => Self::Trap(Trapped { what, words: log.last_words() }),
+            other => other,
+        }
+    }
+
     /// What [`Fault::NoRoom`] says.
     pub const NO_ROOM: &'static str =
         "the host has no room for another instance just now; it will have for a repeated call";
@@ -257,7 +294,8 @@ impl Instance {
         allowance: Allowance,
     ) -> Result<Self, Fault> {
         let Given { log, budget, mirror, powers, outside } = given;
-        let wasi = closed_wasi(log, &linked.settings).map_err(|error| Fault::Trap(format!("{error:#}")))?;
+        log.forget_words();
+        let wasi = closed_wasi(log, &linked.settings).map_err(|error| Fault::trap(format!("{error:#}")))?;
         let plugin = powers.plugin.as_str().into();
         let reach = (linked.targets.clone(), linked.trust.clone());
         let http = Http::new(plugin, reach, budget.clone(), limits, log, outside);
@@ -300,13 +338,20 @@ impl Instance {
             Ok(guests) => Ok(Self { store, guests }),
             Err(fault) => {
                 store.data().tell_end();
-                Err(fault)
+                Err(fault.after(log))
             }
         }
     }
 
+    /// A fault of the last call with what it wrote then.
+    #[must_use]
+    pub fn explain(&self, fault: Fault) -> Fault {
+        fault.after(&self.store.data().log)
+    }
+
     /// Sets the time for the next call.
     pub fn allow(&mut self, allowance: Allowance) {
+        self.store.data().log.forget_words();
         self.store.data_mut().allowance = allowance;
         self.store.set_epoch_deadline(1);
     }
@@ -355,14 +400,14 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
         return Fault::Limit(*tripped);
     }
     if let Some(I32Exit(code)) = error.downcast_ref() {
-        return Fault::Trap(format!("it ended itself with exit code {code}"));
+        return Fault::trap(format!("it ended itself with exit code {code}"));
     }
     if error.downcast_ref::<PoolConcurrencyLimitError>().is_some() {
         return Fault::NoRoom;
     }
     match error.downcast_ref::<Trap>() {
         Some(Trap::StackOverflow) => return Fault::Limit(Tripped::Stack),
-        Some(trap) => return Fault::Trap(format!("it trapped: {trap}; its log lines may say why")),
+        Some(trap) => return Fault::trap(format!("it trapped: {trap}")),
         None => {}
     }
     let cause = error.root_cause().to_string();
@@ -380,5 +425,5 @@ fn fault(error: &wasmtime::Error, limits: &Limits) -> Fault {
     if let Some(asked) = random.and_then(|(asked, _)| asked.parse().ok()) {
         return Fault::Limit(Tripped::Random { asked });
     }
-    Fault::Trap(format!("it failed: {}; its log lines may say why", super::events::quoted(&cause, Limits::MESSAGE)))
+    Fault::trap(format!("it failed: {}", super::events::quoted(&cause, Limits::MESSAGE)))
 }

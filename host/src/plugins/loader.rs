@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::apart::Bounds;
 use super::approval::{Approved, Record};
 use super::cache::{CodeCache, place};
 use super::component::{Draft, Files, Plugin, Step};
@@ -14,7 +15,7 @@ use super::folder::{self, Found, Stamps};
 use super::generation::{Pending, PluginSet};
 use super::host::PluginsError;
 use super::import::{self, http::Trust};
-use super::names::{self, Claim};
+use super::names::{self, Claim, Prefixes};
 use super::workshop::Workshop;
 use crate::config::PluginsConfig;
 
@@ -44,7 +45,7 @@ pub struct Loader {
 struct Seen {
     stamps: Stamps,
     approved: Option<Approved>,
-    /// See [`names::clash`].
+    /// See [`names::clash`] and [`Found::refused`].
     clash: Option<String>,
 }
 
@@ -154,7 +155,12 @@ impl Loader {
         }
         let folder = self.config.directory.clone().unwrap_or_default();
         let trust = Arc::new(Trust::with(self.config.http_certificates.clone()));
-        Ok(Workshop { machine, offered, folder, cache, trust })
+        let bounds = Bounds {
+            program: self.config.compile_program.clone().or(Bounds::default().program),
+            time: self.config.compile_time,
+            memory: self.config.compile_memory,
+        };
+        Ok(Workshop { machine, offered, folder, cache, trust, bounds })
     }
 
     /// All plug-ins, several at a time: most of the time is spent on reading, compiling or loading code. The largest first, so
@@ -166,18 +172,23 @@ impl Loader {
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by_cached_key(|&at| std::cmp::Reverse(found[at].size()));
         let (order, next) = (&order, std::sync::atomic::AtomicUsize::new(0));
+        let prefixes = Prefixes::of(found);
         let mut made: Vec<(usize, Made, Seen)> = std::thread::scope(|scope| {
             let work = || {
                 let mut done = Vec::new();
                 loop {
                     let turn = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                     let Some(&at) = order.get(turn) else { return done };
-                    let (made, seen) = this.make(&found[at], found, running, approvals, shop);
-                    done.push((at, made, seen));
+                    let found = &found[at];
+                    let work = || this.make(found, &prefixes, running, approvals, shop);
+                    let (one, seen) = unless_it_panics(found, running, shop, work);
+                    done.push((at, one, seen));
                 }
             };
             let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            workers.into_iter().flat_map(|worker| worker.join().unwrap_or_default()).collect()
+            let ended = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
+            // Nothing is left in them that could panic; if it does, the host had better not go on without these plug-ins.
+            ended.flat_map(|done| done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
         });
         made.sort_unstable_by_key(|(at, ..)| *at);
         self.seen.clear();
@@ -189,11 +200,11 @@ impl Loader {
             .collect()
     }
 
-    /// One of `all`.
+    /// One of them.
     fn make(
         &self,
         found: &Found,
-        all: &[Found],
+        all: &Prefixes<'_>,
         running: &PluginSet,
         approvals: &Approvals,
         shop: &Workshop,
@@ -203,7 +214,7 @@ impl Loader {
         // Before reading: what changes meanwhile shows the next time.
         let stamps = found.stamps();
         let approved = approvals.as_ref().ok().and_then(|all| all.get(name)).cloned();
-        let clash = names::clash(name, all, |name| claim(name, running, approvals));
+        let clash = found.refused().or_else(|| names::clash(name, all, |name| claim(name, running, approvals)));
         if let Some(before) = before
             && self
                 .seen
@@ -280,7 +291,9 @@ impl Loader {
         works: Option<&Arc<Plugin>>,
         shop: &Workshop,
     ) -> Result<Made, Pending> {
-        let pending = Pending::Approval { digest: draft.digest(), more, refills: draft.refills() };
+        let runs = works.and_then(|works| works.read.as_ref().ok());
+        let before = runs.map(digest::to_hex).or_else(|| approved.map(|approved| approved.digest.clone()));
+        let pending = Pending::Approval { digest: draft.digest(), more, refills: draft.refills(before.as_deref()) };
         if let Some(works) = works {
             return Ok(Made { plugin: works.clone(), pending: Some(pending) });
         }
@@ -319,6 +332,31 @@ impl Loader {
     }
 }
 
+/// A plug-in on whose files the host itself stumbles is a broken one, and takes nobody with it: not the host, and not the plug-ins
+/// that were made before it, whose absence would let rows pass unchanged.
+fn unless_it_panics(
+    found: &Found,
+    running: &PluginSet,
+    shop: &Workshop,
+    work: impl FnOnce() -> (Made, Seen),
+) -> (Made, Seen) {
+    let stamps = found.stamps();
+    // What is looked at afterwards is whole: a plug-in is put together at the end of its making.
+    let whole = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    whole.unwrap_or_else(|_| {
+        let reason = "the host stumbled over it, which is a mistake in Speil or its engine; the log of this moment says where. Take \
+                      the file away, and send it with those lines to whoever maintains Speil";
+        let seen = Seen { stamps, approved: None, clash: None };
+        if let Some(works) = running.find(&found.name).filter(|before| before.linked.is_ok()) {
+            let pending = Some(Pending::Broken { reason: reason.into() });
+            return (Made { plugin: works.clone(), pending }, seen);
+        }
+        let files = Files { component: Err(reason.into()), sidecar: Err(reason.into()) };
+        let plugin = Draft::make(&found.name, &files, files.source(), shop, None).refuse(Step::Read, reason);
+        (Made { plugin: Arc::new(plugin), pending: None }, seen)
+    })
+}
+
 /// How well a plug-in's claim to its names is founded.
 fn claim(name: &str, running: &PluginSet, approvals: &Approvals) -> Claim {
     if running.find(name).is_some_and(|plugin| plugin.linked.is_ok()) {
@@ -327,5 +365,24 @@ fn claim(name: &str, running: &PluginSet, approvals: &Approvals) -> Claim {
         Claim::Approved
     } else {
         Claim::None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::hook::Hook;
+
+    #[test]
+    fn a_plug_in_that_the_host_stumbles_over_is_broken_and_takes_nobody_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.wasm"), "").unwrap();
+        let found = folder::find(folder.path()).unwrap().remove(0);
+        let shop = crate::plugins::inspect::workshop(None).unwrap();
+        let (made, _) = unless_it_panics(&found, &PluginSet::empty(), &shop, || panic!("on purpose"));
+        let Err(broken) = &made.plugin.linked else { panic!("it runs") };
+        assert!(broken.reason.starts_with("a.wasm: the host stumbled over it"), "{broken}");
+        assert!(made.plugin.has(Hook::Transform), "it may have been a transform: rows do not pass without it");
+        assert!(made.pending.is_none());
     }
 }

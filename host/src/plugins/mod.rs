@@ -7,6 +7,7 @@
 //! |---|---|
 //! | which hooks there are, and what a failure of each means | [`hook`] (and one file for the call of each) |
 //! | which files are plug-ins | [`folder`] |
+//! | how their files are read: bounded | [`reading`] |
 //! | what a sidecar may say | [`sidecar`] |
 //! | a plug-in's life, and what a broken one means | [`component`] |
 //! | what it may import, and what of that must be granted | [`import`] |
@@ -15,6 +16,7 @@
 //! | which names of plug-ins exclude each other | [`names`] |
 //! | how a new generation comes in, and who gets which | [`host`], [`watch`], [`pins`] |
 //! | what is said about a change, and how many rows it will fill anew | [`changes`], [`rows`] |
+//! | compiling, in a process of its own | [`apart`] |
 //! | compiled code on disk | [`cache`] |
 //! | what a new version may ask for | [`approval`] |
 //! | what keeps failing is left alone | [`breaker`] |
@@ -28,6 +30,7 @@
 //! | where imports lead out of the sandbox | [`outside`] |
 //! | a component tried with a fixture | [`trial`] |
 
+mod apart;
 mod approval;
 mod bindings;
 mod breaker;
@@ -53,6 +56,7 @@ mod loader;
 mod names;
 mod outside;
 mod pins;
+mod reading;
 mod rows;
 mod sidecar;
 mod status;
@@ -61,6 +65,7 @@ pub mod trial;
 mod watch;
 mod workshop;
 
+pub use apart::{asked as asked_to_compile, compile_by_this_program};
 pub use breaker::{FAILURES, Paused, Resumed};
 pub use component::{Broken, Step};
 pub use counters::{Count, LastError};

@@ -3,6 +3,8 @@
 //! Which one must not depend on the order of files, or a file dropped into the folder would have another plug-in's tables
 //! after the next start: it is the one that runs already, else the only one that has been approved, else none.
 
+use std::collections::HashMap;
+
 use super::folder::Found;
 use crate::store::guest_prefix;
 
@@ -15,11 +17,25 @@ pub enum Claim {
     Runs,
 }
 
+/// Plug-ins by what the names of their tables begin with.
+pub struct Prefixes<'a>(HashMap<String, Vec<&'a str>>);
+
+impl<'a> Prefixes<'a> {
+    /// Of all plug-ins in the folder.
+    pub fn of(all: &'a [Found]) -> Self {
+        let mut prefixes = HashMap::<String, Vec<&str>>::new();
+        for found in all {
+            prefixes.entry(guest_prefix(&found.name)).or_default().push(&found.name);
+        }
+        Self(prefixes)
+    }
+}
+
 /// Why this plug-in cannot run beside the others, if it cannot: a sentence without its name.
-pub fn clash(name: &str, all: &[Found], claim: impl Fn(&str) -> Claim) -> Option<String> {
+pub fn clash(name: &str, all: &Prefixes<'_>, claim: impl Fn(&str) -> Claim) -> Option<String> {
     let prefix = guest_prefix(name);
-    let same = |other: &&str| *other != name && guest_prefix(other) == prefix;
-    let others: Vec<&str> = all.iter().map(|found| found.name.as_str()).filter(same).collect();
+    let same = all.0.get(&prefix).map(Vec::as_slice).unwrap_or_default();
+    let others: Vec<&str> = same.iter().copied().filter(|other| *other != name).collect();
     let strongest = others.iter().map(|other| claim(other)).max()?;
     if claim(name) > strongest {
         return None;
@@ -36,8 +52,9 @@ mod tests {
     use super::*;
 
     fn clashes(names: &[&str], claim: impl Fn(&str) -> Claim) -> Vec<bool> {
-        let found = |name: &&str| Found { name: (*name).into(), component: None, sidecar: None };
+        let found = |name: &&str| Found { name: (*name).into(), component: None, sidecar: None, odd: false };
         let all: Vec<Found> = names.iter().map(found).collect();
+        let all = Prefixes::of(&all);
         names.iter().map(|name| clash(name, &all, &claim).is_some()).collect()
     }
 
@@ -51,7 +68,7 @@ mod tests {
         let returned = |name: &str| if name == "A-b" { Claim::Runs } else { Claim::Approved };
         assert_eq!(clashes(&["A-b", "a.b"], returned), [false, true]);
         insta::assert_snapshot!(
-            clash("a-b", &[Found { name: "a_b".into(), component: None, sidecar: None }], |_| Claim::None).unwrap(),
+            clash("a-b", &Prefixes::of(&[Found { name: "a_b".into(), component: None, sidecar: None, odd: false }]), |_| Claim::None).unwrap(),
             @"tables of its own would be named plugin_a_b_…, and so would those of the plug-in a_b; rename one of them, so that they differ in letters or digits"
         );
     }

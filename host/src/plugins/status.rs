@@ -59,6 +59,9 @@ pub struct PluginStatus {
     pub blocks_rows: bool,
     /// What lies in the folder and does not run: a sentence.
     pub pending: Option<String>,
+    /// Of a transform of which another version waits for approval: the tables it has worked on since the start, with their rows
+    /// and tenants. `null` where nothing is known, or nobody asked ([`super::PluginHost::list_counted`]).
+    pub worked_on: Option<String>,
     /// Functions that are left alone for a while.
     pub paused: Vec<Paused>,
     /// Its functions called since this version came.
@@ -87,6 +90,7 @@ impl PluginStatus {
             broken: broken.map(|broken| broken.reason.clone()),
             blocks_rows: broken.is_some() && plugin.has(Hook::Transform),
             pending: pending.map(|pending| pending.sentence(&plugin.name)),
+            worked_on: None,
             paused,
             counts: plugin.counters.snapshot(),
             last_error: plugin.counters.last_error(),

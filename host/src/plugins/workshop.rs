@@ -1,12 +1,13 @@
 //! Where plug-ins are made: components are compiled here, or found compiled, and tried once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use wasmtime::Engine;
 use wasmtime::component::{Component, Linker};
 
+use super::apart::{self, Apart, Bounds};
 use super::cache::CodeCache;
 use super::digest::Digest;
 use super::engine::Machine;
@@ -30,6 +31,8 @@ pub struct Workshop {
     pub cache: Option<CodeCache>,
     /// Whom their HTTPS trusts.
     pub trust: Arc<Trust>,
+    /// What compiling may take.
+    pub bounds: Bounds,
 }
 
 impl Workshop {
@@ -39,34 +42,60 @@ impl Workshop {
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, content)) {
             return Ok(component);
         }
+        // What is no component at all needs no process to find that out.
+        looks_like_one(bytes)?;
+        if let Some(program) = &self.bounds.program
+            && let Some(component) = self.compile_apart(program, content, bytes)?
+        {
+            return Ok(component);
+        }
         let component = compile(engine, bytes)?;
         if let Some(cache) = &self.cache {
             cache.put(engine, content, &component);
         }
         Ok(component)
     }
+
+    /// `None`: nothing came of it that is the component's fault, so that it may be compiled here.
+    fn compile_apart(&self, program: &Path, content: &Digest, bytes: &[u8]) -> Result<Option<Component>, String> {
+        let private = tempfile::Builder::new().prefix("speil-code-").tempdir();
+        let Ok(private) = private.inspect_err(|error| tracing::warn!("no temporary folder can be made: {error}"))
+        else {
+            return Ok(None);
+        };
+        match apart::compile(&self.bounds, program, private.path(), bytes) {
+            Ok(()) => {}
+            Err(Apart::Refused(reason)) => return Err(reason),
+            Err(Apart::Unavailable(reason)) => {
+                tracing::warn!("a plug-in is compiled in this process, since another one cannot be used: {reason}");
+                return Ok(None);
+            }
+        }
+        let made = CodeCache::new(private.path().to_owned(), true).get(self.machine.engine(), content);
+        if let (Some(cache), Some(component)) = (&self.cache, &made) {
+            cache.put(self.machine.engine(), content, component);
+        }
+        Ok(made)
+    }
+}
+
+/// Whether the head of a file is a component's.
+fn looks_like_one(bytes: &[u8]) -> Result<(), String> {
+    const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
+    match bytes.get(..8) {
+        Some(head) if head == COMPONENT => Ok(()),
+        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => Err("it is a core WebAssembly module, not a component; build it for the target \
+                                                        wasm32-wasip2, or make a component of it with `wasm-tools component new`"
+            .into()),
+        Some([0, b'a', b's', b'm', ..]) => {
+            Err("it is WebAssembly of a binary version this host does not know; build it with newer or older tools".into())
+        }
+        _ => Err("it is not WebAssembly at all; was it copied whole?".into()),
+    }
 }
 
 /// Compiles on all processors at once.
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
-    const COMPONENT: [u8; 8] = *b"\0asm\x0d\0\x01\0";
-    match bytes.get(..8) {
-        Some(head) if head == COMPONENT => {}
-        Some([0, b'a', b's', b'm', 1, 0, 0, 0]) => {
-            return Err(
-                "it is a core WebAssembly module, not a component; build it for the target wasm32-wasip2, or make \
-                        a component of it with `wasm-tools component new`"
-                    .into(),
-            );
-        }
-        Some([0, b'a', b's', b'm', ..]) => {
-            return Err(
-                "it is WebAssembly of a binary version this host does not know; build it with newer or older tools"
-                    .into(),
-            );
-        }
-        _ => return Err("it is not WebAssembly at all; was it copied whole?".into()),
-    }
+pub(super) fn compile(engine: &Engine, bytes: &[u8]) -> Result<Component, String> {
     Component::new(engine, bytes).map_err(|error| {
         let cause = super::events::quoted(&error.root_cause().to_string(), Limits::MESSAGE);
         // The engine's own bounds on what a component is made of; they are no setting.
@@ -109,6 +138,6 @@ pub(super) fn try_once(engine: &Engine, name: &str, linked: &Linked, limits: &Li
             Err(format!("it cannot be started: {}", tripped.sentence(&format!("{name}.toml"))))
         }
         Err(Fault::NoRoom) => Err(format!("it cannot be started: {}", Fault::NO_ROOM)),
-        Err(Fault::Trap(reason)) => Err(format!("it cannot be started: {reason}")),
+        Err(Fault::Trap(trapped)) => Err(format!("it cannot be started: {}", trapped.told())),
     }
 }

@@ -58,4 +58,8 @@ async fn a_secret_is_read_and_never_written_anywhere() {
     let answers = run(&powers(&granted, "config token\nfail the token is hunter2-hunter2"), None).await;
     assert!(answers.starts_with("***\n") && answers.contains("the token is ***"), "{answers}");
     assert!(!answers.contains("hunter2"), "{answers}");
+    // Nor in the last words of one that stumbles over it.
+    let answers = run(&powers(&granted, "panic token"), None).await;
+    assert!(answers.contains("; its last words: panicked at ") && answers.ends_with(": ***"), "{answers}");
+    assert!(!answers.contains("hunter2"), "{answers}");
 }

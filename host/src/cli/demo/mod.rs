@@ -76,6 +76,7 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
         let _inside = runtime.enter();
         App::compose(config).map_err(CliError::failed)?
     };
+    whole(&app)?;
     let report = runtime.block_on(async {
         let report = mirror(&app, &folder, shape, source, plan).await;
         app.mirrors.close().await;
@@ -87,6 +88,16 @@ pub(super) fn run(args: &DemoArgs) -> Result<ExitCode, CliError> {
         print(report.text())?;
     }
     Ok(if report.good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether every plug-in can be used. One that cannot may keep all rows out, and then there is nothing to be shown.
+fn whole(app: &App) -> Result<(), CliError> {
+    let list = app.plugins.list();
+    let broken = list.iter().filter_map(|plugin| Some((plugin.name.as_str(), plugin.broken.as_deref()?)));
+    let lines: Vec<String> = broken
+        .map(|(name, reason)| format!("plug-in {name} cannot be used, so the demo does not begin: {reason}"))
+        .collect();
+    if lines.is_empty() { Ok(()) } else { Err(CliError::Failed(lines.join("\n"))) }
 }
 
 /// Host and Task in one process, over a socket between them.
@@ -134,9 +145,6 @@ async fn mirror(
         example: plan.example(),
         plugins: app.plugins.list(),
     };
-    for broken in work.plugins.iter().filter_map(|plugin| plugin.broken.as_ref()) {
-        problems.push(format!("a plug-in could not be used: {broken}"));
-    }
     Ok(DemoReport {
         folder: folder.path.clone(),
         config: folder.config_file(),

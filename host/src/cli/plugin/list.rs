@@ -97,6 +97,7 @@ fn text(plugins: &[Value], now: i64) -> String {
                     .map(|text| format!("{name}: {text}")),
             );
         }
+        remarks.extend(plugin["worked_on"].as_str().map(|text| format!("{name}: so far it has worked on {text}")));
         for paused in plugin["paused"].as_array().map(Vec::as_slice).unwrap_or_default() {
             remarks.push(format!(
                 "{name}: {} kept failing and is left alone; to be tried again in {} s, {} calls left out",

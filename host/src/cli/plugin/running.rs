@@ -9,8 +9,8 @@ use crate::config::ServerConfig;
 use crate::task::connection::{Connection, Framing, Request};
 use crate::task::endpoint::Endpoint;
 
-/// How long the running host is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long the running host is waited for. It may have to count rows.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the running host answers.
 pub(super) struct Answer {

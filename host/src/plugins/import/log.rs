@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use super::last_words::LastWords;
 use crate::plugins::bindings::speil::mirror::log::{Host, Level};
 use crate::plugins::hooks::CallInfo;
 use crate::plugins::instance::State;
@@ -25,6 +26,8 @@ pub struct Log {
     outside: Arc<dyn Outside>,
     /// Unfinished lines of standard output and standard error.
     partial: Mutex<[Vec<u8>; 2]>,
+    /// Kept beside the lines, which the call may have used up its share of.
+    last_words: Mutex<LastWords>,
 }
 
 impl Log {
@@ -42,7 +45,19 @@ impl Log {
             settings,
             outside,
             partial: Mutex::default(),
+            last_words: Mutex::default(),
         }
+    }
+
+    /// What was written on standard error since then, in a few words, without secrets.
+    pub fn last_words(&self) -> Option<String> {
+        self.flush();
+        self.last_words.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take()
+    }
+
+    /// Another function begins: what was written before was not about it.
+    pub fn forget_words(&self) {
+        self.last_words.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     }
 
     /// Lines and bytes written so far, or asked for.
@@ -110,6 +125,10 @@ impl Log {
         let text = String::from_utf8_lossy(partial);
         let text = text.trim_end_matches(['\n', '\r']);
         if !text.is_empty() {
+            if is_error {
+                let struck = self.settings.secrets.strike(text);
+                self.last_words.lock().unwrap_or_else(std::sync::PoisonError::into_inner).hear(&struck);
+            }
             self.line(if is_error { Level::Warn } else { Level::Info }, text);
         }
         partial.clear();

@@ -9,6 +9,7 @@ use toml::Value;
 use zeroize::Zeroizing;
 
 use super::unknown;
+use crate::plugins::reading;
 
 /// No password or key is longer.
 const MOST: u64 = 64 << 10;
@@ -111,7 +112,7 @@ fn file(name: &str, path: &Path) -> Result<Zeroizing<String>, String> {
     let place = path.display();
     let unreadable = |error: std::io::Error| format!("`secrets.{name}`: the file {place} cannot be read: {error}");
     let mut bytes = Zeroizing::new(Vec::new());
-    std::fs::File::open(path).map_err(unreadable)?.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    reading::open(path).map_err(unreadable)?.take(MOST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MOST {
         return Err(format!("`secrets.{name}`: the file {place} has more than 64 KiB, which no secret has"));
     }

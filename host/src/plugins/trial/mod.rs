@@ -67,9 +67,9 @@ impl Trial {
     /// # Errors
     /// The file is no component, or its sidecar cannot be read: a sentence that names the file.
     pub fn load(file: &Path) -> Result<Self, String> {
-        let name = file.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let sidecar = Some(file.with_extension("toml")).filter(|sidecar| sidecar.is_file());
-        let files = Files::read(&Found { name: name.clone(), component: Some(file.to_owned()), sidecar });
+        let found = Found::of_file(file);
+        let files = Files::read(&found);
+        let name = found.name;
         let component = files.component.clone().map_err(|reason| format!("{}: {reason}", file.display()))?;
         let text = files.sidecar.clone()?;
         let mut shop = workshop(None)?;

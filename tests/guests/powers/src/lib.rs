@@ -13,6 +13,7 @@
 //! | `config KEY`, `env NAME` | configuration, secrets, environment |
 //! | `read PATH`, `write PATH`, `list PATH` | files |
 //! | `fail TEXT` | ends the hook with this error |
+//! | `panic KEY` | ends it by a panic with what is configured so |
 //!
 //! It runs in `replication-completed`, and in `transform.plan` where `in-transform` is configured.
 
@@ -112,6 +113,7 @@ fn attempt(word: &str, rest: &str) -> Result<String, String> {
             request("GET", &location, b"").map(|(status, _, length)| format!("{status}, {length} bytes"))
         }
         "config" => Ok(setting(rest).unwrap_or_else(|| "none".into())),
+        "panic" => panic!("{}", setting(rest).unwrap_or_default()),
         "env" => Ok(std::env::var(rest).unwrap_or_else(|_| "none".into())),
         "read" => std::fs::read_to_string(rest).map_err(|error| error.kind().to_string()),
         "write" => std::fs::write(rest, "written").map(|()| "written".into()).map_err(|error| error.kind().to_string()),

@@ -44,6 +44,33 @@ pub(super) fn found(plugin: &str, outcome: &Outcome) -> Expect {
     found
 }
 
+/// What a hook made, in a few lines for people: the whole of it is what `--bless` writes.
+pub(super) fn made(found: &Expect) -> Vec<String> {
+    /// Of many rows, and of a wide one.
+    const ROWS: usize = 5;
+    const WIDTH: usize = 160;
+    let cut = |line: String| match line.char_indices().nth(WIDTH) {
+        None => line,
+        Some((at, _)) => format!("{}…", &line[..at]),
+    };
+    let mut lines = Vec::new();
+    lines.extend(found.answer.as_ref().map(|answer| cut(answer.clone())));
+    lines.extend(found.untouched.map(|_| "the table is left alone".to_owned()));
+    lines.extend(found.skipped.map(|_| "the table is left out".to_owned()));
+    lines.extend(found.columns.as_ref().map(|columns| cut(format!("columns {}", columns.join(", ")))));
+    if let Some(rows) = &found.rows {
+        lines.extend(rows.iter().take(ROWS).map(|row| cut(inline(row))));
+        if let Some(more) = rows.len().checked_sub(ROWS).filter(|more| *more > 0) {
+            lines.push(format!("and {more} rows more"));
+        }
+    }
+    if let Some(keep) = &found.keep {
+        lines.push(format!("{} of {} rows are left out", keep.iter().filter(|kept| !**kept).count(), keep.len()));
+    }
+    lines.extend(found.keyvalue.iter().flatten().map(|(key, value)| cut(format!("keyvalue {key} = {value:?}"))));
+    lines
+}
+
 /// A failure's own part: without the plug-in's name, which is the file's.
 fn bare(plugin: &str, error: &str) -> String {
     let rest = error.strip_prefix(&format!("plug-in {plugin}, hook ")).and_then(|rest| rest.split_once(": "));

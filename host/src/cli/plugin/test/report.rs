@@ -29,6 +29,8 @@ pub(super) struct Test {
     error: Option<String>,
     log: Vec<(&'static str, String)>,
     calls: Vec<String>,
+    /// What came of it.
+    made: Vec<String>,
     ran: Vec<Ran>,
     uses: Vec<Use>,
     /// With making mirror and instance.
@@ -36,8 +38,9 @@ pub(super) struct Test {
 }
 
 impl Test {
-    pub(super) fn of(name: &str, hook: &str, outcome: &Outcome) -> Self {
+    pub(super) fn of(name: &str, hook: &str, outcome: &Outcome, made: Vec<String>) -> Self {
         Self {
+            made,
             error: outcome.error.clone(),
             log: outcome.log.clone(),
             calls: outcome.calls.clone(),
@@ -68,6 +71,7 @@ impl Test {
             error: None,
             log: Vec::new(),
             calls: Vec::new(),
+            made: Vec::new(),
             ran: Vec::new(),
             uses: Vec::new(),
             whole: Duration::ZERO,
@@ -94,7 +98,7 @@ impl Test {
         let log: Vec<Value> = self.log.iter().map(|(level, text)| json!({ "level": level, "text": text })).collect();
         json!({
             "name": self.name, "hook": self.hook, "passed": self.problems.is_empty(), "problems": self.problems,
-            "blessed": self.blessed, "error": self.error, "ms": millis(self.took()), "log": log, "calls": self.calls,
+            "blessed": self.blessed, "error": self.error, "ms": millis(self.took()), "log": log, "calls": self.calls, "made": self.made,
             "ran": ran, "limits": uses,
         })
     }
@@ -196,6 +200,9 @@ impl Test {
         }
         for call in &self.calls {
             say!(text, "  asked  {call}");
+        }
+        for line in &self.made {
+            say!(text, "  made   {line}");
         }
         if let Some(error) = self.error.as_ref().filter(|_| self.problems.is_empty()) {
             say!(text, "  error  {error}");

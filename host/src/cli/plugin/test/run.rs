@@ -24,7 +24,7 @@ pub(super) fn test(trial: &Trial, named: &Named, bless: bool, runtime: &Runtime)
     };
     let mut test = match try_fixture(trial, fixture, runtime) {
         Ok(came) => {
-            let mut test = Test::of(&named.name, &fixture.hook, &came.outcome);
+            let mut test = Test::of(&named.name, &fixture.hook, &came.outcome, expect::made(&came.found));
             judge(&mut test, named, fixture, &came, bless);
             test
         }

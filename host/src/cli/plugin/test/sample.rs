@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::runtime::Runtime;
 
 use super::Named;
+use super::expect;
 use super::report::Test;
 use super::run::{overrides, try_input};
 use crate::plugins::Hook;
@@ -98,7 +99,7 @@ pub(super) fn limits(trial: &Trial, named: &[Named], runtime: &Runtime) -> Vec<T
             let begun = Instant::now();
             let mut test = match try_input(trial, fixture, input, &overrides(fixture, refuse), runtime) {
                 Ok(came) => {
-                    let mut test = Test::of(&name, &fixture.hook, &came.outcome);
+                    let mut test = Test::of(&name, &fixture.hook, &came.outcome, expect::made(&came.found));
                     // A clean error is an answer; a trap, a limit or something unusable is not.
                     if came.outcome.is_defect() {
                         test.problems.push(came.outcome.error.unwrap_or_else(|| "a limit was passed".into()));
