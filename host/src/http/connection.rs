@@ -105,9 +105,7 @@ impl Connections {
         let connection = http1::Builder::new()
             .header_read_timeout(None)
             .max_header_size(MAX_HEAD_BYTES)
-/// The most that is read of a connection at once: enough for a head, little enough that the decoder begins while the rest comes, and
-/// below what the allocator gives back to the system each time (`allocator.rs`).
-const MAX_PIECE_BYTES: usize = 96 * 1024;
+            .max_buf_size(MAX_PIECE_BYTES)
             .max_headers(MAX_HEADERS)
             .half_close(false)
             .serve_connection(io, service);
