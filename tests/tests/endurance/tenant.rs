@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use speil::protocol::messages::TableSchemaInfo;
 use speil::task::client::Client;
 use speil::task::compare::{Comparison, Unchanged, compare};
 use speil::task::cycle::{self, CycleEnd, CycleOptions, CycleReport};
 use speil::task::endpoint::Endpoint;
 use speil::task::error::TaskError;
+use speil::task::hand::Rows;
 use speil::task::mirror_place::MirrorPlace;
 use speil::task::progress::Unwatched;
-use speil::task::source::{Source, SourceTable};
+use speil::task::source::Source;
 use speil::task::spelling::Spelling;
 use speil_tests::kit::host::identity;
 
@@ -49,8 +49,8 @@ pub struct Tenant {
     /// The last cycle came through: no row in the mirror is ahead of its LSN.
     is_whole: bool,
     copies: u64,
-    /// A copy of the mirror that may be put back, and the schema it was taken under.
-    copy: Option<(String, Vec<TableSchemaInfo>)>,
+    /// A copy of the mirror that may be put back, and the tables it was taken of.
+    copy: Option<(String, Rows)>,
 }
 
 /// Changes of schema in a hundred rounds, where they are what a test is about.
@@ -187,8 +187,15 @@ impl Tenant {
         self.copies += 1;
         let name = format!("copy{}", self.copies);
         self.place.backup(&name).await.map_err(|error| error.to_string())?;
-        self.copy = Some((name, self.source.tables().iter().map(SourceTable::info).collect()));
+        self.copy = Some((name, self.shapes().await?));
         Ok(())
+    }
+
+    /// Every table of the mirror with its SQL. A copy is put back row by row, so the tables must be the very same: one that was altered
+    /// and then made anew is another to the host, which keeps among those rows what each was made as.
+    async fn shapes(&self) -> Result<Rows, String> {
+        let query = "SELECT name, sql FROM sqlite_schema WHERE type = 'table' ORDER BY name";
+        self.place.rows(query).await.map_err(|error| error.to_string())
     }
 
     /// What administrators do to a mirror, whatever the host is doing meanwhile.
@@ -200,7 +207,6 @@ impl Tenant {
         }
         let tables = self.source.tables();
         let table = tables[self.life.dice().index(tables.len())].name().to_owned();
-        let infos: Vec<_> = tables.iter().map(SourceTable::info).collect();
         let done = match self.life.dice().below(8) {
             0..=2 => self.place.set_refill(Some(&table)).await,
             3 => self.place.set_refill(None).await,
@@ -210,7 +216,7 @@ impl Tenant {
             },
             5 => self.place.drop_metadata().await,
             _ => match self.copy.take() {
-                Some((copy, under)) if under == infos => self.place.restore(&copy).await,
+                Some((copy, of)) if of == self.shapes().await? => self.place.restore(&copy).await,
                 _ => return Ok(()),
             },
         };
