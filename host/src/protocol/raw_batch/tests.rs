@@ -244,3 +244,21 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// They hold every row once and in order; the first of several is a quarter of the longest, and none is longer than its share.
+    #[test]
+    fn stretches_begin_small_and_leave_no_row_out(rows in 1_usize..300, bytes in 1_usize..40_000) {
+        let one = row(&[Some("some text"), None, Some("more of it")]);
+        let segments = build(&vec![one; rows], usize::MAX).into_segments().next().expect("one").expect("in memory");
+        let stretches: Vec<_> = segments.stretches(bytes).collect();
+        prop_assert_eq!(stretches.iter().cloned().flatten().collect::<Vec<_>>(), (0..rows).collect::<Vec<_>>());
+        let most = rows.div_ceil(segments.memory().div_ceil(bytes)).max(1);
+        prop_assert!(stretches.iter().all(|stretch| (1..=most).contains(&stretch.len())));
+        if segments.memory() > bytes {
+            prop_assert_eq!(stretches[0].len(), most.div_ceil(4));
+        } else {
+            prop_assert_eq!(stretches.len(), 1);
+        }
+    }
+}
