@@ -61,7 +61,7 @@ pub fn compile_by_this_program() {
 pub(super) enum Apart {
     /// The component's fault: a sentence without its name.
     Refused(String),
-    /// No process could be started, or it ended without a word: the component may be compiled here.
+    /// There is no such process: the component may be compiled here.
     Unavailable(String),
 }
 
@@ -95,17 +95,22 @@ pub(super) fn compile(bounds: &Bounds, program: &Path, folder: &Path, bytes: &[u
         Err(RecvTimeoutError::Timeout) => return Err(Apart::Refused(too_long(bounds.time))),
         Err(RecvTimeoutError::Disconnected) => String::new(),
     };
-    match child.0.wait().map_err(unavailable)?.code() {
+    let status = child.0.wait().map_err(unavailable)?;
+    match status.code() {
         Some(0) => Ok(()),
         Some(1) if !words.is_empty() => Err(Apart::Refused(words)),
+        Some(1) => Err(Apart::Refused(too_long(bounds.time))),
+        // Another program by now, which does not know what it is asked.
+        Some(2) => Err(Apart::Unavailable(format!("{} is another program by now", program.display()))),
         Some(code) if code == i32::from(TOO_MUCH) => Err(Apart::Refused(format!(
             "compiling it takes more than {} of memory; is it far larger than it should be? If not, raise `compile_memory` under \
              [plugins] in speil.toml",
             size(bounds.memory)
         ))),
-        Some(code) => Err(Apart::Unavailable(format!("it ended with exit code {code}"))),
-        // Ended by the system, for its memory or for what it did: not to be tried where that would end the host.
-        None => Err(Apart::Refused("compiling it was ended by the system, as happens when memory runs out".into())),
+        // Whatever ended it, it is not to be tried where that would end the host.
+        Some(_) | None => Err(Apart::Refused(format!(
+            "the process that compiled it was ended ({status}): has memory run out, or is it made to break compilers?"
+        ))),
     }
 }
 

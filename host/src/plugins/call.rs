@@ -215,7 +215,7 @@ impl Failed {
             },
             Self::Unusable(text)
             | Self::Violation(Violation { text, .. }, _)
-            | Self::Differs(Violation { text, .. }, _) => text.clone(),
+            | Self::Differs(Violation { text, .. }, _) => plugin.strike(text),
             Self::Fault(Fault::NoRoom) => Fault::NO_ROOM.to_owned(),
             Self::Fault(Fault::Limit(tripped)) => tripped.sentence(&plugin.sidecar_name()),
             Self::OfRow(failed, _) | Self::Kept { first: failed, .. } => failed.what(plugin, whom),

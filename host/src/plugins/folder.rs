@@ -14,12 +14,17 @@ use super::events::printable;
 pub struct Found {
     /// File name without its ending, in characters that can be shown.
     pub name: String,
-    /// The file name holds others: it could forge what stands around it, and another's could look the same.
-    pub odd: bool,
+    /// Why it cannot run whatever it is: a sentence without its name.
+    pub problem: Option<&'static str>,
     /// `None`: a sidecar whose component is missing.
     pub component: Option<PathBuf>,
     pub sidecar: Option<PathBuf>,
 }
+
+/// Such a name could forge what stands around it, and another's could look the same.
+const ODD: &str = "the name of its file has characters that cannot be shown; give it a name of letters, digits and `-`";
+/// Which of them counts would be a matter of chance.
+const TWICE: &str = "there are two files of its name, whose endings differ in capitals only; take one of them away";
 
 /// What shows that a file has changed without reading it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,18 +44,9 @@ impl Found {
     pub fn of_file(file: &Path) -> Self {
         let stem = file.file_stem().unwrap_or_default();
         let name = printable(&stem.to_string_lossy());
-        let odd = stem.to_str() != Some(&name);
+        let problem = (stem.to_str() != Some(&name)).then_some(ODD);
         let sidecar = Some(file.with_extension("toml")).filter(|sidecar| sidecar.exists());
-        Self { name, odd, component: Some(file.to_owned()), sidecar }
-    }
-
-    /// Why it cannot run whatever it is, if it cannot: a sentence without its name.
-    #[must_use]
-    pub fn refused(&self) -> Option<String> {
-        self.odd.then(|| {
-            "the name of its file has characters that cannot be shown; give it a name of letters, digits and `-`"
-                .to_owned()
-        })
+        Self { name, problem, component: Some(file.to_owned()), sidecar }
     }
 
     /// The component's size in bytes; 0 if it is not there.
@@ -120,13 +116,15 @@ pub fn find(folder: &Path) -> Result<Vec<Found>, String> {
             continue;
         }
         let odd = stem.to_str() != Some(&name);
-        let plugin = found.entry(name.clone()).or_insert_with(|| Found { name, odd, component: None, sidecar: None });
-        plugin.odd |= odd;
-        if ending == "wasm" {
-            plugin.component = Some(path);
-        } else {
-            plugin.sidecar = Some(path);
+        let plugin =
+            found.entry(name.clone()).or_insert_with(|| Found { name, problem: None, component: None, sidecar: None });
+        let file = if ending == "wasm" { &mut plugin.component } else { &mut plugin.sidecar };
+        if odd {
+            plugin.problem = Some(ODD);
+        } else if file.is_some() {
+            plugin.problem = Some(TWICE);
         }
+        *file = Some(path);
     }
     Ok(found.into_values().collect())
 }
@@ -146,12 +144,23 @@ mod tests {
         assert_eq!(
             find(folder.path()).unwrap(),
             [
-                Found { name: "a".into(), odd: false, component: path("a.wasm"), sidecar: path("a.toml") },
-                Found { name: "b".into(), odd: false, component: path("b.wasm"), sidecar: None },
-                Found { name: "c".into(), odd: false, component: None, sidecar: path("c.toml") },
-                Found { name: "d".into(), odd: false, component: path("d.wasm"), sidecar: None },
+                Found { name: "a".into(), problem: None, component: path("a.wasm"), sidecar: path("a.toml") },
+                Found { name: "b".into(), problem: None, component: path("b.wasm"), sidecar: None },
+                Found { name: "c".into(), problem: None, component: None, sidecar: path("c.toml") },
+                Found { name: "d".into(), problem: None, component: path("d.wasm"), sidecar: None },
             ]
         );
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn of_two_sidecars_none_is_taken_by_chance() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["a.wasm", "a.toml", "a.TOML", "b.WASM"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let found = find(folder.path()).unwrap();
+        assert_eq!(found.iter().map(|one| one.problem).collect::<Vec<_>>(), [Some(TWICE), None]);
     }
 
     #[test]

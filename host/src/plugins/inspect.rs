@@ -69,7 +69,7 @@ impl Inspection {
             hooks: check::exports(component, engine).hooks.into_iter().map(super::hook::Hook::name).collect(),
             imports: component_type.imports(engine).map(|(name, _)| Import::of(name)).collect(),
             exports,
-            problem: draft.fits().err().map(|broken| broken.reason).or_else(|| found.refused()),
+            problem: draft.fits().err().map(|broken| broken.reason).or_else(|| found.problem.map(str::to_owned)),
         })
     }
 }
@@ -118,7 +118,7 @@ impl Update {
         let shop = workshop(Some(&kept))?;
         let files = Files::read(found);
         let draft = Draft::make(name, &files, files.source(), &shop, None);
-        let problem = draft.fits().err().map(|broken| broken.reason).or_else(|| found.refused());
+        let problem = draft.fits().err().map(|broken| broken.reason).or_else(|| found.problem.map(str::to_owned));
         if let Some(reason) = problem {
             return Err(format!("it cannot be used, approved or not: {reason}"));
         }

@@ -15,6 +15,7 @@ use wasmtime_wasi_config::WasiConfigVariables;
 use super::bindings::exports::speil::mirror as exports;
 use super::hook::Hook;
 use super::import::http::{Budget, Http, Trust};
+use super::import::last_words::LastWords;
 use super::import::{closed_wasi, log::Log};
 use super::limits::{Limits, Meter, Tripped};
 use super::outside::Outside;
@@ -251,7 +252,7 @@ impl Trapped {
     #[must_use]
     pub fn told(&self) -> String {
         match &self.words {
-            Some(words) => format!("{}; its last words: {}", self.what, super::events::quoted(words, Limits::MESSAGE)),
+            Some(words) => format!("{}; its last words: {}", self.what, super::events::quoted(words, LastWords::MOST)),
             None => self.logged(),
         }
     }

@@ -45,7 +45,7 @@ pub struct Loader {
 struct Seen {
     stamps: Stamps,
     approved: Option<Approved>,
-    /// See [`names::clash`] and [`Found::refused`].
+    /// See [`names::clash`] and [`Found::problem`].
     clash: Option<String>,
 }
 
@@ -214,7 +214,10 @@ impl Loader {
         // Before reading: what changes meanwhile shows the next time.
         let stamps = found.stamps();
         let approved = approvals.as_ref().ok().and_then(|all| all.get(name)).cloned();
-        let clash = found.refused().or_else(|| names::clash(name, all, |name| claim(name, running, approvals)));
+        let clash = found
+            .problem
+            .map(str::to_owned)
+            .or_else(|| names::clash(name, all, |name| claim(name, running, approvals)));
         if let Some(before) = before
             && self
                 .seen

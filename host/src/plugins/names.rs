@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     fn clashes(names: &[&str], claim: impl Fn(&str) -> Claim) -> Vec<bool> {
-        let found = |name: &&str| Found { name: (*name).into(), component: None, sidecar: None, odd: false };
+        let found = |name: &&str| Found { name: (*name).into(), component: None, sidecar: None, problem: None };
         let all: Vec<Found> = names.iter().map(found).collect();
         let all = Prefixes::of(&all);
         names.iter().map(|name| clash(name, &all, &claim).is_some()).collect()
@@ -68,7 +68,7 @@ mod tests {
         let returned = |name: &str| if name == "A-b" { Claim::Runs } else { Claim::Approved };
         assert_eq!(clashes(&["A-b", "a.b"], returned), [false, true]);
         insta::assert_snapshot!(
-            clash("a-b", &Prefixes::of(&[Found { name: "a_b".into(), component: None, sidecar: None, odd: false }]), |_| Claim::None).unwrap(),
+            clash("a-b", &Prefixes::of(&[Found { name: "a_b".into(), component: None, sidecar: None, problem: None }]), |_| Claim::None).unwrap(),
             @"tables of its own would be named plugin_a_b_…, and so would those of the plug-in a_b; rename one of them, so that they differ in letters or digits"
         );
     }

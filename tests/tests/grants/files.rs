@@ -1,6 +1,9 @@
 //! Folders, environment, secrets.
 
+use speil::protocol::names::Operation;
+
 use super::{grants, powers, run};
+use crate::plugins::{begin, host, person};
 
 #[tokio::test]
 async fn a_granted_folder_is_there_and_nothing_around_it() {
@@ -62,4 +65,11 @@ async fn a_secret_is_read_and_never_written_anywhere() {
     let answers = run(&powers(&granted, "panic token"), None).await;
     assert!(answers.contains("; its last words: panicked at ") && answers.ends_with(": ***"), "{answers}");
     assert!(!answers.contains("hunter2"), "{answers}");
+    // Nor where it is taken for a name, and in what administrators are shown.
+    let sidecar = format!("[secrets]\n\"person.drop\" = {{ file = '{}' }}", file.display());
+    let host = host(&[("t.wasm", speil_test_guests::TRANSFORMER), ("t.toml", sidecar.as_bytes())]);
+    let failure = begin(&host, Operation::TableSchema).plan(&person()).await.map(drop).expect_err("no such column");
+    assert!(failure.message.contains("its plan drops `***`, and the table has no column of that name"), "{failure}");
+    let listed = serde_json::to_string(&host.list()).unwrap();
+    assert!(listed.contains("its plan drops `***`") && !listed.contains("hunter2"), "{listed}");
 }

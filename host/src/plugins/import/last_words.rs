@@ -12,32 +12,38 @@ pub struct LastWords {
 }
 
 impl LastWords {
-    /// Of the first lines and of the last: what a panic of Rust, an exception of Python or of JavaScript needs.
-    const LINES: usize = 2;
+    /// Lines from the beginning and from the end: what a panic of Rust, an exception of Python or of JavaScript needs.
+    const FIRST: usize = 2;
+    const LAST: usize = 3;
+    /// Characters of all of it.
+    pub const MOST: usize = (Self::FIRST + Self::LAST) * (Self::LINE + 1) + 1;
     /// Characters of a line.
-    const LINE: usize = 200;
+    const LINE: usize = 160;
 
     /// Hears a line.
     pub fn hear(&mut self, line: &str) {
         let mut line = line.trim();
-        // Python underlines; Rust says the same after every panic.
+        // Python underlines; Rust and JavaScript's engine say the same after every failure.
         let underlines = line.chars().all(|character| matches!(character, '~' | '^' | ' '));
-        if underlines || line.starts_with("note: run with `RUST_BACKTRACE") {
+        let always = ["note: run with `RUST_BACKTRACE", "Redirecting call to abort()", "Stack:"];
+        if underlines || always.iter().any(|words| line.starts_with(words)) {
             return;
         }
         if let Some((_, panic)) = line.split_once("' ").filter(|_| line.starts_with("thread '"))
             && let Some(at) = panic.find("panicked at ")
         {
-            // What it wrote before was no part of this.
-            *self = Self::default();
             line = &panic[at..];
+            // What it wrote before was no part of this; but a traceback is the reason, where Python's runtime panics over it.
+            if !self.first.first().is_some_and(|first| first.starts_with("Traceback ")) {
+                *self = Self::default();
+            }
         }
         let line = line.chars().take(Self::LINE).collect();
-        if self.first.len() < Self::LINES {
+        if self.first.len() < Self::FIRST {
             self.first.push(line);
             return;
         }
-        if self.last.len() == Self::LINES {
+        if self.last.len() == Self::LAST {
             self.last.pop_front();
             self.left_out = true;
         }
@@ -73,9 +79,11 @@ mod tests {
             "warming up\nstill warming up\n\nthread '<unnamed>' (1) panicked at src/lib.rs:7:9:\nno column of that name\n\
              note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace\n",
             "thread 'main' panicked at src/lib.rs:7:9:\nno column of that name\n",
-            "Traceback (most recent call last):\n  File \"app.py\", line 3, in plan\n    return rows[7]\n           ~~~~^^^\n\
-             IndexError: list index out of range\n",
-            "TypeError: rows is undefined\n    at apply (plug-in.js:9:3)\n",
+            "Traceback (most recent call last):\n  File \"app.py\", line 3, in plan\n    return one(rows)\n           ~~~^^^^^^\n  \
+             File \"app.py\", line 9, in one\nKeyError: 'missing'\nthread '<unnamed>' (1) panicked at runtime/src/lib.rs:1293:29:\n\
+             Python function threw an unexpected exception\nnote: run with `RUST_BACKTRACE=1` environment variable\n",
+            "expected a string, received [object]\nStack:\n  encode@initializer.js:66:11\n  apply@initializer.js:979:45\nRedirecting \
+             call to abort() to mozalloc_abort\n",
             "\n\n",
         ]
         .map(words)
@@ -84,8 +92,8 @@ mod tests {
         insta::assert_snapshot!(told.join("\n"), @r#"
         panicked at src/lib.rs:7:9: no column of that name
         panicked at src/lib.rs:7:9: no column of that name
-        Traceback (most recent call last): File "app.py", line 3, in plan return rows[7] IndexError: list index out of range
-        TypeError: rows is undefined at apply (plug-in.js:9:3)
+        Traceback (most recent call last): File "app.py", line 3, in plan … KeyError: 'missing' panicked at runtime/src/lib.rs:1293:29: Python function threw an unexpected exception
+        expected a string, received [object] encode@initializer.js:66:11 apply@initializer.js:979:45
         nothing
         "#);
     }
@@ -94,6 +102,6 @@ mod tests {
     fn it_is_short_whatever_was_written() {
         let long = format!("{}\n", "é".repeat(10_000)).repeat(1_000);
         let told = words(&long).expect("something");
-        assert_eq!(told.chars().count(), 4 * LastWords::LINE + 5);
+        assert_eq!(told.chars().count(), LastWords::MOST);
     }
 }

@@ -21,7 +21,7 @@ pub(super) mod database;
 pub(super) mod http;
 pub(super) mod indexes;
 pub(super) mod keyvalue;
-mod last_words;
+pub(super) mod last_words;
 pub(super) mod log;
 pub(super) mod stdio;
 pub(super) mod unused;

@@ -33,3 +33,14 @@ function setting(key) {
   if (!value) throw `[config] ${key} is missing`;
   return value;
 }
+
+// A mistake in the code is an Error, and only texts can be passed on: its words are, so that the operator can tell you.
+for (const [name, hook] of Object.entries(transform)) {
+  transform[name] = (...given) => {
+    try {
+      return hook(...given);
+    } catch (error) {
+      throw error instanceof Error ? `${error} (${error.stack.split("\n")[0]})` : error;
+    }
+  };
+}
