@@ -47,7 +47,7 @@ pub fn bytes(path: &Path, most: usize) -> Result<Vec<u8>, String> {
 /// The same as text.
 ///
 /// # Errors
-/// As [`bytes`], or it is no text.
+/// As [`bytes()`], or it is no text.
 pub fn text(path: &Path, most: usize) -> Result<String, String> {
     String::from_utf8(bytes(path, most)?).map_err(|_| "cannot be read: it is not text in UTF-8".into())
 }
