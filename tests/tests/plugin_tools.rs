@@ -338,6 +338,13 @@ fn the_demo_does_not_begin_with_a_plug_in_that_cannot_be_used() {
         let line = format!("speil: plug-in own cannot be used, so the demo does not begin: {reason}\n");
         assert!(text.ends_with(&line), "{text}");
     }
+
+    let own = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(own.path().join("own.wasm")).expect("made");
+    let (code, text) = run(own.path(), &["demo", "--tables", "30", "--rows", "100", "--plugins", "."]);
+    assert_eq!(code, Some(2), "{text}");
+    let begin = format!("speil: {} cannot be read: ", Path::new(".").join("own.wasm").display());
+    assert!(text.contains(&begin), "{text}");
 }
 
 #[test]

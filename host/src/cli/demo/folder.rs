@@ -85,7 +85,9 @@ impl Folder {
 
     /// Copies the plug-ins of a folder of somebody else's beside the demo's own.
     pub(super) fn add_plugins(&self, from: &Path) -> Result<(), CliError> {
-        let cannot = |error: std::io::Error| CliError::Usage(format!("{} cannot be read: {error}", from.display()));
+        let unreadable = |what: &Path, error| CliError::Usage(format!("{} cannot be read: {error}", what.display()));
+        let cannot = |error: std::io::Error| unreadable(from, error);
+        let read = |file: &Path| fs::read(file).map_err(|error| unreadable(file, error));
         let mut copied = 0;
         for entry in fs::read_dir(from).map_err(cannot)? {
             let path = entry.map_err(cannot)?.path();
@@ -97,10 +99,10 @@ impl Folder {
                     path.display()
                 )));
             }
-            self.write(&format!("plugins/{name}.wasm"), &fs::read(&path).map_err(cannot)?)?;
+            self.write(&format!("plugins/{name}.wasm"), &read(&path)?)?;
             let sidecar = path.with_extension("toml");
             if sidecar.is_file() {
-                self.write(&format!("plugins/{name}.toml"), &fs::read(sidecar).map_err(cannot)?)?;
+                self.write(&format!("plugins/{name}.toml"), &read(&sidecar)?)?;
             }
             copied += 1;
         }
