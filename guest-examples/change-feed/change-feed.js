@@ -75,3 +75,22 @@ function post(url, value) {
   if (tag === "err") throw `${authority} cannot be reached: ${val.tag}`;
   return val.status();
 }
+
+// Only texts can be passed on, so that the operator reads them. A mistake in the code is an Error; what the host refuses comes as one, too,
+// and says why in its payload.
+for (const [name, hook] of Object.entries(rowsCommitted)) {
+  rowsCommitted[name] = (...given) => {
+    try {
+      return hook(...given);
+    } catch (error) {
+      throw words(error);
+    }
+  };
+}
+
+function words(error) {
+  if (typeof error === "string") return error;
+  const { tag, val } = error?.payload ?? {};
+  if (tag) return typeof val === "string" ? `${tag}: ${val}` : tag;
+  return error instanceof Error ? `${error} (${error.stack.split("\n")[0]})` : String(error);
+}

@@ -345,6 +345,13 @@ fn the_demo_does_not_begin_with_a_plug_in_that_cannot_be_used() {
     assert_eq!(code, Some(2), "{text}");
     let begin = format!("speil: {} cannot be read: ", Path::new(".").join("own.wasm").display());
     assert!(text.contains(&begin), "{text}");
+
+    let own = tempfile::tempdir().expect("a folder");
+    std::fs::write(own.path().join("own.toml"), "[config]\n").expect("written");
+    let (code, text) = run(own.path(), &["demo", "--tables", "30", "--rows", "100", "--plugins", "."]);
+    assert_eq!(code, Some(2), "{text}");
+    let alone = "speil: the plug-in own in .: there is a sidecar and no own.wasm; copy the component beside it\n";
+    assert!(text.ends_with(alone), "{text}");
 }
 
 #[test]

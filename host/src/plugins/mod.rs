@@ -69,6 +69,7 @@ pub use apart::{asked as asked_to_compile, compile_by_this_program};
 pub use breaker::{FAILURES, Paused, Resumed};
 pub use component::{Broken, Step};
 pub use counters::{Count, LastError};
+pub use folder::{Found, find as find_in};
 pub use hook::{FailureRule, Function, Hook};
 pub use hooks::{CallHooks, CallInfo, HookFailure, HookSource, NoHooks};
 pub use host::{PluginHost, PluginsError};

@@ -65,6 +65,6 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
         "changes over HTTP in a table of {} rows: half updates, a quarter inserts and deletes each",
         thousands(rows)
     );
-    let changes = Line::new(&what, "the same statements by plain loop", "rows/s", median(limit), median(ours), 1.0);
+    let changes = Line::rounds(&what, "the same statements by plain loop", "rows/s", &limit, &ours, 1.0);
     Ok(vec![changes, growth])
 }

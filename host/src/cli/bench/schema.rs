@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::Machine;
 use super::host::Host;
-use super::report::{Line, median};
+use super::report::Line;
 use super::setup::{Plugin, Setup};
 use super::table::Calls;
 use super::work::seconds;
@@ -67,12 +67,12 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
         }
     }
     host.stop().await;
-    Ok(vec![Line::new(
+    Ok(vec![Line::rounds(
         "TableSchema of 413 tables unchanged, with an index plug-in",
         "parsing it alone",
         "calls/s",
-        median(parsing),
-        median(ours),
+        &parsing,
+        &ours,
         0.5,
     )])
 }

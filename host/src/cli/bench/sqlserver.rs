@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::place::{Place, Where};
-use super::report::{BenchReport, Line, median};
+use super::report::{BenchReport, Line};
 use super::{bare, table};
 use crate::cli::CliError;
 use crate::cli::output::{print, print_json, thousands};
@@ -87,7 +87,6 @@ async fn measure(place: &mut Place, args: &SqlServerArgs) -> Result<BenchReport,
         changed.push(table::per_second(calls.rows, calls.make(&place.client).await?));
         all_there(place, source.rows()).await?;
     }
-    let bare = median(bare);
     let against = "bare bulk load, as many commits";
     Ok(BenchReport {
         format: 1,
@@ -100,8 +99,8 @@ async fn measure(place: &mut Place, args: &SqlServerArgs) -> Result<BenchReport,
             place.about().await
         ),
         lines: vec![
-            Line::new("filling a table, whole path", against, "rows/s", bare, median(filled), FILL),
-            Line::new("changes, whole path", against, "rows/s", bare, median(changed), CHANGES),
+            Line::rounds("filling a table, whole path", against, "rows/s", &bare, &filled, FILL),
+            Line::rounds("changes, whole path", against, "rows/s", &bare, &changed, CHANGES),
         ],
     })
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::Machine;
 use super::plain::Plain;
-use super::report::{Line, median};
+use super::report::Line;
 use super::table;
 use super::work::Work;
 use crate::cli::CliError;
@@ -42,12 +42,12 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
         work.all_there(&folder.path().join("mirrors").join("Bench.db"))?;
     }
     store.close().await;
-    Ok(vec![Line::new(
+    Ok(vec![Line::rounds(
         "the store alone, from typed columns",
         "plain rusqlite loop, same rows",
         "rows/s",
-        median(limit),
-        median(ours),
+        &limit,
+        &ours,
         1.3,
     )])
 }

@@ -11,7 +11,7 @@ use crate::auth::keys;
 use crate::auth::testing::{TokenIssuer, generate_key};
 use crate::cli::CliError;
 use crate::config::Config;
-use crate::plugins::{Hook, PluginStatus};
+use crate::plugins::{Found, Hook, PluginStatus, find_in};
 
 /// The application's key, as long as `speil keygen` makes it.
 const KEY_BITS: usize = 2048;
@@ -83,31 +83,30 @@ impl Folder {
         Ok(())
     }
 
-    /// Copies the plug-ins of a folder of somebody else's beside the demo's own.
+    /// Copies the plug-ins of a folder of somebody else's beside the demo's own, as the server would find them there.
     pub(super) fn add_plugins(&self, from: &Path) -> Result<(), CliError> {
         let unreadable = |what: &Path, error| CliError::Usage(format!("{} cannot be read: {error}", what.display()));
-        let cannot = |error: std::io::Error| unreadable(from, error);
-        let read = |file: &Path| fs::read(file).map_err(|error| unreadable(file, error));
-        let mut copied = 0;
-        for entry in fs::read_dir(from).map_err(cannot)? {
-            let path = entry.map_err(cannot)?.path();
-            let is_component = path.extension().is_some_and(|extension| extension == "wasm");
-            let (true, Some(name)) = (is_component, path.file_stem().and_then(|name| name.to_str())) else { continue };
-            if OWN.contains(&name) {
-                return Err(CliError::Usage(format!(
-                    "the demo has a plug-in {name} of its own; give {} another name",
-                    path.display()
-                )));
-            }
-            self.write(&format!("plugins/{name}.wasm"), &read(&path)?)?;
-            let sidecar = path.with_extension("toml");
-            if sidecar.is_file() {
-                self.write(&format!("plugins/{name}.toml"), &read(&sidecar)?)?;
-            }
-            copied += 1;
-        }
-        if copied == 0 {
+        fs::read_dir(from).map_err(|error| unreadable(from, error))?;
+        let found = find_in(from).map_err(CliError::Usage)?;
+        if found.is_empty() {
             return Err(CliError::Usage(format!("{} holds no plug-in: no file NAME.wasm", from.display())));
+        }
+        for Found { name, problem, component, sidecar } in found {
+            let refused = |why: &str| CliError::Usage(format!("the plug-in {name} in {}: {why}", from.display()));
+            if let Some(problem) = problem {
+                return Err(refused(problem));
+            }
+            let Some(component) = component else {
+                return Err(refused(&format!("there is a sidecar and no {name}.wasm; copy the component beside it")));
+            };
+            if OWN.contains(&name.as_str()) {
+                return Err(refused("the demo has one of that name; give yours another"));
+            }
+            for (file, ending) in [Some((component, "wasm")), sidecar.map(|file| (file, "toml"))].into_iter().flatten()
+            {
+                let bytes = fs::read(&file).map_err(|error| unreadable(&file, error))?;
+                self.write(&format!("plugins/{name}.{ending}"), &bytes)?;
+            }
         }
         Ok(())
     }

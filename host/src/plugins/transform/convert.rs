@@ -87,7 +87,7 @@ impl<'a> Values<'a> {
                 Self::Timestamp(each.map(|&row| values.get(row)).collect())
             }
             Column::TimestampOffset(_) | Column::Guid(_) => Self::Text(texts.iter().collect()),
-            Column::Text(values) => Self::Text(each.map(|&row| values.get_str(row)).collect()),
+            Column::Text(values) => Self::Text(values.get_strs(rows)),
             Column::Binary(values) => Self::Binary(each.map(|&row| values.get(row)).collect()),
         }
     }

@@ -259,6 +259,45 @@ impl Spans {
         self.get(row).map(|bytes| std::str::from_utf8(bytes).expect("text columns are checked when made"))
     }
 
+    /// The texts of these rows of a [`super::Column::Text`]; `None` is NULL. What [`Spans::get_str`] gives for each,
+    /// and faster: all that lies between the first and the last of them is checked at once, since a check costs more
+    /// by text than by byte.
+    ///
+    /// # Panics
+    /// When a text is not UTF-8, which whoever makes a text column has ruled out; when there is no such row.
+    #[must_use]
+    pub fn get_strs(&self, rows: &[usize]) -> Vec<Option<&str>> {
+        let shared = self.shared_text(rows);
+        let own = simdutf8::basic::from_utf8(&self.own).ok();
+        let text = |row: usize| {
+            let (start, len) = self.places[row];
+            let (start, len) = (start as usize, len as usize);
+            if let Some(start) = start.checked_sub(self.shared.len()) {
+                return own?.get(start..start + len);
+            }
+            let (first, shared) = shared?;
+            shared.get(start - first..start - first + len)
+        };
+        let each = rows.iter();
+        // What lies between the texts need not be text: then they are checked one by one.
+        each.map(|&row| if self.nulls.is_null(row) { None } else { text(row).or_else(|| self.get_str(row)) }).collect()
+    }
+
+    /// What lies in the shared buffer from the first of these rows' values to the last, and where that begins; `None`
+    /// when it is not UTF-8 as a whole, or when no value lies there.
+    fn shared_text(&self, rows: &[usize]) -> Option<(usize, &str)> {
+        let mut range: Option<(usize, usize)> = None;
+        for &row in rows {
+            let (start, len) = self.places[row];
+            let (start, end) = (start as usize, start as usize + len as usize);
+            if end <= self.shared.len() && len > 0 {
+                range = Some(range.map_or((start, end), |(first, last)| (first.min(start), last.max(end))));
+            }
+        }
+        let (first, last) = range?;
+        Some((first, simdutf8::basic::from_utf8(&self.shared[first..last]).ok()?))
+    }
+
     /// Rows in the column.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -29,10 +29,23 @@ fn spans_of_what_came_in_and_values_of_its_own_stand_side_by_side() {
     let read = |spans: &Spans| (0..spans.len()).map(|row| spans.get_str(row).map(str::to_owned)).collect::<Vec<_>>();
     assert_eq!(read(&spans), expected.map(|text| text.map(str::to_owned)));
     assert_eq!(read(&spans.clone().freeze()), read(&spans));
+    assert_eq!(spans.get_strs(&[5, 4, 1, 0, 3, 1, 2]), [5, 4, 1, 0, 3, 1, 2].map(|row| expected[row]));
     assert_eq!(
         read(&spans.gather(&[5, 4, 1, 1])),
         ["all", "", "verden", "verden"].map(|text| (!text.is_empty()).then(|| text.to_owned()))
     );
+}
+
+#[test]
+fn texts_are_read_together_also_where_what_lies_between_is_no_text() {
+    let mut spans = Spans::over(Bytes::from_static(b"a\xFFb\xC3\xA5"), 3);
+    spans.push_span(Some(0..1));
+    spans.push_span(Some(2..3));
+    spans.push_span(Some(3..5));
+    assert_eq!(spans.get_strs(&[0, 1, 2]), [Some("a"), Some("b"), Some("å")]);
+    assert_eq!(spans.get_strs(&[2, 1]), [Some("å"), Some("b")]);
+    assert_eq!(spans.get_strs(&[]), []);
+    assert_eq!(Spans::with_capacity(0).get_strs(&[]), []);
 }
 
 #[test]
