@@ -87,6 +87,11 @@ fn schemas() {
 }
 
 #[test]
+fn alter_plans() {
+    replay("alter_plans", 100);
+}
+
+#[test]
 fn sidecars() {
     replay("sidecars", 200);
 }

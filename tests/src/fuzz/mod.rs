@@ -9,10 +9,12 @@
 //! | [`cells`] | a column type, a cell's text | a plain reading of numbers; what is written back and read again |
 //! | [`tokens`] | a token, or header and claims to be signed | its claims read plainly; the signature checked by hand |
 //! | [`schemas`] | a table as it was and as it is | the plan, carried out in a real mirror with rows in it |
+//! | [`alter_plans`] | the same, and what people made over it | what a SQL Server would be sent, read again and done to a table in memory |
 //! | [`sidecars`] | `NAME.toml` | itself with a line more |
 //! | [`rsa_keys`] | a key file | itself, written and read again; a signature made with it |
 //! | [`wsdl_paths`] | address, Host header | well-formed XML whose address is clean |
 
+pub mod alter_plans;
 pub mod cells;
 pub mod decoder;
 pub mod rsa_keys;
@@ -31,11 +33,12 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "decoder", run: decoder::run },
     Target { name: "cells", run: cells::run },
     Target { name: "tokens", run: tokens::run },
     Target { name: "schemas", run: schemas::run },
+    Target { name: "alter_plans", run: alter_plans::run },
     Target { name: "sidecars", run: sidecars::run },
     Target { name: "rsa_keys", run: rsa_keys::run },
     Target { name: "wsdl_paths", run: wsdl_paths::run },

@@ -42,7 +42,7 @@ pub fn run(data: &[u8]) {
 }
 
 /// One half of the input; `None` where the table cannot be mirrored, which was said in words.
-fn table(text: &str) -> Option<TableDef> {
+pub(super) fn table(text: &str) -> Option<TableDef> {
     let mut lines = text.split('\n');
     let mut info = TableSchemaInfo { table_name: lines.next().unwrap_or_default().into(), columns: Vec::new() };
     for line in lines.take(MOST_COLUMNS) {

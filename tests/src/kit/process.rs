@@ -14,6 +14,7 @@ use speil::task::mirror_place::MirrorPlace;
 
 use super::engine::Engine;
 use super::host::{APPLICATION, PATH, issuer, private_key};
+use super::skipped;
 use super::wait::{self, PATIENCE};
 use crate::sqlserver::factory::store_of;
 
@@ -223,7 +224,7 @@ impl Speil {
     #[must_use]
     pub fn terminate(&self) -> bool {
         if !cfg!(unix) {
-            eprintln!("SKIPPED: SIGTERM, which this system has not");
+            skipped("SIGTERM, which this system has not");
             return false;
         }
         let id = self.serving().child.id().to_string();
@@ -260,7 +261,7 @@ impl Speil {
 
     fn memory(&self, which: &str) -> Option<u64> {
         if !cfg!(target_os = "linux") {
-            eprintln!("SKIPPED: a process's memory is read from /proc, which this system has not");
+            skipped("a process's memory, which is read from /proc, which this system has not");
             return None;
         }
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process_id())).expect("it runs");
@@ -272,7 +273,7 @@ impl Speil {
     /// The file handles it has open; likewise.
     pub fn handles_now(&self) -> Option<u64> {
         if !cfg!(target_os = "linux") {
-            eprintln!("SKIPPED: a process's file handles are counted in /proc, which this system has not");
+            skipped("a process's file handles, which are counted in /proc, which this system has not");
             return None;
         }
         let open = std::fs::read_dir(format!("/proc/{}/fd", self.process_id())).expect("it runs");

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use speil::task::cycle::{CycleEnd, CycleOptions};
 use speil::task::mirror_place::MirrorPlace;
-use speil_tests::kit::Speil;
+use speil_tests::kit::{Speil, skipped};
 use speil_tests::speil;
 
 use super::two::{Two, says, told};
@@ -49,7 +49,7 @@ fn own_disk(speil: &mut Speil) -> bool {
     let mount = "mount -t tmpfs -o size=4m tmpfs mirrors";
     let possible = Command::new("unshare").args(["-rm", "sh", "-c", mount]).current_dir(speil.folder()).status();
     if !possible.is_ok_and(|status| status.success()) {
-        eprintln!("SKIPPED: a full disk, since this machine lets no program mount one for itself");
+        skipped("a full disk, since this machine lets no program mount one for itself");
         return false;
     }
     speil.start_through(&["unshare", "-rm", "sh", "-c", &format!("{mount} && exec \"$0\" \"$@\"")]);

@@ -1,12 +1,22 @@
-//! The mirror's file may not be written, is damaged, or somebody holds it locked.
+//! The mirror's file or its folder may not be written, or somebody holds the file locked.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rusqlite::Connection;
 use speil_tests::kit::Speil;
+#[cfg(unix)]
+use speil_tests::kit::{Tenant, tenant};
 use speil_tests::speil;
 
 use super::two::{Two, says};
+
+/// What a tenant is told whose mirror cannot be made.
+#[cfg(unix)]
+const NOT_OPENED: &str = "the mirror file cannot be opened; check that its folder exists, that the account that runs speil may read and \
+                          write there, and that it may have more files open than now";
+
+const NOT_WRITTEN: &str =
+    "the mirror file may not be written; give the account that runs speil write permission on it and its folder";
 
 /// The administrator of the machine may write what nobody may write; the program that is tested must not be able to.
 fn without_the_right_to_override(speil: &mut Speil) {
@@ -37,77 +47,41 @@ async fn a_file_that_may_not_be_written_stops_its_tenant_alone_until_it_may() {
     two.start();
 
     let told = two.told().await;
-    says(
-        &told,
-        &format!(
-            "{}: the mirror file may not be written; give the account that runs speil write permission on it and its folder",
-            file.display()
-        ),
-    );
+    says(&told, &format!("{}: {NOT_WRITTEN}", file.display()));
     two.other_is_served().await;
     may_be_written(&file, true);
     two.recovers().await;
 }
 
-/// The file and its log as they are.
-fn set_aside(file: &Path) -> PathBuf {
-    let db = Connection::open(file).expect("a SQLite file");
-    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("nobody else writes");
-    drop(db);
-    let copy = file.with_extension("copy");
-    std::fs::copy(file, &copy).expect("copied");
-    copy
-}
-
-fn damage(file: &Path, from: usize) {
-    let mut bytes = std::fs::read(file).expect("readable");
-    let until = bytes.len();
-    assert!(until > from, "{until} bytes");
-    bytes[from..].iter_mut().enumerate().for_each(|(at, byte)| *byte = u8::try_from(at % 251).expect("small"));
-    std::fs::write(file, bytes).expect("writable");
-}
-
-/// Damaged while the host is down, from this byte on; mended by putting a copy in its place.
-async fn damaged(from: usize, words: &str) {
-    let mut two = Two::mirrored(speil!(), 400).await;
-    let file = two.speil.file("Cust1");
-    two.speil.kill();
-    let copy = set_aside(&file);
-    damage(&file, from);
-    two.start();
-
-    says(&two.told().await, &format!("{}: {words}", file.display()));
-    two.other_is_served().await;
-    std::fs::rename(&copy, &file).expect("the host holds no damaged file open");
+/// The folder, while the host has files in it open. Their tenants go on; a newcomer's mirror cannot be made. After a restart those
+/// whose log is gone cannot have one either.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_becomes_read_only_stops_whoever_needs_a_new_file_there_until_it_may_be_written() {
+    let mut speil = speil!();
+    without_the_right_to_override(&mut speil);
+    let mut two = Two::mirrored(speil, 60).await;
+    let mirrors = two.speil.folder().join("mirrors");
+    let mut newcomer = Tenant::new(&two.speil, "Cust3", tenant::small(3));
+    may_be_written(&mirrors, false);
+    let told = super::two::told(&mut newcomer).await;
+    says(&told, &format!("{}/Cust3.db: ", mirrors.display()));
+    says(&told, NOT_OPENED);
     two.recovers().await;
-}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_whose_beginning_is_damaged_stops_its_tenant_alone_until_a_backup_is_back() {
-    let words = "the file is no SQLite database, or its beginning is damaged; restore it from a backup, or remove it so that the \
-                 tenant is mirrored anew";
-    damaged(0, words).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_file_whose_pages_are_damaged_stops_its_tenant_alone_until_a_backup_is_back() {
-    let words =
-        "the mirror file is damaged; restore it from a backup, or remove it so that the tenant is mirrored anew";
-    damaged(4_096, words).await;
-}
-
-/// Removed, as the sentence says, while the host runs.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_damaged_file_that_is_removed_is_mirrored_anew() {
-    let mut two = Two::mirrored(speil!(), 60).await;
-    let file = two.speil.file("Cust1");
     two.speil.kill();
-    set_aside(&file);
-    damage(&file, 0);
+    may_be_written(&mirrors, true);
+    for tenant in ["Cust1", "Cust2"] {
+        let db = Connection::open(two.speil.file(tenant)).expect("a SQLite file");
+        db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").expect("nobody else writes");
+    }
+    may_be_written(&mirrors, false);
     two.start();
-    says(&two.told().await, "remove it so that the tenant is mirrored anew");
-    std::fs::remove_file(&file).expect("the host holds no damaged file open");
+    newcomer.call_again(&two.speil);
+    says(&two.told().await, &format!("{}: {NOT_WRITTEN}", two.speil.file("Cust1").display()));
+    may_be_written(&mirrors, true);
     two.recovers().await;
+    newcomer.is_mirrored().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,30 +11,34 @@ use crate::cli::CliError;
 use crate::cli::output::thousands;
 use crate::task::source::Need;
 
-/// Rows at the beginning that growth is held against, and of one measurement.
+/// Most rows of one measurement of growth; a small table has at least four.
 const PART: u64 = 10_000;
+/// Most measurements at the beginning, which those at the end are held against: one alone is chance.
+const SOME: usize = 9;
 /// Changes in one round.
 const CHANGES: u64 = 20_000;
 
 pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
-    let rows = machine.large.max(4 * PART) / PART * PART;
+    let part = (machine.large / 4).clamp(1, PART);
+    let rows = machine.large / part * part;
     let mut source = table::source(rows);
     let host = Host::start(&machine.directory, &machine.keys, &[]).await?;
     let client = host.tenant("Large", &[source.tables()[0].info()]).await?;
 
     let mut rates = Vec::new();
-    for part in 0..rows / PART {
-        let first = i64::try_from(part * PART).map_err(CliError::failed)? + 1;
-        let last = first + i64::try_from(PART).map_err(CliError::failed)? - 1;
+    for number in 0..rows / part {
+        let first = i64::try_from(number * part).map_err(CliError::failed)? + 1;
+        let last = first + i64::try_from(part).map_err(CliError::failed)? - 1;
         let work = Work::part(&source, first..=last, last.unsigned_abs());
         let calls = work.calls(&client)?;
-        rates.push(table::per_second(PART, calls.make(&client).await?));
+        rates.push(table::per_second(part, calls.make(&client).await?));
     }
-    // The first and the last of many, several of each, since one alone is chance.
-    let some = (rates.len() / 4).clamp(1, 9);
+    // The middle one of the first and of the last.
+    let some = (rates.len() / 4).clamp(1, SOME);
+    let first_rows = part * some as u64;
     let growth = Line::new(
-        &format!("growth: 10,000 rows more in a table of {}", thousands(rows)),
-        "the first 10,000 rows",
+        &format!("growth: {} rows more in a table of {}", thousands(part), thousands(rows)),
+        &format!("the same in its first {}", thousands(first_rows)),
         "rows/s",
         median(rates[..some].to_vec()),
         median(rates[rates.len() - some..].to_vec()),

@@ -22,9 +22,21 @@ pub(super) struct MachineArgs {
     /// How often each figure is measured; the middle one counts.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=99))]
     rounds: u64,
-    /// Let the large table grow to ten million rows in the place of one.
-    #[arg(long)]
+    /// Rows that the large table grows to.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(4_000..))]
+    large_rows: u64,
+    /// The same as `--large-rows 10000000`.
+    #[arg(long, conflicts_with = "large_rows")]
     full: bool,
+    /// Megabytes of the one huge call.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    call_mb: u64,
+    /// Tenants that a host knows in the line `tenants`.
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    tenants: u64,
+    /// How many of them call at once.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    active: u64,
     /// Only these lines; may be given several times.
     #[arg(long, value_enum, value_name = "LINE")]
     only: Vec<Part>,
@@ -70,6 +82,11 @@ pub(super) struct Machine {
     pub rows: u64,
     pub rounds: u64,
     pub large: u64,
+    /// Bytes of the one huge call.
+    pub call_bytes: u64,
+    /// Tenants of the host with many, and how many of them call at once.
+    pub tenants: u64,
+    pub active: u64,
     pub directory: PathBuf,
     pub keys: Keys,
     /// A component made of Python.
@@ -77,12 +94,19 @@ pub(super) struct Machine {
 }
 
 pub(super) fn run(args: &MachineArgs) -> Result<ExitCode, CliError> {
+    if args.active > args.tenants {
+        let (active, tenants) = (args.active, args.tenants);
+        return Err(CliError::Usage(format!("--active {active} cannot be more than --tenants {tenants}")));
+    }
     let quiet = crate::config::LogConfig { format: LogFormat::Text, filter: "error".into() };
     crate::logging::init(&quiet).map_err(CliError::failed)?;
     let machine = Machine {
         rows: args.rows,
         rounds: args.rounds,
-        large: if args.full { 10_000_000 } else { 1_000_000 },
+        large: if args.full { 10_000_000 } else { args.large_rows },
+        call_bytes: args.call_mb * 1_000_000,
+        tenants: args.tenants,
+        active: args.active,
         directory: args.directory.clone().unwrap_or_else(std::env::temp_dir),
         keys: Keys::make()?,
         python: args.python.clone().or_else(built_python),

@@ -16,17 +16,15 @@ use crate::store::sqlite::{SqliteSettings, SqliteStore};
 
 /// How long an answer to a huge call may take.
 const PATIENCE: Duration = Duration::from_mins(10);
-/// Bytes of the huge call.
-const HUGE: u64 = 1_000_000_000;
 /// The first key of the huge call: all its keys have as many digits.
 const FIRST_KEY: i64 = 1_000_000_000;
 /// Rows written once and sent again and again under other keys.
 const PATTERN: i64 = 1_000;
-const KNOWN: usize = 1_000;
-const ACTIVE: usize = 50;
+/// Rows that each active tenant sends, unless the tables that are filled have fewer.
+const ROWS: u64 = 5_000;
 const PLUGINS: usize = 10;
 
-/// One RowData call of a gigabyte, all of it one batch.
+/// One huge RowData call, all of it one batch.
 pub(super) async fn huge_call(machine: &Machine) -> Result<Vec<Line>, CliError> {
     let setup = Setup::make(&machine.directory, &machine.keys, &[])?;
     let child = Child::start(&setup)?;
@@ -39,7 +37,7 @@ pub(super) async fn huge_call(machine: &Machine) -> Result<Vec<Line>, CliError> 
     let at = places(&body)?;
     let (first, last) = (at[0].0, at[at.len() - 1].1);
     let rows_bytes = (last - first) as u64;
-    let times = HUGE.div_ceil(rows_bytes.max(1));
+    let times = machine.call_bytes.div_ceil(rows_bytes.max(1));
     let total = body.len() as u64 - rows_bytes + times * rows_bytes;
     let head = String::from_utf8(head).map_err(CliError::failed)?;
     let announced = format!("Content-Length: {}\r\n", body.len());
@@ -117,15 +115,15 @@ fn places(body: &[u8]) -> Result<Vec<(usize, usize, usize)>, CliError> {
 pub(super) async fn many_tenants(machine: &Machine) -> Result<Vec<Line>, CliError> {
     let setup = Setup::make(&machine.directory, &machine.keys, &[])?;
     let store = SqliteStore::open(SqliteSettings::new(setup.path("mirrors"))).map_err(CliError::failed)?;
-    for tenant in 0..KNOWN {
+    for tenant in 0..machine.tenants {
         let tenant = ContextId::new(format!("Cust{tenant}")).map_err(CliError::failed)?;
         store.open(&tenant, None).await.map_err(CliError::failed)?;
     }
     store.close().await;
     let child = Child::start(&setup)?;
-    let work = Work::fill(&table::source(5_000));
+    let work = Work::fill(&table::source(ROWS.min(machine.rows)));
     let mut clients = Vec::new();
-    for tenant in 0..ACTIVE {
+    for tenant in 0..machine.active {
         let mut client = setup.client(&child.address, &format!("Cust{tenant}"))?;
         client.authenticate().await.map_err(CliError::failed)?;
         client.table_schema(std::slice::from_ref(&work.info)).await.map_err(CliError::failed)?;
@@ -136,7 +134,8 @@ pub(super) async fn many_tenants(machine: &Machine) -> Result<Vec<Line>, CliErro
     for (_, client) in &clients {
         work.all_there(&setup.mirror(client.tenant()))?;
     }
-    let what = format!("peak memory of a host with {KNOWN} tenants, {ACTIVE} of them calling at once");
+    let (known, active) = (machine.tenants, machine.active);
+    let what = format!("peak memory of a host with {known} tenants, {active} of them calling at once");
     Ok(child.peak_megabytes().map(|peak| Line::within(&what, "MB", 150.0, peak)).into_iter().collect())
 }
 

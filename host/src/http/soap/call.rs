@@ -17,7 +17,7 @@ use crate::faults::{self, Step};
 use crate::http::connection::Peer;
 use crate::http::metrics::Outcome;
 use crate::http::parts::Shared;
-use crate::http::room::{Inside, NoRoom, Whose};
+use crate::http::room::{Inside, NoRoom, Place, Whose};
 use crate::http::troubles::Trouble;
 use crate::mirror::{Arrival, Mirror, NewRefusal};
 use crate::protocol::fault::Fault;
@@ -175,7 +175,7 @@ impl Call {
             let message = "This host has no mirrors for this application; see [[application]] folder.".to_owned();
             return operations::unsuccessful(head.operation, message);
         };
-        let _inside = match self.room(&tenant).await {
+        let _inside = match self.room(&tenant, head.operation).await {
             Ok(inside) => inside,
             Err(why) => {
                 if head.operation == Operation::RowData {
@@ -200,9 +200,11 @@ impl Call {
     }
 
     /// Waits for this call's turn to be worked on.
-    async fn room(&mut self, tenant: &VerifiedTenant) -> Result<Inside, NoRoom> {
+    async fn room(&mut self, tenant: &VerifiedTenant, operation: Operation) -> Result<Inside, NoRoom> {
+        let place = if operation == Operation::Authenticate { Place::First } else { Place::Later };
         let application = tenant.application().id().to_owned();
-        let entered = self.shared.room.enter(Whose { application, tenant: tenant.tenant().clone() }).await;
+        let whose = Whose { application, tenant: tenant.tenant().clone() };
+        let entered = self.shared.room.enter(whose, place).await;
         if let Err(why) = entered {
             self.shared.metrics.turned_away(why);
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::catalog::{self, find_object};
-use super::errors::{Result, at, lost_task};
+use super::errors::{Result, lost_task};
 use super::metadata::{self};
 use super::session::{Durability, Session};
 use super::tables::{Work, next_ticket};
@@ -207,7 +207,7 @@ impl MirrorDb for SqliteMirror {
         let reading = tokio::task::spawn_blocking(move || {
             let send = |batch| sender.blocking_send(batch).is_ok();
             // Side tables dropped by hand do not matter to the rows.
-            session.read_plainly(lease, |work| read::read(work.db, &def, chunk, send)).map_err(at(&session.path))
+            session.read_plainly(lease, |work| read::read(work.db, &def, chunk, send)).map_err(session.at())
         });
         while let Some(batch) = receiver.recv().await {
             if sink(batch).is_break() {

@@ -3,7 +3,8 @@
 //! Each mirror has one writing connection behind a fair lock, and a few reading ones. A lease is owned and moves with the
 //! work to the thread that does it; wherever it ends, its transaction is taken back and the connection goes home clean.
 //! At most `max_open` mirrors have files open. One more closes the one that was idle longest; when none is idle, it waits. A
-//! mirror that was closed opens again when it is next used.
+//! mirror that was closed opens again when it is next used. One that turned out to be damaged is closed as soon as nobody uses it:
+//! whoever mends it needs no restart, and nothing that was read before is written into what he puts there.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -96,6 +97,19 @@ struct Entry {
     files: Arc<Files>,
     users: usize,
     last_used: u64,
+    /// Its file is damaged.
+    damaged: bool,
+}
+
+impl Open {
+    /// Takes out a damaged mirror that nobody uses, to be closed once the lock is given back.
+    fn take_damaged(&mut self, path: &Path) -> Option<Arc<Files>> {
+        let entry = self.mirrors.get(path)?;
+        if entry.users > 0 || !entry.damaged {
+            return None;
+        }
+        self.mirrors.remove(path).map(|entry| entry.files)
+    }
 }
 
 impl Gate {
@@ -150,11 +164,23 @@ impl Gate {
             files: Arc::new(Files::new()),
             users: 0,
             last_used: now,
+            damaged: false,
         });
         entry.users += 1;
         entry.last_used = now;
         let share = Share { gate: Arc::clone(self), path: path.to_path_buf(), files: Arc::clone(&entry.files) };
         (Some(share), closed)
+    }
+
+    /// A mirror turned out to be damaged: what is open of it is closed, now or when the last leaves it.
+    pub fn is_damaged(&self, path: &Path) {
+        let mut open = self.lock();
+        if let Some(entry) = open.mirrors.get_mut(path) {
+            entry.damaged = true;
+        }
+        let closed = open.take_damaged(path);
+        drop(open);
+        drop(closed);
     }
 
     /// Closes every file that nobody uses.
@@ -213,6 +239,9 @@ impl Drop for Share {
                 self.gate.idle.notify_waiters();
             }
         }
+        let closed = open.take_damaged(&self.path);
+        drop(open);
+        drop(closed);
     }
 }
 

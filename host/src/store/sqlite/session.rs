@@ -50,6 +50,17 @@ impl Session {
         Arc::new(Self { tenant, path, metadata, directory, gate, busy_timeout })
     }
 
+    /// Says where an error happened; a damaged file is not kept open.
+    pub fn at(&self) -> impl Fn(StoreError) -> StoreError {
+        let say = at(&self.path);
+        move |error| {
+            if error.kind == StoreErrorKind::Corrupt {
+                self.gate.is_damaged(&self.path);
+            }
+            say(error)
+        }
+    }
+
     /// Opens the file unless it is open, makes what is missing in it; makes the file itself only if `create`.
     pub async fn ready(self: &Arc<Self>, create: bool) -> Result<Share> {
         loop {
@@ -80,7 +91,7 @@ impl Session {
             writing.lease.files().set_ready(&self.tenant, &self.path);
             Ok(())
         };
-        make().map_err(at(&self.path))
+        make().map_err(self.at())
     }
 
     /// Runs `work` in a write transaction on a thread of its own: all of it is kept, or nothing. If the caller goes away
@@ -103,7 +114,7 @@ impl Session {
                 faults::pass_blocking(Step::WriteCommitted)?;
                 Ok(result)
             };
-            run(&mut writing).map_err(at(&session.path))
+            run(&mut writing).map_err(session.at())
         };
         tokio::task::spawn_blocking(run).await.map_err(lost_task)?
     }
@@ -122,7 +133,7 @@ impl Session {
         loop {
             let lease = self.ready(false).await?.read().await?;
             let (session, work) = (Arc::clone(self), Arc::clone(&work));
-            let run = move || session.read_now(lease, |w| work(w)).map_err(at(&session.path));
+            let run = move || session.read_now(lease, |w| work(w)).map_err(session.at());
             if let Some(result) = tokio::task::spawn_blocking(run).await.map_err(lost_task)?? {
                 return Ok(result);
             }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::errors::{Result, at, lost_task};
+use super::errors::{Result, lost_task};
 use super::feed::Feed;
 use super::known::{self, Committed};
 use super::metadata::{self, Row};
@@ -87,7 +87,7 @@ impl SqliteRowWriter {
                 let feed = writing.feed()?;
                 Open::new(&writing.work()?, &feed, turn, &def, hash)
             };
-            let open = run(&mut writing).map_err(at(&on_thread.path))?;
+            let open = run(&mut writing).map_err(on_thread.at())?;
             Ok::<_, StoreError>((writing.lease, open))
         };
         let state = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
@@ -157,7 +157,7 @@ impl SqliteRowWriter {
         let session = Arc::clone(&self.session);
         let run = move || {
             let mut writing = Writing { lease, session: &session };
-            let done = writing.work().and_then(|in_it| work(&mut open, &in_it)).map_err(at(&session.path))?;
+            let done = writing.work().and_then(|in_it| work(&mut open, &in_it)).map_err(session.at())?;
             Ok::<_, StoreError>((writing.lease, open, done))
         };
         let (lease, open, done) = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
@@ -192,7 +192,7 @@ impl RowWriter for SqliteRowWriter {
                 faults::pass_blocking(Step::Committed)?;
                 Ok(lsn)
             };
-            run(&mut writing).map_err(at(&session.path))
+            run(&mut writing).map_err(session.at())
         };
         tokio::task::spawn_blocking(run).await.map_err(lost_task)?
     }

@@ -30,6 +30,7 @@ use futures_util::StreamExt;
 
 pub use self::place::allowed::Allowed;
 pub use self::place::template::Template;
+pub use self::schema::draft::{DraftTable, KEY_NAME, Statement, default_name};
 
 use self::connection::connection_string::Target;
 use self::connection::pool::{Limits, Pool};

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod faults;
+mod generated;
 mod mutations;
 mod requests;
 mod round_trips;

@@ -58,7 +58,7 @@ fn every_single_bit_flipped_ends_in_an_answer() {
 }
 
 /// A fault without the number behind "near byte".
-fn without_place(mut fault: Fault) -> Fault {
+pub(super) fn without_place(mut fault: Fault) -> Fault {
     if let Some((before, after)) = fault.message.split_once("near byte ") {
         fault.message = format!("{before}near byte {}", after.trim_start_matches(|digit: char| digit.is_ascii_digit()));
     }

@@ -58,20 +58,42 @@ pub(in crate::store::sqlserver) async fn alter(
     let steps = plan(table, &there, old, new)?;
     tell(table, &steps);
     for step in steps {
-        let done = match &step {
-            Step::RenameColumn { from, to } => {
-                let table = format!("{}.{}", bracketed(schema), bracketed(table));
-                respell(conn, RENAME_COLUMN, &table, from, to).await
-            }
-            Step::RenameTable { to } => respell(conn, RENAME_TABLE, &bracketed(schema), table, to).await,
-            step => match render(schema, table, step) {
-                Some(sql) => conn.run(&sql).await,
-                None => Ok(()),
-            },
+        let done = match (rename(schema, table, &step), render(schema, table, &step)) {
+            (Some(rename), _) => respell(conn, rename.call, &rename.place, rename.from, rename.to).await,
+            (None, Some(sql)) => conn.run(&sql).await,
+            (None, None) => Ok(()),
         };
         done.map_err(|error| refused(error, &format!("table {table} cannot be changed with its rows in it")))?;
     }
     Ok(())
+}
+
+/// A change of spelling.
+pub(super) struct Rename<'s> {
+    pub call: &'static str,
+    /// What it is in.
+    pub place: String,
+    pub from: &'s str,
+    pub to: &'s str,
+}
+
+impl Rename<'_> {
+    /// What is renamed, as the procedure wants it.
+    pub(super) fn full_name(&self) -> String {
+        format!("{}.{}", self.place, bracketed(self.from))
+    }
+}
+
+/// What a step spells anew, if that is what it does.
+pub(super) fn rename<'s>(schema: &str, table: &'s str, step: &'s Step) -> Option<Rename<'s>> {
+    match step {
+        Step::RenameColumn { from, to } => {
+            let place = format!("{}.{}", bracketed(schema), bracketed(table));
+            Some(Rename { call: RENAME_COLUMN, place, from, to })
+        }
+        Step::RenameTable { to } => Some(Rename { call: RENAME_TABLE, place: bracketed(schema), from: table, to }),
+        _ => None,
+    }
 }
 
 /// The name that something has for a moment while its spelling changes; tables whose names begin so are never mirrored.
@@ -134,7 +156,7 @@ fn tell(table: &str, steps: &[Step]) {
 }
 
 /// A step as a statement; `None` for those that are parameters to a procedure and for what cannot be made again.
-fn render(schema: &str, table: &str, step: &Step) -> Option<String> {
+pub(super) fn render(schema: &str, table: &str, step: &Step) -> Option<String> {
     let this = qualified(schema, table);
     Some(match step {
         Step::DropIndex(index) => index.drop(schema, table),

@@ -1,5 +1,4 @@
-//! More callers than the host can serve: bounded queues, turns between tenants, a polite refusal after which nothing is
-//! missing, and memory that does not grow.
+//! Callers made by hand: one huge tenant beside a small one, and each operation when there is no place for it.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +8,7 @@ use speil_tests::kit::soap::{batch, envelope, row_data, tables, wipe};
 use speil_tests::kit::wait::until;
 use tokio::task::JoinSet;
 
-/// What every refusal for want of room ends in.
-const COME_AGAIN: &str = "send this one again later.";
+use super::COME_AGAIN;
 
 /// Calls until the host has room; how often it had not.
 async fn until_taken(address: std::net::SocketAddr, tenant: &str, operation: &str, inner: &str) -> u64 {
