@@ -95,31 +95,12 @@ impl Call {
         }
     }
 
-    /// In the name of a test.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Authenticate => "authenticate",
-            Self::TableSchema => "table_schema",
-            Self::FirstOpen => "first_open",
-            Self::Create => "create",
-            Self::Recreate => "recreate",
-            Self::Drop => "drop",
-            Self::Wipe => "wipe",
-            Self::RowData => "row_data",
-            Self::InPieces => "in_pieces",
-            Self::ThreeBatches => "three_batches",
-            Self::LongBatch => "long_batch",
-            Self::Unwiped => "unwiped",
-            Self::KeptAside => "kept_aside",
-            Self::ReplicationCompleted => "replication_completed",
-        }
-    }
-
-    /// Which passes of a step are walked over: of the five operations nearly all, of the further calls those that only they have. A step
-    /// that would show what another shows already is left out, since all of this is to be done in a minute or two.
-    pub const fn walked(self, step: Step, is_sqlite: bool) -> RangeInclusive<usize> {
-        // There the first three transactions of a TableSchema are the ticket, the tables seen, and the cycle begun.
-        let own = if is_sqlite { 4..=usize::MAX } else { ALL };
+    /// Which passes of a step are walked over with mirrors in files: of the five operations nearly all, of the further calls those that
+    /// only they have. A step that would show what another shows already is left out, since all of this is to be done in a minute or
+    /// two.
+    pub const fn walked(self, step: Step) -> RangeInclusive<usize> {
+        // The first three transactions of a TableSchema are the ticket, the tables seen, and the cycle begun.
+        const OWN: RangeInclusive<usize> = 4..=usize::MAX;
         match self {
             Self::Authenticate | Self::TableSchema | Self::RowData => match step {
                 // How many pieces a body comes in, and how many connections are opened, is the network's affair.
@@ -141,13 +122,13 @@ impl Call {
                 _ => ALL,
             },
             Self::FirstOpen => match step {
-                Step::MirrorMade | Step::Opened | Step::SchemaChange | Step::CommitSent => ALL,
-                Step::WriteCommitted => own,
+                Step::MirrorMade | Step::Opened | Step::SchemaChange => ALL,
+                Step::WriteCommitted => OWN,
                 _ => NONE,
             },
             Self::Create | Self::Recreate | Self::Drop => match step {
-                Step::SchemaChange | Step::CommitSent => ALL,
-                Step::WriteCommit => own,
+                Step::SchemaChange => ALL,
+                Step::WriteCommit => OWN,
                 _ => NONE,
             },
             Self::InPieces => match step {
@@ -156,16 +137,11 @@ impl Call {
             },
             Self::ThreeBatches => match step {
                 Step::BatchDecoded | Step::Turn | Step::RowsApplied => 2..=3,
-                Step::CommitSent | Step::Committed => ALL,
+                Step::Committed => ALL,
                 _ => NONE,
             },
             Self::LongBatch => match step {
-                Step::BatchDecoded
-                | Step::Loaded
-                | Step::Deleted
-                | Step::Commit
-                | Step::CommitSent
-                | Step::Committed => ALL,
+                Step::BatchDecoded | Step::Deleted | Step::Commit | Step::Committed => ALL,
                 Step::Spilled | Step::SpillRead => 2..=3,
                 Step::Transformed | Step::Staged | Step::RowsApplied => 2..=2,
                 _ => NONE,
@@ -178,7 +154,6 @@ impl Call {
                 | Step::LsnWrite
                 | Step::LsnWritten
                 | Step::Commit
-                | Step::CommitSent
                 | Step::Committed => ALL,
                 _ => NONE,
             },
@@ -188,16 +163,30 @@ impl Call {
                 | Step::Aside
                 | Step::LsnWritten
                 | Step::Commit
-                | Step::CommitSent
                 | Step::Committed => ALL,
                 _ => NONE,
             },
         }
     }
 
-    /// Whether it is a TableSchema.
-    pub const fn is_schema(self) -> bool {
-        matches!(self, Self::TableSchema | Self::FirstOpen | Self::Create | Self::Recreate | Self::Drop)
+    /// The same over a SQL Server, which is slower: the steps that are the engine's own. What is before and behind them does not know
+    /// which engine it is.
+    pub const fn walked_over_a_server(self, step: Step) -> RangeInclusive<usize> {
+        match (self, step) {
+            (Self::Authenticate | Self::InPieces, _) => NONE,
+            (Self::RowData, Step::RowsBegun | Step::RowsApplied | Step::LsnWrite | Step::LsnWritten)
+            | (Self::RowData, Step::CommitSent | Step::Committed | Step::WriteCommit | Step::WriteCommitted)
+            | (Self::ThreeBatches, Step::CommitSent)
+            | (Self::LongBatch, Step::Loaded | Step::CommitSent)
+            | (Self::Unwiped, Step::Emptied | Step::LsnWritten | Step::CommitSent)
+            | (Self::KeptAside, Step::Aside | Step::CommitSent)
+            | (Self::ReplicationCompleted, Step::WriteBegun | Step::WriteCommit | Step::CommitSent)
+            | (Self::TableSchema, Step::Ticket | Step::WriteCommit | Step::CommitSent)
+            | (Self::Wipe, Step::Ticket | Step::WriteCommit | Step::CommitSent)
+            | (Self::Create | Self::Recreate | Self::Drop, Step::CommitSent)
+            | (Self::FirstOpen, Step::MirrorMade | Step::Opened | Step::CommitSent) => ALL,
+            _ => NONE,
+        }
     }
 }
 

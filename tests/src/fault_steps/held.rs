@@ -1,6 +1,10 @@
 //! What a mirror holds, and what is in it of a call's work. In none of the states between is an LSN ahead of its rows.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use speil::protocol::columns::TypedBatch;
+use speil::protocol::table_name::TableName;
 
 use super::calls::Call;
 use super::prepare::{EXTRA, LETTER, STORY};
@@ -18,29 +22,34 @@ pub struct Held {
 struct Table {
     lsn: i64,
     hash: String,
-    rows: Vec<Vec<Option<String>>>,
+    /// In some order that is always the same, as texts.
+    rows: Vec<String>,
 }
 
 impl Held {
     /// Looks; a mirror that is not there, or whose making was broken off, holds nothing.
     pub async fn by(tenant: &Tenant) -> Self {
-        let place = tenant.place();
-        let Ok(mirror) = place.open().await else { return Self::default() };
+        let Ok(mirror) = tenant.place().open().await else { return Self::default() };
         let mut held = Self::default();
         for record in mirror.tables().await.expect("readable") {
             let name = record.table.as_str();
-            let rows = place.rows(&format!("SELECT * FROM \"{name}\" ORDER BY 1")).await;
-            let rows = rows.unwrap_or_else(|error| panic!("the metadata table lists {name}, and: {error}"));
-            let table = Table { lsn: record.lsn.0, hash: format!("{:?}", record.hash), rows };
-            held.tables.insert(name.to_owned(), table);
+            let def = record.def.unwrap_or_else(|| panic!("{name} is listed, and nobody knows its columns"));
+            let mut rows = Vec::new();
+            let mut take = |batch: TypedBatch| {
+                let of = |row: usize| batch.columns.iter().map(move |column| format!("{:?}", column.value(row, 0)));
+                rows.extend((0..batch.len()).map(|row| of(row).collect::<Vec<_>>().join(", ")));
+                ControlFlow::Continue(())
+            };
+            let read = mirror.read(&def, 1_000, &mut take).await;
+            read.unwrap_or_else(|error| panic!("{name} is listed, and: {error}"));
+            rows.sort_unstable();
+            held.tables.insert(name.to_owned(), Table { lsn: record.lsn.0, hash: format!("{:?}", record.hash), rows });
         }
         let kept = mirror.quarantine_counts().await.expect("readable");
         held.aside = kept.iter().map(|count| count.rows).sum();
-        assert_eq!(
-            place.has_table(EXTRA).await.expect("readable"),
-            held.tables.contains_key(EXTRA),
-            "a table is there and not listed"
-        );
+        let extra = TableName::new(EXTRA).expect("a table's name");
+        let is_there = mirror.describe(&extra).await.expect("readable").is_some();
+        assert_eq!(is_there, held.tables.contains_key(EXTRA), "the table {EXTRA} is there, and is it listed?");
         held
     }
 

@@ -91,12 +91,12 @@ pub async fn prepare(tenant: &mut Tenant, call: Call, number: u16) -> Prepared {
             alter(tenant, SchemaChange::DropTable { table: EXTRA.into() });
         }
         Call::RowData | Call::InPieces => {
-            let lsn = tenant.lsn(STORY).await;
+            let lsn = lsn(tenant, STORY).await;
             a_few_changes(&mut tenant.source);
             prepared.batches = vec![batch(&tenant.source, STORY_AT, &changes(&tenant.source, STORY_AT, lsn), true)];
         }
         Call::ThreeBatches => {
-            let (story, letter) = (tenant.lsn(STORY).await, tenant.lsn(LETTER).await);
+            let (story, letter) = (lsn(tenant, STORY).await, lsn(tenant, LETTER).await);
             // An update may leave a row as it was.
             tenant.source.insert(LETTER_AT);
             a_few_changes(&mut tenant.source);
@@ -110,7 +110,7 @@ pub async fn prepare(tenant: &mut Tenant, call: Call, number: u16) -> Prepared {
             ];
         }
         Call::LongBatch => {
-            let lsn = tenant.lsn(LETTER).await;
+            let lsn = lsn(tenant, LETTER).await;
             let keys: Vec<i64> = tenant.source.tables()[LETTER_AT].keys().collect();
             for key in &keys {
                 tenant.source.update(LETTER_AT, *key);
@@ -132,7 +132,7 @@ pub async fn prepare(tenant: &mut Tenant, call: Call, number: u16) -> Prepared {
             prepared.batches = vec![batch(&tenant.source, STORY_AT, &all, true)];
         }
         Call::KeptAside => {
-            let lsn = tenant.lsn(STORY).await;
+            let lsn = lsn(tenant, STORY).await;
             tenant.source.insert(STORY_AT);
             let changes = changes(&tenant.source, STORY_AT, lsn);
             let new = tenant.source.insert(STORY_AT);
@@ -159,6 +159,12 @@ fn a_few_changes(source: &mut Source) {
     source.update(STORY_AT, last);
     source.delete(STORY_AT, first);
     source.insert(STORY_AT);
+}
+
+async fn lsn(tenant: &Tenant, table: &str) -> i64 {
+    let mirror = tenant.place().open().await.expect("a mirror");
+    let records = mirror.tables().await.expect("readable");
+    records.iter().find(|record| record.table.as_str() == table).expect("listed").lsn.0
 }
 
 fn changes(source: &Source, table: usize, lsn: i64) -> Vec<(i64, RowOp)> {

@@ -13,8 +13,7 @@ use super::walk::Passed;
 pub fn table(call: Call, crash: &[Passed], error: &[Passed], hold: &[Passed]) -> String {
     let mut text = String::from("| step | dies there | fails there | is held there |\n|---|---|---|---|\n");
     let of = |passed: &[Passed]| -> BTreeMap<String, String> {
-        let passed = passed.iter().filter(|one| one.call == call);
-        passed.map(|one| (one.step(), one.outcome.clone())).collect()
+        passed.iter().map(|one| (one.step(), one.outcome.clone())).collect()
     };
     let (crashes, errors, holds) = (of(crash), of(error), of(hold));
     let steps = |of: &BTreeMap<String, String>| of.keys().cloned().collect::<Vec<_>>();
@@ -22,7 +21,7 @@ pub fn table(call: Call, crash: &[Passed], error: &[Passed], hold: &[Passed]) ->
         steps(&crashes) == steps(&errors) && steps(&crashes) == steps(&holds),
         "{call:?} did not pass the same steps: {crashes:#?} {errors:#?} {holds:#?}"
     );
-    for one in crash.iter().filter(|one| one.call == call) {
+    for one in crash {
         let step = one.step();
         let _ = writeln!(text, "| {step} | {} | {} | {} |", one.outcome, errors[&step], holds[&step]);
     }

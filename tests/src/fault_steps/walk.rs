@@ -19,7 +19,6 @@ use crate::kit::{At, Speil, Tenant};
 /// A step that a call passed, and what came of the action there.
 #[derive(Debug, Clone)]
 pub struct Passed {
-    pub call: Call,
     step: Step,
     /// Which pass of the same step, from 1.
     number: usize,
@@ -46,11 +45,11 @@ pub struct Walked {
     pub calls: Vec<Call>,
 }
 
-/// Walks over the steps of these calls with this action.
+/// Walks over the steps of these calls with this action. Each call is told when it is done.
 ///
 /// # Panics
 /// When anything is lost, a repeated call does not come through, or another tenant is not served.
-pub async fn walk(walked: Walked, action: Action) -> Vec<Passed> {
+pub async fn walk(walked: Walked, action: Action, mut told: impl FnMut(Call, Vec<Passed>)) {
     let mut speil = walked.at.speil();
     let plugins = speil.folder().join("plugins");
     let sidecar = format!(
@@ -67,17 +66,18 @@ pub async fn walk(walked: Walked, action: Action) -> Vec<Passed> {
     let mut walk = Walk { speil, orders, tenant, other, made: 0 };
     walk.tenant.is_mirrored().await;
     walk.other.is_mirrored().await;
-    let mut all = Vec::new();
     for &call in &walked.calls {
+        let mut all = Vec::new();
         for step in Step::ALL {
-            for number in call.walked(step, walked.at.engine.is_sqlite()) {
+            let passes = if walked.at.engine.is_sqlite() { call.walked(step) } else { call.walked_over_a_server(step) };
+            for number in passes {
                 let Some(outcome) = walk.one(call, step, number, action).await else { break };
-                all.push(Passed { call, step, number, outcome });
+                all.push(Passed { step, number, outcome });
             }
         }
+        told(call, all);
     }
     walk.other.is_mirrored().await;
-    all
 }
 
 struct Walk {

@@ -12,7 +12,6 @@ mod steps;
 
 use std::process::ExitCode;
 
-use speil_tests::fault_steps::CALLS;
 use speil_tests::sqlserver::{Case, Feature, run};
 
 /// Runs over a bad network when nobody says how many.
@@ -25,9 +24,7 @@ fn main() -> ExitCode {
     };
     let seed = |seed| Case::new(format!("seed_{seed:03}"), move |place| network::one_run(place, seed));
     let mut cases: Vec<Case> = (0..runs).map(|number| seed(number).wanting(&[Feature::NulInText])).collect();
-    for call in CALLS {
-        cases.push(Case::new(format!("steps_of_{}", call.word()), move |place| steps::walk_all(place, call)));
-    }
+    cases.extend(steps::cases());
     cases.extend(environment::cases());
     run(cases)
 }
