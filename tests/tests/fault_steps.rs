@@ -1,31 +1,28 @@
 //! At every step between receiving a byte of a call and sending its answer the program dies, fails or is held up: nothing is lost,
-//! and the table of outcomes is what docs/reference-fault-steps.md shows (`UPDATE_DOCS=1` writes it anew).
+//! and the outcomes are what docs/reference-fault-steps.md shows (`UPDATE_DOCS=1` writes them anew).
 
-use std::path::Path;
-
-use speil_tests::fault_steps::{Action, CALLS, table, walk};
+use speil_tests::fault_steps::{Action, CALLS, Page, Walked, table, walk};
 use speil_tests::kit::{At, Engine};
-
-const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/reference-fault-steps.md");
-const BEGIN: &str = "<!-- outcomes: written by the test fault_steps -->\n\n";
 
 #[test]
 fn at_every_step_of_a_call_the_program_may_die_fail_or_be_held_up() {
     let walking = [Action::Crash, Action::Error, Action::Hold].map(|action| {
         std::thread::spawn(move || {
             let at = At { binary: env!("CARGO_BIN_EXE_speil-under-test"), engine: Engine::Sqlite };
+            let walked = Walked { at, transformer: speil_test_guests::TRANSFORMER, calls: CALLS.to_vec() };
             let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-            runtime.expect("threads").block_on(walk(at, &CALLS, action))
+            let mut passed = Vec::new();
+            runtime.expect("threads").block_on(walk(walked, action, |_, one| passed.push(one)));
+            passed
         })
     });
-    let [crash, error, hold] = walking.map(|walking| walking.join().expect("no panic"));
-    let found = table(&crash, &error, &hold);
-    println!("{found}");
-    let page = std::fs::read_to_string(Path::new(PAGE)).expect("the page is there");
-    let (head, shown) = page.split_once(BEGIN).expect("the page says where the table begins");
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(PAGE, format!("{head}{BEGIN}{found}")).expect("writable");
-    } else {
-        assert_eq!(shown, found, "the outcomes differ from the page: if they should, UPDATE_DOCS=1 writes it anew");
+    // All of them, before the first that went wrong ends this process: else the programs of the others would be left running.
+    let walked = walking.map(std::thread::JoinHandle::join);
+    let [crash, error, hold] = walked.map(|walked| walked.expect("no panic"));
+    let page = Page::new("reference-fault-steps.md");
+    for (at, call) in CALLS.into_iter().enumerate() {
+        let found = table(call, &crash[at], &error[at], &hold[at]);
+        println!("{}\n{found}", call.title());
+        page.shows(call, &found);
     }
 }

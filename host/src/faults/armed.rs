@@ -3,7 +3,7 @@
 //! | file | |
 //! |---|---|
 //! | `order` | `STEP ACTION SKIP NUMBER`: at this step, after passing it so many times, do this; removed when it is done. The number tells one order from the next |
-//! | `release` | whoever is held goes on |
+//! | `release` | the number of an order: whoever is held by it, or by one before it, goes on |
 //! | `clock` | so many seconds are added to the machine's time, fewer than none too |
 //!
 //! Actions: `crash` ends the process as a power cut would, `error` lets the step fail, `hold` waits for `release`.
@@ -11,6 +11,7 @@
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use super::Step;
@@ -27,6 +28,12 @@ enum Action {
     Crash,
     Error,
     Hold,
+}
+
+/// What was ordered, and the order's number.
+struct Order {
+    action: Action,
+    number: u64,
 }
 
 fn folder() -> Option<&'static PathBuf> {
@@ -48,7 +55,7 @@ fn read(name: &str) -> Option<String> {
 }
 
 /// What was ordered for this step, if it is to be done now.
-fn ordered(step: Step) -> Option<Action> {
+fn ordered(step: Step) -> Option<Order> {
     /// The order that is being waited for, and how often its step has been passed.
     static PASSED: Mutex<(String, u64)> = Mutex::new((String::new(), 0));
     let order = read("order")?;
@@ -62,7 +69,8 @@ fn ordered(step: Step) -> Option<Action> {
         Some("hold") => Action::Hold,
         other => panic!("the order {order:?} asks for the action {other:?}, which is none"),
     };
-    let skip: u64 = words.next().and_then(|skip| skip.parse().ok()).unwrap_or(0);
+    let mut count = || words.next().and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
+    let (skip, number) = (count(), count());
     let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
     if passed.0 != order {
         *passed = (order, 0);
@@ -73,11 +81,17 @@ fn ordered(step: Step) -> Option<Action> {
     }
     // Whoever removes the order carries it out.
     std::fs::remove_file(folder()?.join("order")).ok()?;
-    Some(action)
+    Some(Order { action, number })
 }
 
-fn is_held() -> bool {
-    read("release").is_none()
+/// Whether an order waits to be carried out at this step.
+#[must_use]
+pub fn is_ordered(step: Step) -> bool {
+    read("order").is_some_and(|order| order.split_whitespace().next() == Some(step.name()))
+}
+
+fn is_held(number: u64) -> bool {
+    read("release").and_then(|text| text.trim().parse::<u64>().ok()).is_none_or(|released| released < number)
 }
 
 /// A step, on a thread that must not block. Boxed, so that a future with many points is no larger than without.
@@ -86,8 +100,8 @@ fn is_held() -> bool {
 /// When that was ordered.
 pub fn pass(step: Step) -> Pin<Box<dyn Future<Output = Result<(), Injected>> + Send>> {
     Box::pin(async move {
-        if obey(step)? {
-            while is_held() {
+        if let Some(number) = obey(step)? {
+            while is_held(number) {
                 tokio::time::sleep(LOOK).await;
             }
         }
@@ -95,26 +109,41 @@ pub fn pass(step: Step) -> Pin<Box<dyn Future<Output = Result<(), Injected>> + S
     })
 }
 
+/// Work of which the first half is sending something, with a step between that and the answer: when it waits for the first time,
+/// everything is sent.
+///
+/// # Errors
+/// When that was ordered; the work is dropped, its answer unread.
+pub async fn pass_unread<T>(step: Step, work: impl Future<Output = T>) -> Result<T, Injected> {
+    let mut work = std::pin::pin!(work);
+    let first = std::future::poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await;
+    pass(step).await?;
+    match first {
+        Poll::Ready(answer) => Ok(answer),
+        Poll::Pending => Ok(work.await),
+    }
+}
+
 /// A step, on a thread that may block.
 ///
 /// # Errors
 /// When that was ordered.
 pub fn pass_blocking(step: Step) -> Result<(), Injected> {
-    if obey(step)? {
-        while is_held() {
+    if let Some(number) = obey(step)? {
+        while is_held(number) {
             std::thread::sleep(LOOK);
         }
     }
     Ok(())
 }
 
-/// Dies or fails if that was ordered of the step. Whether it is to be held.
-fn obey(step: Step) -> Result<bool, Injected> {
-    match ordered(step) {
-        None => Ok(false),
-        Some(Action::Hold) => Ok(true),
-        Some(Action::Error) => Err(Injected(step)),
-        Some(Action::Crash) => std::process::abort(),
+/// Dies or fails if that was ordered of the step. If it is to be held, the number of the order that holds it.
+fn obey(step: Step) -> Result<Option<u64>, Injected> {
+    let Some(Order { action, number }) = ordered(step) else { return Ok(None) };
+    match action {
+        Action::Hold => Ok(Some(number)),
+        Action::Error => Err(Injected(step)),
+        Action::Crash => std::process::abort(),
     }
 }
 

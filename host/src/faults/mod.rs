@@ -11,13 +11,11 @@ mod armed;
 mod unarmed;
 
 #[cfg(feature = "fault-points")]
-pub use armed::{Injected, now, pass, pass_blocking};
+pub use armed::{Injected, is_ordered, now, pass, pass_blocking, pass_unread};
 #[cfg(not(feature = "fault-points"))]
-pub use unarmed::{Injected, now, pass, pass_blocking};
+pub use unarmed::{Injected, is_ordered, now, pass, pass_blocking, pass_unread};
 
-use crate::store::{StoreError, StoreErrorKind};
-
-/// A step of a call, in the order in which a call of rows comes to them.
+/// A step of a call, in about the order in which calls come to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Step {
     /// A connection was accepted.
@@ -34,12 +32,17 @@ pub enum Step {
     Room,
     /// The decoder begins.
     Decode,
+    /// Rows of a large batch are in a temporary file.
+    Spilled,
     /// A batch is decoded.
     BatchDecoded,
     /// Before the hooks that come before the operation.
     HooksBefore,
     /// The hooks have said where the mirror is.
     Resolved,
+    /// A mirror that was not there is made: its file, with nothing of ours in it; its database, without settings. And once more
+    /// when it can be used.
+    MirrorMade,
     /// The mirror is open.
     Opened,
     /// The call has its ticket.
@@ -48,20 +51,34 @@ pub enum Step {
     Turn,
     /// A table is about to be made to fit.
     SchemaChange,
+    /// Rows are back from the temporary file.
+    SpillRead,
     /// The first rows are typed, and no transaction has begun.
     Typed,
     /// The transaction of rows has begun.
     RowsBegun,
+    /// A table that is to be filled and was not wiped has been emptied.
+    Emptied,
+    /// Rows have been through the transforms.
+    Transformed,
     /// Rows are ready to be written.
     Staged,
+    /// SQL Server: rows have been sent by bulk load, into the table or into the temporary one beside it.
+    Loaded,
+    /// SQLite: rows are deleted, and those to be written are not.
+    Deleted,
     /// Rows are written.
     RowsApplied,
+    /// Rows that a transform could not take are kept aside.
+    Aside,
     /// The LSN is about to be written.
     LsnWrite,
     /// The LSN is written.
     LsnWritten,
     /// The rows are about to be committed.
     Commit,
+    /// SQL Server: the commit is sent, and its answer not read.
+    CommitSent,
     /// The rows are committed.
     Committed,
     /// Plug-ins are about to be told of the rows.
@@ -78,6 +95,8 @@ pub enum Step {
     HooksAfter,
     /// The call is about to be written into the mirror's history.
     Record,
+    /// The answer of Authenticate is signed.
+    Signed,
     /// Log line and counters are about to be written.
     Counted,
     /// The answer's head is about to be written.
@@ -88,7 +107,7 @@ pub enum Step {
 
 impl Step {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 42] = [
         Self::Accept,
         Self::RequestHead,
         Self::BodyPiece,
@@ -96,20 +115,29 @@ impl Step {
         Self::Token,
         Self::Room,
         Self::Decode,
+        Self::Spilled,
         Self::BatchDecoded,
         Self::HooksBefore,
         Self::Resolved,
+        Self::MirrorMade,
         Self::Opened,
         Self::Ticket,
         Self::Turn,
         Self::SchemaChange,
+        Self::SpillRead,
         Self::Typed,
         Self::RowsBegun,
+        Self::Emptied,
+        Self::Transformed,
         Self::Staged,
+        Self::Loaded,
+        Self::Deleted,
         Self::RowsApplied,
+        Self::Aside,
         Self::LsnWrite,
         Self::LsnWritten,
         Self::Commit,
+        Self::CommitSent,
         Self::Committed,
         Self::RowsTold,
         Self::WriteBegun,
@@ -118,6 +146,7 @@ impl Step {
         Self::EventsTold,
         Self::HooksAfter,
         Self::Record,
+        Self::Signed,
         Self::Counted,
         Self::AnswerHead,
         Self::AnswerBody,
@@ -134,20 +163,29 @@ impl Step {
             Self::Token => "token",
             Self::Room => "room",
             Self::Decode => "decode",
+            Self::Spilled => "spilled",
             Self::BatchDecoded => "batch-decoded",
             Self::HooksBefore => "hooks-before",
             Self::Resolved => "resolved",
+            Self::MirrorMade => "mirror-made",
             Self::Opened => "opened",
             Self::Ticket => "ticket",
             Self::Turn => "turn",
             Self::SchemaChange => "schema-change",
+            Self::SpillRead => "spill-read",
             Self::Typed => "typed",
             Self::RowsBegun => "rows-begun",
+            Self::Emptied => "emptied",
+            Self::Transformed => "transformed",
             Self::Staged => "staged",
+            Self::Loaded => "loaded",
+            Self::Deleted => "deleted",
             Self::RowsApplied => "rows-applied",
+            Self::Aside => "aside",
             Self::LsnWrite => "lsn-write",
             Self::LsnWritten => "lsn-written",
             Self::Commit => "commit",
+            Self::CommitSent => "commit-sent",
             Self::Committed => "committed",
             Self::RowsTold => "rows-told",
             Self::WriteBegun => "write-begun",
@@ -156,16 +194,11 @@ impl Step {
             Self::EventsTold => "events-told",
             Self::HooksAfter => "hooks-after",
             Self::Record => "record",
+            Self::Signed => "signed",
             Self::Counted => "counted",
             Self::AnswerHead => "answer-head",
             Self::AnswerBody => "answer-body",
         }
-    }
-}
-
-impl From<Injected> for StoreError {
-    fn from(injected: Injected) -> Self {
-        Self::new(StoreErrorKind::Environment, injected.to_string())
     }
 }
 

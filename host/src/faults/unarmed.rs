@@ -34,6 +34,22 @@ pub const fn pass_blocking(_: Step) -> Result<(), Injected> {
     Ok(())
 }
 
+/// Work of which the first half is sending something, with a step between that and the answer.
+///
+/// # Errors
+/// None.
+#[inline]
+pub async fn pass_unread<T>(_: Step, work: impl Future<Output = T>) -> Result<T, Injected> {
+    Ok(work.await)
+}
+
+/// Whether a test is about to break this step: never.
+#[inline]
+#[must_use]
+pub const fn is_ordered(_: Step) -> bool {
+    false
+}
+
 /// The machine's time.
 #[inline]
 #[must_use]

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::call::{Call, CallError, Cause, Opened};
 use super::reduce::Reduced;
 use super::stretches::{Rows, Written, key_of, typed_segments};
+use crate::faults::{self, Step};
 use crate::plugins::hooks::{Committed, Poisoned, TransformPlan};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::lsn::Lsn;
@@ -132,6 +133,7 @@ impl Aside {
         }
         if !changes.is_empty() {
             writer.set_aside(changes).await?;
+            faults::pass(Step::Aside).await?;
         }
         Ok(told)
     }

@@ -98,6 +98,7 @@ impl Rows<'_> {
         let mut received = OpCounts::default();
         segment.ops.iter().for_each(|&op| count(&mut received, op));
         let batch = to_target(call, self.plan, self.target, (self.in_source_order)(segment)).await?;
+        faults::pass(Step::Transformed).await?;
         let reduced = reduce(&batch, self.target).map_err(|error| reduce_error(error, &batch, self.target))?;
         Ok(Some(Ready { poisoned: call.hooks.take_poisoned(), batch, reduced, received }))
     }

@@ -72,6 +72,12 @@ impl StoreError {
     }
 }
 
+impl From<crate::faults::Injected> for StoreError {
+    fn from(injected: crate::faults::Injected) -> Self {
+        Self::new(StoreErrorKind::Environment, injected.to_string())
+    }
+}
+
 impl fmt::Display for StoreErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)

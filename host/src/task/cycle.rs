@@ -85,6 +85,9 @@ pub struct CycleReport {
     pub seconds: f64,
     /// How long TableSchema took, in milliseconds.
     pub table_schema_ms: f64,
+    /// What the endpoint has promised: by a table's folded name the LSN of its last batch, for which a call was answered with success.
+    #[serde(skip)]
+    pub acknowledged: BTreeMap<String, i64>,
 }
 
 impl CycleReport {
@@ -126,6 +129,7 @@ pub async fn run(client: &mut Client, source: &Source, options: &CycleOptions, p
             bytes: 0,
             seconds: 0.0,
             table_schema_ms: 0.0,
+            acknowledged: BTreeMap::new(),
         },
         pending: Vec::new(),
         row_data_calls: 0,
@@ -296,6 +300,9 @@ impl<'c> Cycle<'c> {
             if self.note(answer.map(|_| ()), &names)?.is_none() {
                 break;
             }
+            let last = batches.iter().filter(|batch| batch.lsn > 0);
+            let promised = last.map(|batch| (batch.table.table_name.to_lowercase(), batch.lsn));
+            self.report.acknowledged.extend(promised);
         }
         self.progress.advance(batches.iter().map(|batch| batch.rows.len()).sum());
         self.row_data_calls += 1;

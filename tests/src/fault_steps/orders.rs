@@ -2,10 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use speil::faults::Step;
 
 use crate::kit::Speil;
+use crate::kit::wait::PATIENCE;
+
+/// Between two looks whether an order was carried out.
+const LOOK: Duration = Duration::from_millis(2);
 
 /// What is to happen at a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,8 +50,7 @@ impl Orders {
 
     /// At this step, once it has been passed so many times, this.
     pub fn give(&self, step: Step, action: Action, skip: usize) {
-        let number = self.given.fetch_add(1, Ordering::Relaxed);
-        let _ = std::fs::remove_file(self.file("release"));
+        let number = self.given.fetch_add(1, Ordering::Relaxed) + 1;
         self.write("order", &format!("{} {} {skip} {number}", step.name(), action.word()));
     }
 
@@ -55,14 +59,34 @@ impl Orders {
         self.file("order").exists()
     }
 
+    /// Waits until all that was ordered is carried out.
+    pub async fn are_carried_out(&self) {
+        // As `wait::until`, whose closure cannot be sent from thread to thread.
+        let began = Instant::now();
+        while self.is_waiting() {
+            assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} in vain for an order to be carried out");
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
     /// Takes it back.
     pub fn withdraw(&self) {
         std::fs::remove_file(self.file("order")).expect("it was not carried out");
     }
 
+    /// The orders given so far: what [`Orders::release_until`] takes.
+    pub fn given(&self) -> u64 {
+        self.given.load(Ordering::Relaxed)
+    }
+
     /// Whoever is held goes on.
     pub fn release(&self) {
-        self.write("release", "");
+        self.release_until(self.given());
+    }
+
+    /// Whoever is held by the order of this number, or by one before it, goes on.
+    pub fn release_until(&self, number: u64) {
+        self.write("release", &number.to_string());
     }
 
     /// The program sees the machine's clock moved by so many seconds.

@@ -40,10 +40,14 @@ pub enum Feature {
     SeventhDigit,
     /// A table may have the name of a type, and the catalogue can be read all the same.
     TypeNamesForTables,
+    /// A database can be made read-only.
+    ReadOnly,
+    /// A database can be taken offline.
+    Offline,
 }
 
 impl Feature {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Applock,
         Self::ReadersGoOn,
         Self::ChangeBehindReader,
@@ -59,6 +63,8 @@ impl Feature {
         Self::LongDatabaseNames,
         Self::SeventhDigit,
         Self::TypeNamesForTables,
+        Self::ReadOnly,
+        Self::Offline,
     ];
 
     /// Why a case that needs it cannot be run.
@@ -80,6 +86,8 @@ impl Feature {
             Self::DropInUse => "a database that somebody is in cannot be dropped",
             Self::LongDatabaseNames => "nobody gets into a database whose name is longer than 63 bytes",
             Self::TypeNamesForTables => "the catalogue cannot be read any more once a table is called \"text\"",
+            Self::ReadOnly => "a database cannot be made read-only",
+            Self::Offline => "a database cannot be taken offline",
             Self::SeventhDigit => "times and moments keep six digits of a second at most",
         }
     }
@@ -170,6 +178,23 @@ impl Feature {
             }
             Self::LongDatabaseNames => enters_the_longest_name(hand).await,
             Self::TypeNamesForTables => reads_beside_a_table_called_text(hand).await,
+            Self::ReadOnly => {
+                hand.connect().await?.run("CREATE TABLE written (a int)").await?;
+                let set = Hand::SqlServer(hand.beside("master"));
+                let alter = |how| format!("ALTER DATABASE \"{}\" SET {how} WITH ROLLBACK IMMEDIATE", hand.database());
+                set.run(&alter("READ_ONLY")).await?;
+                let refuses = hand.connect().await?.run("INSERT INTO written VALUES (1)").await.is_err();
+                set.run(&alter("READ_WRITE")).await?;
+                Ok(refuses && hand.connect().await?.run("INSERT INTO written VALUES (1)").await.is_ok())
+            }
+            Self::Offline => {
+                let set = Hand::SqlServer(hand.beside("master"));
+                let alter = |how| format!("ALTER DATABASE \"{}\" SET {how} WITH ROLLBACK IMMEDIATE", hand.database());
+                set.run(&alter("OFFLINE")).await?;
+                let refuses = hand.connect().await.is_err();
+                set.run(&alter("ONLINE")).await?;
+                Ok(refuses && hand.connect().await.is_ok())
+            }
             Self::SeventhDigit => keeps_the_seventh_digit(hand).await,
             Self::AlterCollation => {
                 let mut one = hand.connect().await?;

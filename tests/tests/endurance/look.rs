@@ -41,12 +41,35 @@ const UNREPAIRED: [i32; 3] = [
     rusqlite::ffi::SQLITE_READONLY_CANTINIT,
 ];
 
-/// Takes a look; `None` while there is no mirror, or while a kill has left it with a journal that only the host's next start,
-/// and no reader, can play back.
-pub fn take(file: &Path, tenant: &str) -> rusqlite::Result<Option<Look>> {
+/// What comes of a look.
+#[derive(Debug)]
+pub enum Seen {
+    Mirror(Look),
+    /// There is none.
+    Nothing,
+    /// A kill has left it with a journal that only the host's next start, and no reader, can play back.
+    Unrepaired,
+}
+
+/// Takes a look.
+pub fn take(file: &Path, tenant: &str) -> rusqlite::Result<Seen> {
     match look(file, tenant) {
-        Err(error) if error.sqlite_error().is_some_and(|told| UNREPAIRED.contains(&told.extended_code)) => Ok(None),
-        look => look,
+        Ok(Some(look)) => Ok(Seen::Mirror(look)),
+        Ok(None) => Ok(Seen::Nothing),
+        Err(error) if error.sqlite_error().is_some_and(|told| UNREPAIRED.contains(&told.extended_code)) => {
+            Ok(Seen::Unrepaired)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+impl Seen {
+    /// The mirror, if one was seen.
+    pub fn mirror(self) -> Option<Look> {
+        match self {
+            Self::Mirror(look) => Some(look),
+            Self::Nothing | Self::Unrepaired => None,
+        }
     }
 }
 

@@ -16,6 +16,8 @@
 //! | what a source has been | `history` |
 //! | one moment's view of a mirror | `look` |
 //! | is an LSN ahead of its rows | `judge` |
+//! | is what was acknowledged still there | `promises` |
+//! | looking and judging, again and again | `watch` |
 //! | one address for many hosts | `relay` |
 //! | can the watcher see a fault at all | `self_test` |
 //! | an hour of load: nothing grows | `soak` |
@@ -24,12 +26,14 @@ mod changes;
 mod history;
 mod judge;
 mod look;
+mod promises;
 mod relay;
 mod run;
 mod self_test;
 mod shared;
 mod soak;
 mod tenant;
+mod watch;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -41,6 +45,16 @@ use soak::soak;
 const A_MOMENT: Duration = Duration::from_secs(20);
 /// Kills in a plain `cargo test`.
 const A_HANDFUL: u64 = 8;
+
+/// Plug-ins at work in every cycle: one keeps indexes on tables whose columns come and go, the other only hears of everything.
+const PLUGINS: &[(&str, &[u8])] = &[
+    ("index-manager.wasm", speil_guest_artifacts::INDEX_MANAGER),
+    (
+        "index-manager.toml",
+        b"[config]\n\"contact.ix_contact_rank\" = \"rank\"\n\"person.ix_person_owner\" = \"owner_id\"\n",
+    ),
+    ("recorder.wasm", speil_test_guests::RECORDER),
+];
 
 fn number(name: &str) -> Option<u64> {
     let text = std::env::var(name).ok()?;
@@ -66,15 +80,22 @@ async fn kills_at_random_moments_lose_nothing() {
     let seed = seed();
     println!("SPEIL_ENDURANCE_SEED={seed}");
     tell(&format!("SPEIL_ENDURANCE_SEED={seed}"));
-    let outcome = endure(env!("CARGO_BIN_EXE_speil-under-test"), Plan { seed, kills, tell }).await;
+    let outcome = endure(env!("CARGO_BIN_EXE_speil-under-test"), Plan { seed, kills, tell, plugins: PLUGINS }).await;
     println!("{}", outcome.table());
     tell(&outcome.table());
 
     assert_eq!(outcome.kills, kills);
-    assert!(outcome.looks > kills, "{} looks", outcome.looks);
+    let (watched, after_kills) = (&outcome.watched, &outcome.after_kills);
+    assert!(watched.taken > kills, "{} looks", watched.taken);
+    assert!(after_kills.taken > 0, "nobody looked at a mirror between a kill and the next start");
     // A run that never hits what it aims at shows nothing.
     if kills >= 100 {
-        assert!(outcome.verdict.rows > 0, "nothing was judged");
+        assert!(watched.verdict.rows > 0 && after_kills.verdict.rows > 0, "nothing was judged");
+        assert!(watched.promises > 0 && after_kills.promises > 0, "no promise was looked at");
+        assert!(outcome.cold_starts > 0, "plug-ins were never compiled anew");
+        // A mirror that nobody may look at is not judged: that may not be the rule.
+        let (refused, taken) = (after_kills.unrepaired, after_kills.taken);
+        assert!(refused < taken, "of looks after kills {refused} were refused by SQLite, {taken} not");
         assert!(outcome.before_it_listened > 0, "no host was killed while it started");
         for operation in ["TableSchema", "RowData", "Wipe"] {
             assert!(outcome.broken_off(operation) > 0, "no {operation} was broken off by a kill");
@@ -83,7 +104,8 @@ async fn kills_at_random_moments_lose_nothing() {
         assert!(lived.iter().all(|lived| lived.completed > 0), "a tenant never came through");
         assert!(lived.iter().all(|lived| lived.happened.schema_changes > 0 && lived.happened.wipes > 0));
         assert!(lived.iter().any(|lived| lived.happened.restores > 0 && lived.by_hand > 0));
-        let (judged, too_old) = (outcome.verdict.tables, outcome.verdict.too_old);
+        assert!(lived.iter().any(|lived| lived.long_batches > 0), "no batch went through a file");
+        let (judged, too_old) = (watched.verdict.tables, watched.verdict.too_old);
         assert!(too_old * 20 < judged, "{too_old} tables could not be judged, {judged} could");
     }
 }
@@ -93,7 +115,7 @@ async fn soak_nothing_grows_under_mixed_load() {
     let time = number("SPEIL_SOAK_MINUTES").map_or(A_MOMENT, |minutes| Duration::from_secs(minutes * 60));
     let seed = seed();
     tell(&format!("SPEIL_ENDURANCE_SEED={seed}, {time:?}"));
-    let soaked = soak(env!("CARGO_BIN_EXE_speil-under-test"), seed, time).await;
+    let soaked = soak(env!("CARGO_BIN_EXE_speil-under-test"), PLUGINS, seed, time).await;
     println!("{}", soaked.table());
     tell(&soaked.table());
     let grown = soaked.grown();

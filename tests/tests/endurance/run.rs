@@ -1,7 +1,6 @@
 //! The whole of a run: the program with its tenants, one who kills it and one who watches.
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,18 +9,17 @@ use speil::task::endpoint::Endpoint;
 use speil_tests::kit::host::PATH;
 use speil_tests::kit::{Engine, Speil};
 
-use super::history::History;
-use super::judge::{self, Verdict};
-use super::look;
 use super::relay::Relay;
 use super::shared::Shared;
-use super::tenant::Tenant;
+use super::tenant::{SPILL_BYTES, Tenant};
+use super::watch::{Looks, Watched, watch};
 
 const TENANTS: u64 = 3;
 /// A start takes no longer than this when nothing else is known.
 const FIRST_GUESS: Duration = Duration::from_millis(400);
-/// Between two looks of the one who watches: the tenants need the processor too.
-const BREATH: Duration = Duration::from_millis(3);
+/// Before one start in so many the plug-ins' compiled code is thrown away: then they are compiled while the host starts, and kills come
+/// in the middle of that too.
+const COLD_STARTS: u64 = 5;
 
 /// When the host is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +38,8 @@ pub struct Plan {
     pub kills: u64,
     /// Told now and then how far it has come.
     pub tell: fn(&str),
+    /// Files of the plug-in folder.
+    pub plugins: &'static [(&'static str, &'static [u8])],
 }
 
 /// What was done.
@@ -50,8 +50,12 @@ pub struct Outcome {
     pub before_it_listened: u64,
     moments: std::collections::BTreeMap<Moment, u64>,
     pub tenants: Vec<Tenant>,
-    pub verdict: Verdict,
-    pub looks: u64,
+    /// Looks while tenants and host were at work, starts and kills among it.
+    pub watched: Looks,
+    /// Looks at what a kill left behind, right after it and before the next start.
+    pub after_kills: Looks,
+    /// Starts without compiled plug-ins.
+    pub cold_starts: u64,
     cells: u64,
     rows: u64,
     took: Duration,
@@ -87,12 +91,27 @@ impl Outcome {
                 lived.by_hand
             );
         }
-        let verdict = &self.verdict;
+        for (when, looks) in [("watched", &self.watched), ("after kills", &self.after_kills)] {
+            let verdict = &looks.verdict;
+            let _ = writeln!(
+                text,
+                "{when}: {} looks, {} refused by SQLite, {} tables and {} rows judged, {} promises, {} tables promised nothing, {} older \
+                 than remembered",
+                looks.taken,
+                looks.unrepaired,
+                verdict.tables,
+                verdict.rows,
+                looks.promises,
+                verdict.promising_nothing,
+                verdict.too_old
+            );
+        }
+        let long: u64 = self.tenants.iter().map(|tenant| tenant.lived.long_batches).sum();
         let _ = writeln!(
             text,
-            "watched: {} looks, {} tables and {} rows judged, {} tables promised nothing, {} older than remembered; at the end {} rows and \
-             {} cells are equal",
-            self.looks, verdict.tables, verdict.rows, verdict.promising_nothing, verdict.too_old, self.rows, self.cells
+            "{long} tables in batches that go through a file, {} starts without compiled plug-ins; at the end {} rows and {} cells are \
+             equal",
+            self.cold_starts, self.rows, self.cells
         );
         text
     }
@@ -105,6 +124,7 @@ impl Outcome {
 pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
     let began = Instant::now();
     let speil = Speil::new(binary, Engine::Sqlite);
+    with_plugins(&speil, plan.plugins);
     let shared = Arc::new(Shared::new());
     let relay = Relay::start().await;
     let endpoint = Endpoint::new(&format!("http://{}{PATH}", relay.address), None).expect("a URL");
@@ -112,11 +132,10 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
     let tenants: Vec<Tenant> = (1..=TENANTS)
         .map(|number| Tenant::new(number, plan.seed, &mirrors, endpoint.clone(), shared.clone()))
         .collect();
-    let to_be_seen: Vec<_> =
-        tenants.iter().map(|tenant| (tenant.file(), tenant.name.clone(), tenant.history.clone())).collect();
+    let mirrors: Vec<Watched> = tenants.iter().map(Tenant::watched).collect();
     let watching = {
-        let shared = shared.clone();
-        std::thread::spawn(move || watch(&to_be_seen, &shared))
+        let (mirrors, shared) = (mirrors.clone(), shared.clone());
+        std::thread::spawn(move || watch(&mirrors, &shared))
     };
     let living: Vec<_> = tenants
         .into_iter()
@@ -128,8 +147,8 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
         })
         .collect();
 
-    let mut killer =
-        Killer { speil, relay, shared: shared.clone(), dice: Dice::named(&[plan.seed, 0x1c11]), usual: FIRST_GUESS };
+    let dice = Dice::named(&[plan.seed, 0x1c11]);
+    let mut killer = Killer { speil, relay, shared: shared.clone(), dice, usual: FIRST_GUESS, mirrors };
     let mut outcome = Outcome::default();
     while outcome.kills < plan.kills && !shared.ends() {
         killer.kill_once(&mut outcome).await;
@@ -142,8 +161,7 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
     for tenant in living {
         outcome.tenants.push(tenant.await.expect("no panic"));
     }
-    let (looks, verdict) = watching.join().expect("no panic");
-    (outcome.looks, outcome.verdict) = (looks, verdict);
+    outcome.watched = watching.join().expect("no panic");
     let mut wrong = shared.all_wrong();
     for tenant in &mut outcome.tenants {
         match tenant.is_mirrored().await {
@@ -159,29 +177,14 @@ pub async fn endure(binary: &'static str, plan: Plan) -> Outcome {
     outcome
 }
 
-/// Looks at one mirror after the other until the run ends.
-fn watch(mirrors: &[(PathBuf, String, Arc<History>)], shared: &Shared) -> (u64, Verdict) {
-    let (mut looks, mut all) = (0, Verdict::default());
-    while !shared.ends() {
-        for (file, tenant, history) in mirrors {
-            let look = match look::take(file, tenant) {
-                Ok(Some(look)) => look,
-                Ok(None) => continue,
-                Err(error) => {
-                    shared.wrong(format!("{tenant}: the mirror cannot be read: {error}"));
-                    break;
-                }
-            };
-            looks += 1;
-            let mut verdict = judge::judge(&look, &history.now());
-            for what in verdict.wrong.drain(..) {
-                shared.wrong(format!("{tenant}: {what}"));
-            }
-            all.add(verdict);
-        }
-        std::thread::sleep(BREATH);
+/// Gives a host these plug-ins, and as little memory for a batch as can be.
+pub fn with_plugins(speil: &Speil, files: &[(&str, &[u8])]) {
+    let folder = speil.folder().join("plugins");
+    std::fs::create_dir(&folder).expect("writable");
+    for (name, content) in files {
+        std::fs::write(folder.join(name), content).expect("writable");
     }
-    (looks, all)
+    speil.configure("", &format!("spill_bytes = {SPILL_BYTES}\n[plugins]\ndirectory = \"plugins\""));
 }
 
 struct Killer {
@@ -191,11 +194,19 @@ struct Killer {
     dice: Dice,
     /// How long a start takes here.
     usual: Duration,
+    mirrors: Vec<Watched>,
 }
 
 impl Killer {
-    /// Starts the host, waits for a moment chosen by chance, kills it.
+    /// Starts the host, waits for a moment chosen by chance, kills it, and looks at what is left.
     async fn kill_once(&mut self, outcome: &mut Outcome) {
+        if self.dice.once_in(COLD_STARTS) {
+            let cache = self.speil.folder().join("plugins").join(".cache");
+            match std::fs::remove_dir_all(cache) {
+                Ok(()) => outcome.cold_starts += 1,
+                Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{error}"),
+            }
+        }
         let moment = match self.dice.below(10) {
             0..=2 => Moment::StartUp,
             3..=5 => Moment::SchemaChange,
@@ -232,6 +243,21 @@ impl Killer {
         }
         outcome.kills += 1;
         *outcome.moments.entry(moment).or_default() += 1;
+        self.look(outcome).await;
+    }
+
+    /// At each mirror twice: as the kill left it, and when all tenants have seen their calls broken off, so that every promise is known.
+    async fn look(&self, outcome: &mut Outcome) {
+        let once = || {
+            let mut looks = Looks::default();
+            for mirror in &self.mirrors {
+                mirror.look(&mut looks, &self.shared);
+            }
+            looks
+        };
+        outcome.after_kills.add(tokio::task::block_in_place(once));
+        self.unless_it_ends(self.shared.all_rest(TENANTS)).await;
+        outcome.after_kills.add(tokio::task::block_in_place(once));
     }
 
     fn start(&mut self) {

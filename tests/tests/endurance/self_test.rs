@@ -22,7 +22,7 @@ async fn mirrored() -> (Speil, Tenant) {
 }
 
 fn look(tenant: &Tenant) -> Look {
-    look::take(&tenant.file(), &tenant.name).expect("readable").expect("a mirror")
+    look::take(&tenant.file(), &tenant.name).expect("readable").mirror().expect("a mirror")
 }
 
 fn by_hand(tenant: &Tenant, sql: &str) {
@@ -92,6 +92,54 @@ async fn an_lsn_that_came_before_its_rows_is_seen_and_rows_before_their_lsn_are_
     let wrong = judge(&half, &moments).wrong;
     assert!(!wrong.is_empty(), "an LSN ahead of its rows is not seen");
     assert!(judge(&whole, &moments).wrong.is_empty());
+}
+
+/// A commit that was acknowledged and has vanished whole, LSN and rows: the mirror it leaves behind is right in itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_was_acknowledged_and_has_vanished_is_seen() {
+    let (_speil, mut tenant) = mirrored().await;
+    let before = look(&tenant);
+    tenant.writes(60);
+    tenant.cycle().await;
+    let (after, given) = (look(&tenant), tenant.promises.now());
+    let tables = tenant.source().tables().len() as u64;
+    assert_eq!(given.broken(&after, &given), (tables, Vec::new()), "what was promised is there");
+
+    let is_right = judge(&before, &tenant.history.now()).wrong;
+    assert!(is_right.is_empty(), "the cells say nothing of it: {is_right:#?}");
+    let (_, broken) = given.broken(&before, &given);
+    let of =
+        |table: &str| broken.iter().any(|what| what.starts_with(table) && what.contains("what it brought is gone"));
+    assert!(of("contact") && of("person"), "{broken:#?}");
+
+    // With a table of which nobody knows any more, too.
+    let mut less = after.clone();
+    less.tables.retain(|table| table.name != "sale");
+    let (_, broken) = given.broken(&less, &given);
+    assert!(broken.len() == 1 && broken[0].starts_with("sale is gone"), "{broken:#?}");
+}
+
+/// What has a reason is no fault; and only of the table that it is about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_may_fall_behind_what_was_acknowledged_for_a_reason() {
+    let (_speil, mut tenant) = mirrored().await;
+    let before = look(&tenant);
+    tenant.writes(60);
+    tenant.cycle().await;
+    let given = tenant.promises.now();
+    let count = |given: &super::promises::Given| given.broken(&before, &tenant.promises.now()).1.len();
+    let all = count(&given);
+    tenant.promises.by_hand(Some("contact"));
+    assert_eq!(count(&given), all - 1, "an administrator set its LSN");
+    assert_eq!(count(&tenant.promises.now()), all - 1, "nothing is promised of it any more");
+
+    let mut source = tenant.source().clone();
+    let person = source.index_of("person").expect("there");
+    source.truncate(person);
+    tenant.promises.before_cycle(&source);
+    assert_eq!(count(&given), all - 2, "the source cannot go on from there");
+    tenant.promises.by_hand(None);
+    assert_eq!(count(&given), 0, "the mirror was put back from a copy");
 }
 
 fn table_of<'l>(look: &'l mut Look, name: &str) -> &'l mut look::SeenTable {

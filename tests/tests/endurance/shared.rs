@@ -8,6 +8,8 @@ use tokio::sync::watch;
 /// The state of the run.
 pub struct Shared {
     up: watch::Sender<bool>,
+    /// Tenants that wait for the host.
+    resting: watch::Sender<u64>,
     /// Kills that have begun.
     kills: AtomicU64,
     /// Cycles that bring a change of schema and are about to begin.
@@ -20,6 +22,7 @@ impl Shared {
     pub fn new() -> Self {
         Self {
             up: watch::channel(false).0,
+            resting: watch::channel(0).0,
             kills: AtomicU64::new(0),
             schema_changes: watch::channel(0).0,
             ending: AtomicBool::new(false),
@@ -42,12 +45,19 @@ impl Shared {
     pub async fn up(&self) -> u64 {
         loop {
             let mut up = self.up.subscribe();
+            self.resting.send_modify(|count| *count += 1);
             up.wait_for(|up| *up || self.ends()).await.expect("the sender is ours");
+            self.resting.send_modify(|count| *count -= 1);
             let kills = self.kills();
             if *self.up.borrow() || self.ends() {
                 return kills;
             }
         }
+    }
+
+    /// Waits until so many tenants have nothing to do, since the host is down.
+    pub async fn all_rest(&self, tenants: u64) {
+        self.resting.subscribe().wait_for(|count| *count == tenants).await.expect("the sender is ours");
     }
 
     pub fn kills(&self) -> u64 {

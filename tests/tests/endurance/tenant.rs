@@ -19,7 +19,9 @@ use speil_tests::kit::host::identity;
 
 use super::changes::{self, Happened, Life};
 use super::history::History;
+use super::promises::Promises;
 use super::shared::Shared;
+use super::watch::Watched;
 use super::{judge, look};
 
 /// What a tenant has been through.
@@ -33,6 +35,8 @@ pub struct Lived {
     pub by_hand: u64,
     /// Calls that a kill broke off, by operation.
     pub broken_off: BTreeMap<String, u64>,
+    /// Tables sent in batches so large that the host puts them into a file.
+    pub long_batches: u64,
 }
 
 /// One tenant.
@@ -40,6 +44,7 @@ pub struct Tenant {
     pub name: String,
     pub lived: Lived,
     pub history: Arc<History>,
+    pub promises: Arc<Promises>,
     source: Source,
     life: Life,
     client: Client,
@@ -58,6 +63,11 @@ const MANY: u64 = 37;
 /// Still a hundred times more than a real tenant has.
 const FEW: u64 = 2;
 
+/// `spill_bytes` at its least, which is what the host of a run is given.
+pub const SPILL_BYTES: u64 = 64 << 10;
+/// Bytes of a batch that goes through a file, and is written in several stretches.
+const LONG_BATCH: usize = 700_000;
+
 /// What a call says that a killed host did not answer.
 const BROKEN: [&str; 4] =
     ["cannot reach", "the connection broke", "closed the connection without an answer", "the answer is not HTTP/1.1"];
@@ -71,6 +81,7 @@ impl Tenant {
         Self {
             lived: Lived::default(),
             history: Arc::default(),
+            promises: Arc::default(),
             source: changes::source(seed.wrapping_add(number)),
             life: Life::new(seed, number, MANY),
             client: Client::new(endpoint, identity(&name), spelling).with_retries(0),
@@ -93,6 +104,12 @@ impl Tenant {
     /// The mirror's file.
     pub fn file(&self) -> PathBuf {
         self.file.clone()
+    }
+
+    /// The mirror, for whoever watches it.
+    pub fn watched(&self) -> Watched {
+        let (file, tenant) = (self.file(), self.name.clone());
+        Watched { file, tenant, history: self.history.clone(), promises: self.promises.clone() }
     }
 
     /// Lives until the run ends.
@@ -118,12 +135,12 @@ impl Tenant {
         if self.lived.completed > 0 && self.life.dice().once_in(8) {
             self.by_hand().await?;
         }
-        let source = self.history.begins(&self.source);
+        let options = self.options();
+        let source = self.begins();
         if happened.schema_changes > 0 {
             self.shared.schema_change_comes();
         }
-        let options = self.options();
-        let report = cycle::run(&mut self.client, &source, &options, &Unwatched).await;
+        let report = self.cycle_of(&source, &options).await;
         self.lived.cycles += 1;
         self.lived.calls += report.calls;
         self.judge_calls(&report, self.shared.kills() != kills)?;
@@ -139,13 +156,29 @@ impl Tenant {
         Ok(())
     }
 
+    /// What is sent from now on is of this source.
+    fn begins(&self) -> Arc<Source> {
+        self.promises.before_cycle(&self.source);
+        self.history.begins(&self.source)
+    }
+
+    async fn cycle_of(&mut self, source: &Source, options: &CycleOptions) -> CycleReport {
+        let report = cycle::run(&mut self.client, source, options, &Unwatched).await;
+        self.promises.kept(&report.acknowledged);
+        let is_long = |bytes: u64, batches: u64| bytes > batches.max(1) * 2 * SPILL_BYTES;
+        let long = report.tables.iter().filter(|table| is_long(table.bytes, table.batches));
+        self.lived.long_batches += long.count() as u64;
+        report
+    }
+
     /// How the next cycle is cut into calls.
     fn options(&mut self) -> CycleOptions {
         let dice = self.life.dice();
+        let long = dice.once_in(4);
         CycleOptions {
-            batch_size: 800 + dice.index(12_000),
+            batch_size: if long { LONG_BATCH } else { 800 + dice.index(12_000) },
             batches_per_call: 1 + dice.index(6),
-            call_bytes: 2_000 + dice.index(30_000),
+            call_bytes: if long { LONG_BATCH } else { 2_000 + dice.index(30_000) },
             twice: dice.once_in(9),
             stop_after: dice.once_in(9).then(|| 1 + dice.below(4)),
             ..CycleOptions::default()
@@ -173,7 +206,7 @@ impl Tenant {
         let (file, name, source) = (self.file.clone(), self.name.clone(), source.clone());
         let looked = tokio::task::spawn_blocking(move || {
             let look = look::take(&file, &name).map_err(|error| error.to_string())?;
-            Ok::<_, String>(judge::equal(&look.ok_or("there is no mirror")?, &source))
+            Ok::<_, String>(judge::equal(&look.mirror().ok_or("there is no mirror")?, &source))
         });
         let wrong = looked.await.map_err(|error| error.to_string())??;
         if wrong.is_empty() {
@@ -207,7 +240,9 @@ impl Tenant {
         }
         let tables = self.source.tables();
         let table = tables[self.life.dice().index(tables.len())].name().to_owned();
-        let done = match self.life.dice().below(8) {
+        let rolled = self.life.dice().below(8);
+        self.promises.by_hand(if rolled <= 2 || rolled == 4 { Some(&table) } else { None });
+        let done = match rolled {
             0..=2 => self.place.set_refill(Some(&table)).await,
             3 => self.place.set_refill(None).await,
             4 => match self.place.has_table(&table).await {
@@ -236,16 +271,16 @@ impl Tenant {
 
     /// One cycle that must come through.
     pub async fn cycle(&mut self) {
-        let source = self.history.begins(&self.source);
-        let report = cycle::run(&mut self.client, &source, &CycleOptions::default(), &Unwatched).await;
+        let source = self.begins();
+        let report = self.cycle_of(&source, &CycleOptions::default()).await;
         assert_eq!((report.end, report.problems), (CycleEnd::Completed, Vec::new()));
     }
 
     /// The end: cycles until nothing is left to send, then every cell is compared.
     pub async fn is_mirrored(&mut self) -> Result<Comparison, String> {
         for left in (0..2).rev() {
-            let source = self.history.begins(&self.source);
-            let report = cycle::run(&mut self.client, &source, &CycleOptions::default(), &Unwatched).await;
+            let source = self.begins();
+            let report = self.cycle_of(&source, &CycleOptions::default()).await;
             self.judge_calls(&report, false)?;
             if left == 0 && !report.tables.is_empty() {
                 return Err("a cycle right after a completed one still had something to send".into());

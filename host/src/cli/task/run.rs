@@ -238,6 +238,7 @@ mod tests {
             bytes: 0,
             seconds: 0.0,
             table_schema_ms: 0.0,
+            acknowledged: std::collections::BTreeMap::new(),
         };
         RunReport {
             url: "http://localhost:1/m.svc".into(),

@@ -131,6 +131,9 @@ async fn authenticate(job: Job, client_state: Option<String>) -> End {
         }
         Err(panic) => return mistake(&panic),
     };
+    if let Err(injected) = faults::pass(Step::Signed).await {
+        return End::injected(&injected);
+    }
     let answer = AuthenticateResponse {
         outcome: Ok(()),
         signed_application_token: signed,

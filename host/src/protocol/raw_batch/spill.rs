@@ -9,6 +9,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::Path;
 
 use super::{NIL, Segment};
+use crate::faults::{self, Step};
 use crate::protocol::messages::RowOp;
 
 /// A temporary file of segments. It has no name, or is deleted by the system when closed.
@@ -62,7 +63,7 @@ impl SpillFile {
             io::Error::new(error.kind(), message)
         })?;
         self.segments += 1;
-        Ok(())
+        faults::pass_blocking(Step::Spilled).map_err(io::Error::other)
     }
 
     /// The same, to be read from its beginning.
@@ -174,7 +175,11 @@ impl Iterator for Segments {
         if let Some(file) = &mut self.file {
             if file.segments > 0 {
                 file.segments -= 1;
-                let read = file.read_segment().map_err(|error| {
+                let read = file.read_segment().and_then(|segment| {
+                    faults::pass_blocking(Step::SpillRead).map_err(io::Error::other)?;
+                    Ok(segment)
+                });
+                let read = read.map_err(|error| {
                     let message = format!("cannot read the rows of a large batch back from a temporary file: {error}");
                     io::Error::new(error.kind(), message)
                 });

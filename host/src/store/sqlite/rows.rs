@@ -18,6 +18,7 @@ use super::errors::Result;
 use super::feed::{Feed, Stretch, UPDATED};
 use super::ident::quote;
 use super::values::{Stored, cell};
+use crate::faults::{self, Step};
 use crate::protocol::columns::TypedBatch;
 use crate::protocol::messages::RowOp;
 use crate::protocol::sql_type::SqlType;
@@ -137,6 +138,7 @@ impl RowPlan {
                 let gone = delete.raw_execute().map_err(|error| self.refusal(batch, row, error))?;
                 applied.deleted += u64::from(gone > 0);
             }
+            faults::pass_blocking(Step::Deleted)?;
         }
         if changes.upserts.is_empty() {
             return Ok(applied);

@@ -79,7 +79,8 @@ impl Session {
 
     fn make_ready(&self, lease: WriterLease, create: bool) -> Result<()> {
         let make = || {
-            if create && !self.path.exists() {
+            let is_new = create && !self.path.exists();
+            if is_new {
                 place::prepare_folders(&self.directory, &self.path)?;
                 place::no_case_twin(&self.path, &self.tenant)?;
             }
@@ -87,7 +88,13 @@ impl Session {
             let mut writing = Writing { lease, session: self };
             writing.open(create)?;
             writing.begin(Durability::Full)?;
+            if is_new {
+                faults::pass_blocking(Step::MirrorMade)?;
+            }
             writing.commit()?;
+            if is_new {
+                faults::pass_blocking(Step::MirrorMade)?;
+            }
             writing.lease.files().set_ready(&self.tenant, &self.path);
             Ok(())
         };

@@ -111,6 +111,7 @@ impl Open {
             quarantine::clear(work.db, &turn.table)?;
             rows = 0;
             row.fill = Fill::Begun;
+            faults::pass_blocking(Step::Emptied)?;
         }
         let plan = RowPlan::new(work.db, feed, &object.name, def)?;
         Ok(Self { turn, row, gap: place.known.gap, plan, rows, changed })

@@ -111,6 +111,7 @@ impl Session {
     pub async fn begin(&self) -> Result<Tx> {
         let mut lease = self.pool.lease(&self.database).await?;
         lease.run("BEGIN TRANSACTION").await?;
+        faults::pass(Step::WriteBegun).await?;
         Ok(Tx { lease: Some(lease), ours: false })
     }
 
@@ -291,6 +292,11 @@ pub(in crate::store::sqlserver) fn begin_marked(mark: &str) -> String {
     begun(&taking("", &[(mark, "Exclusive")]).called())
 }
 
+/// As if the connection had been lost before the answer to a commit came.
+fn unread(injected: faults::Injected) -> StoreError {
+    StoreError::new(StoreErrorKind::Transient, injected.to_string())
+}
+
 const COMMIT: &str = "COMMIT TRANSACTION";
 const ROLLBACK: &str = "IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION";
 
@@ -315,7 +321,7 @@ impl Tx {
     /// Commits, durably.
     pub async fn commit(mut self) -> Result<()> {
         faults::pass(Step::WriteCommit).await?;
-        self.run(COMMIT).await?;
+        faults::pass_unread(Step::CommitSent, self.run(COMMIT)).await.map_err(unread)??;
         self.finish(self.ours);
         faults::pass(Step::WriteCommitted).await?;
         Ok(())
@@ -325,7 +331,8 @@ impl Tx {
     async fn commit_after(mut self, last: &Statement) -> Result<()> {
         faults::pass(Step::WriteCommit).await?;
         let call = last.call(&mut self).await?;
-        Statement::of(committed_after(&call)).asked(&mut self).await?;
+        let last = Statement::of(committed_after(&call));
+        faults::pass_unread(Step::CommitSent, last.asked(&mut self)).await.map_err(unread)??;
         self.finish(self.ours);
         faults::pass(Step::WriteCommitted).await?;
         Ok(())

@@ -365,7 +365,7 @@ impl Work {
     async fn now(&mut self) -> Result<i64> {
         let rows = newest_call(&self.names).rows(&mut self.tx).await?;
         Ok(rows.first().and_then(|row| row.integer(0).max(row.integer(1))).unwrap_or_else(|| {
-            let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+            let since = crate::faults::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
             i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
         }))
     }

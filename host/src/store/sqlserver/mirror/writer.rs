@@ -227,6 +227,7 @@ impl Open {
             statement.exec(&mut work.tx).await?;
             rows = 0;
             row.fill = Fill::Begun;
+            faults::pass(Step::Emptied).await?;
         }
         let filling = row.lsn.means_refill();
         let kept = columns.filter(|kept| kept.are_of(&object.name, &work.columns, &work.head));
@@ -262,7 +263,12 @@ impl Open {
         };
         faults::pass(Step::LsnWrite).await?;
         self.work.last = written_down(&self.work, turn, &self.row, lsn, &done);
-        faults::pass(Step::LsnWritten).await?;
+        if faults::is_ordered(Step::LsnWritten) {
+            // It goes out with the commit, and there is no moment between them; to break there they are sent apart, as they are when
+            // a name cannot be a literal.
+            std::mem::take(&mut self.work.last).exec(&mut self.work.tx).await?;
+            faults::pass(Step::LsnWritten).await?;
+        }
         Box::pin(self.work.commit(&turn.table)).await?;
         faults::pass(Step::Committed).await?;
         Ok(lsn)

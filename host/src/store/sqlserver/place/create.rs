@@ -7,6 +7,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::faults::{self, Step};
 use crate::store::sqlserver::connection::pool::Pool;
 use crate::store::sqlserver::errors::{Result, number};
 use crate::store::sqlserver::schema::ident::quote;
@@ -195,6 +196,7 @@ pub(in crate::store::sqlserver) async fn make(
         let Err(error) = made else {
             lease.finish();
             tracing::info!(database, "a database was made for a tenant's mirror");
+            faults::pass(Step::MirrorMade).await?;
             readers_never_block(pool, database).await;
             break;
         };
@@ -215,7 +217,8 @@ pub(in crate::store::sqlserver) async fn make(
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
-    wait_until_usable(pool, database, UNTIL_USABLE).await
+    wait_until_usable(pool, database, UNTIL_USABLE).await?;
+    faults::pass(Step::MirrorMade).await.map_err(StoreError::from)
 }
 
 fn not_made(database: &str, login: &str, error: StoreError) -> StoreError {

@@ -17,6 +17,7 @@ use super::carrier::{Target, loads_by_name};
 use super::refused;
 use super::stage::{self, Layout, Work};
 use super::values::cell;
+use crate::faults::{self, Step};
 use crate::protocol::columns::{Column, TypedBatch};
 use crate::protocol::messages::RowOp;
 use crate::protocol::table_def::TableDef;
@@ -308,6 +309,7 @@ impl RowPlan {
             by_parameter.push(&[], self.cells(&changes.batch, row as usize)?);
         }
         by_parameter.flush(conn).await?;
+        faults::pass(Step::Loaded).await?;
         Ok(changes.upserts.len() as u64)
     }
 
@@ -343,6 +345,7 @@ impl RowPlan {
             by_parameter.push(&head(stage::UPSERT, row), self.cells(&changes.batch, row as usize)?);
         }
         by_parameter.flush(conn).await?;
+        faults::pass(Step::Loaded).await?;
         let work = Work { by_row: conn.empties_by_row(), ..self.work(changes) };
         let sql = self.layout.apply(stage::TABLE, work, "@P1");
         let answer = match Box::pin(conn.ready("@P1 bigint", &sql, &[changes.upserts.len().to_string()])).await? {

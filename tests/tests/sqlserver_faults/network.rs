@@ -1,63 +1,19 @@
 //! The way to the database is bad: connections are cut, reset and stalled at random moments, from the login to the commit. When it
 //! is good again the mirror becomes the source, and until then no LSN promises rows that are not there.
-//!
-//! A run's name is its seed: `cargo test --test sqlserver_faults seed_017` tells one again. `SPEIL_FAULT_RUNS` says how many
-//! runs there are.
-//!
-//! And, as over SQLite (`fault_steps`), the program dies, fails or is held up at every step of a call: `sqlserver_faults steps`.
 
-use std::process::ExitCode;
 use std::time::Duration;
 
-use speil::faults::Step;
 use speil::task::cycle::CycleOptions;
 use speil::task::dice::Dice;
 use speil::task::shape::ShapeOptions;
 use speil::task::source::Source;
-use speil_tests::fault_steps::{Action, CALLS, Call, walk};
 use speil_tests::kit::{At, Engine, FaultProxy, Tenant};
-use speil_tests::sqlserver::{Case, Feature, Place, run};
+use speil_tests::sqlserver::Place;
 
-/// Runs when nobody says how many.
-const RUNS: u64 = 20;
 /// A cycle under faults that takes longer is given up by its caller, as the Task gives up.
 const PATIENCE: Duration = Duration::from_secs(15);
 
-fn main() -> ExitCode {
-    let runs = match std::env::var("SPEIL_FAULT_RUNS") {
-        Ok(text) => text.parse().expect("SPEIL_FAULT_RUNS is a number"),
-        Err(_) => RUNS,
-    };
-    let case = |seed| Case::new(format!("seed_{seed:03}"), move |place| one_run(place, seed));
-    let mut cases: Vec<Case> = (0..runs).map(|seed| case(seed).wanting(&[Feature::NulInText])).collect();
-    for (name, action) in [("dies", Action::Crash), ("fails", Action::Error), ("is_held", Action::Hold)] {
-        for call in CALLS {
-            let name = format!("steps_where_{}_{name}", call.name());
-            cases.push(Case::new(name, move |place| steps(place, call, action)));
-        }
-    }
-    run(cases)
-}
-
-/// Every step of this call with this action. The table of SQLite's is in docs/reference-fault-steps.md; this one is printed.
-async fn steps(place: Place, call: Call, action: Action) {
-    let at = At { binary: env!("CARGO_BIN_EXE_speil-under-test"), engine: Engine::SqlServer(place) };
-    let passed = walk(at, &[call], action).await;
-    for one in &passed {
-        println!("{}: {}", one.place(), one.outcome);
-    }
-    if call != Call::RowData {
-        return;
-    }
-    let has = |step: Step| passed.iter().any(|one| one.step() == step.name());
-    for step in
-        [Step::RowsBegun, Step::RowsApplied, Step::LsnWrite, Step::LsnWritten, Step::WriteCommit, Step::Committed]
-    {
-        assert!(has(step), "no call of rows came to {}", step.name());
-    }
-}
-
-async fn one_run(place: Place, seed: u64) {
+pub async fn one_run(place: Place, seed: u64) {
     let mut dice = Dice::named(&[0xbad_11e, seed]);
     let proxy = FaultProxy::start(place.address().await).await;
     let at = At { binary: env!("CARGO_BIN_EXE_speil-under-test"), engine: Engine::SqlServer(place.clone()) };
