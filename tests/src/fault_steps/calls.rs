@@ -42,6 +42,7 @@ pub const CALLS: [Call; 14] = [
 ];
 
 const ALL: RangeInclusive<usize> = 1..=usize::MAX;
+#[expect(clippy::reversed_empty_ranges, reason = "no time at all")]
 const NONE: RangeInclusive<usize> = 1..=0;
 
 impl Call {
@@ -173,17 +174,23 @@ impl Call {
     /// which engine it is.
     pub const fn walked_over_a_server(self, step: Step) -> RangeInclusive<usize> {
         match (self, step) {
-            (Self::Authenticate | Self::InPieces, _) => NONE,
-            (Self::RowData, Step::RowsBegun | Step::RowsApplied | Step::LsnWrite | Step::LsnWritten)
-            | (Self::RowData, Step::CommitSent | Step::Committed | Step::WriteCommit | Step::WriteCommitted)
-            | (Self::ThreeBatches, Step::CommitSent)
+            (
+                Self::RowData,
+                Step::RowsBegun
+                | Step::RowsApplied
+                | Step::LsnWrite
+                | Step::LsnWritten
+                | Step::CommitSent
+                | Step::Committed
+                | Step::WriteCommit
+                | Step::WriteCommitted,
+            )
             | (Self::LongBatch, Step::Loaded | Step::CommitSent)
             | (Self::Unwiped, Step::Emptied | Step::LsnWritten | Step::CommitSent)
             | (Self::KeptAside, Step::Aside | Step::CommitSent)
             | (Self::ReplicationCompleted, Step::WriteBegun | Step::WriteCommit | Step::CommitSent)
-            | (Self::TableSchema, Step::Ticket | Step::WriteCommit | Step::CommitSent)
-            | (Self::Wipe, Step::Ticket | Step::WriteCommit | Step::CommitSent)
-            | (Self::Create | Self::Recreate | Self::Drop, Step::CommitSent)
+            | (Self::TableSchema | Self::Wipe, Step::Ticket | Step::WriteCommit | Step::CommitSent)
+            | (Self::Create | Self::Recreate | Self::Drop | Self::ThreeBatches, Step::CommitSent)
             | (Self::FirstOpen, Step::MirrorMade | Step::Opened | Step::CommitSent) => ALL,
             _ => NONE,
         }

@@ -56,7 +56,7 @@ impl Two {
         assert!(texts.iter().any(|text| problems.contains(text)), "{texts:?} is not told: {problems}");
     }
 
-    async fn is_mended(mut self) {
+    async fn comes_back(mut self) {
         for tenant in [&mut self.troubled, &mut self.other] {
             tenant.forget();
             tenant.is_mirrored().await;
@@ -69,7 +69,7 @@ async fn read_only(place: Place) {
     two.set("READ_ONLY").await;
     two.is_told(&["the database is read-only"]).await;
     two.set("READ_WRITE").await;
-    two.is_mended().await;
+    two.comes_back().await;
 }
 
 async fn offline(place: Place) {
@@ -78,7 +78,7 @@ async fn offline(place: Place) {
     // By the server's error where a connection is still there, by the state of the database where not.
     two.is_told(&["the database is offline", "is OFFLINE; an administrator must bring it online"]).await;
     two.set("ONLINE").await;
-    two.is_mended().await;
+    two.comes_back().await;
 }
 
 /// As another host's call would that never ends. What a call waits, six times twelve seconds, is waited to the end.
@@ -92,5 +92,5 @@ async fn locked(place: Place) {
     assert_eq!(got, [[Some("0".to_owned())]], "the lock is free");
     two.is_told(&["another call is still writing (lock not granted"]).await;
     somebody.run("ROLLBACK TRANSACTION").await.unwrap_or_else(|error| panic!("{error}"));
-    two.is_mended().await;
+    two.comes_back().await;
 }

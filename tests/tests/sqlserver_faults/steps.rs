@@ -63,7 +63,9 @@ async fn walk_all(place: Place, calls: &'static [Call]) {
     for walking in walking {
         walked.push(walking.await);
     }
-    walked.into_iter().for_each(|walked| walked.expect("no panic"));
+    for walked in walked {
+        walked.expect("no panic");
+    }
     if let Some(wrong) = wrong {
         std::panic::resume_unwind(wrong);
     }

@@ -2,11 +2,63 @@
 
 /// All words that a change of a table is made of, and the types a mirror has.
 const WORDS: &[&str] = &[
-    "ADD", "ALTER", "CLUSTERED", "COLLATE", "COLUMN", "CONSTRAINT", "CONVERT", "CREATE", "DEFAULT", "DROP", "EXEC", "FOR", "INDEX",
-    "KEY", "N", "NCHAR", "NEWID", "NONCLUSTERED", "NOT", "NULL", "ON", "PRIMARY", "SET", "STATISTICS", "SYSDATETIME",
-    "SYSDATETIMEOFFSET", "SYSUTCDATETIME", "TABLE", "UPDATE", "@P1", "@P2", "sp_rename", "Latin1_General_100_BIN2", "bigint",
-    "binary", "bit", "date", "datetime", "datetime2", "datetimeoffset", "decimal", "float", "image", "int", "max", "money", "nchar",
-    "ntext", "nvarchar", "real", "smalldatetime", "smallint", "smallmoney", "time", "tinyint", "uniqueidentifier", "varbinary",
+    "ADD",
+    "ALTER",
+    "CLUSTERED",
+    "COLLATE",
+    "COLUMN",
+    "CONSTRAINT",
+    "CONVERT",
+    "CREATE",
+    "DEFAULT",
+    "DROP",
+    "EXEC",
+    "FOR",
+    "INDEX",
+    "KEY",
+    "N",
+    "NCHAR",
+    "NEWID",
+    "NONCLUSTERED",
+    "NOT",
+    "NULL",
+    "ON",
+    "PRIMARY",
+    "SET",
+    "STATISTICS",
+    "SYSDATETIME",
+    "SYSDATETIMEOFFSET",
+    "SYSUTCDATETIME",
+    "TABLE",
+    "UPDATE",
+    "@P1",
+    "@P2",
+    "sp_rename",
+    "Latin1_General_100_BIN2",
+    "bigint",
+    "binary",
+    "bit",
+    "date",
+    "datetime",
+    "datetime2",
+    "datetimeoffset",
+    "decimal",
+    "float",
+    "image",
+    "int",
+    "max",
+    "money",
+    "nchar",
+    "ntext",
+    "nvarchar",
+    "real",
+    "smalldatetime",
+    "smallint",
+    "smallmoney",
+    "time",
+    "tinyint",
+    "uniqueidentifier",
+    "varbinary",
 ];
 
 /// The smallest part of a statement.
@@ -75,13 +127,10 @@ fn quoted(text: &str, close: char, sql: &str) -> (String, usize) {
     let mut meant = String::new();
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
-        if c != close {
-            meant.push(c);
-        } else if chars.next_if(|(_, next)| *next == close).is_some() {
-            meant.push(c);
-        } else {
+        if c == close && chars.next_if(|(_, next)| *next == close).is_none() {
             return (meant, at + c.len_utf8());
         }
+        meant.push(c);
     }
     panic!("a quote has no end: {sql:?}");
 }

@@ -293,7 +293,7 @@ pub(in crate::store::sqlserver) fn begin_marked(mark: &str) -> String {
 }
 
 /// As if the connection had been lost before the answer to a commit came.
-fn unread(injected: faults::Injected) -> StoreError {
+fn unread(injected: &faults::Injected) -> StoreError {
     StoreError::new(StoreErrorKind::Transient, injected.to_string())
 }
 
@@ -321,7 +321,7 @@ impl Tx {
     /// Commits, durably.
     pub async fn commit(mut self) -> Result<()> {
         faults::pass(Step::WriteCommit).await?;
-        faults::pass_unread(Step::CommitSent, self.run(COMMIT)).await.map_err(unread)??;
+        faults::pass_unread(Step::CommitSent, self.run(COMMIT)).await.map_err(|injected| unread(&injected))??;
         self.finish(self.ours);
         faults::pass(Step::WriteCommitted).await?;
         Ok(())
@@ -332,7 +332,7 @@ impl Tx {
         faults::pass(Step::WriteCommit).await?;
         let call = last.call(&mut self).await?;
         let last = Statement::of(committed_after(&call));
-        faults::pass_unread(Step::CommitSent, last.asked(&mut self)).await.map_err(unread)??;
+        faults::pass_unread(Step::CommitSent, last.asked(&mut self)).await.map_err(|injected| unread(&injected))??;
         self.finish(self.ours);
         faults::pass(Step::WriteCommitted).await?;
         Ok(())
