@@ -33,7 +33,20 @@ fn bench(speil: &Speil, args: &[&str]) -> Ended {
 #[test]
 fn every_line_is_measured_with_the_sizes_that_were_asked_for() {
     let speil = speil!();
-    let sizes = ["--rounds", "1", "--rows", "400", "--large-rows", "4000", "--call-mb", "3", "--tenants", "12", "--active", "3"];
+    let sizes = [
+        "--rounds",
+        "1",
+        "--rows",
+        "400",
+        "--large-rows",
+        "4000",
+        "--call-mb",
+        "3",
+        "--tenants",
+        "12",
+        "--active",
+        "3",
+    ];
     let ended = bench(&speil, &[&sizes[..], &["--json"]].concat());
     let report: Value = serde_json::from_str(&ended.out).unwrap_or_else(|error| panic!("{error}: {ended:#?}"));
     assert_eq!(report["format"], 1);
@@ -46,7 +59,8 @@ fn every_line_is_measured_with_the_sizes_that_were_asked_for() {
     assert_eq!(told, LINES.into_iter().filter(is_told).collect::<Vec<_>>());
     for line in lines {
         let figure = |name: &str| line[name].as_f64().filter(|figure| figure.is_finite() && *figure > 0.0);
-        let figures = ["limit", "ours", "ratio", "wanted"].map(|name| figure(name).unwrap_or_else(|| panic!("{name}: {line}")));
+        let figures =
+            ["limit", "ours", "ratio", "wanted"].map(|name| figure(name).unwrap_or_else(|| panic!("{name}: {line}")));
         let [limit, ours, ratio, wanted] = figures;
         // The greater the better, or to stay below it.
         assert!([ours / limit, limit / ours].iter().any(|way| (way - ratio).abs() < 1e-9), "{line}");
@@ -69,7 +83,8 @@ fn every_line_is_measured_with_the_sizes_that_were_asked_for() {
 fn for_people_it_is_a_table_of_the_lines_that_were_asked_for() {
     let ended = bench(&speil!(), &["--only", "decode", "--rounds", "1", "--rows", "400"]);
     assert!(matches!(ended.code, Some(0 | 1)), "{ended:#?}");
-    for words in ["what", "held against", "limit", "ours", "ratio", "to reach", LINES[0], "quick-xml's events, unread"] {
+    for words in ["what", "held against", "limit", "ours", "ratio", "to reach", LINES[0], "quick-xml's events, unread"]
+    {
         assert!(ended.out.contains(words), "{words:?} is not in:\n{}", ended.out);
     }
     assert!(!ended.out.contains(LINES[1]), "{}", ended.out);

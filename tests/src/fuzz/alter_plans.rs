@@ -40,7 +40,8 @@ pub fn run(data: &[u8]) {
             }
         };
         let sent: Vec<_> = sent.iter().map(|statement| (tokens::of(&statement.sql), statement)).collect();
-        let again = DraftTable { def: &new, ..table.clone() }.changed_to(&new).expect("a change to what is there already");
+        let again =
+            DraftTable { def: &new, ..table.clone() }.changed_to(&new).expect("a change to what is there already");
         assert_eq!(again, [], "what is there already is left alone: {new:#?}");
         // Another server, whose tables have no constraints, has rules of its own.
         if !is_babelfish {

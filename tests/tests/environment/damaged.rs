@@ -8,7 +8,8 @@ use speil_tests::speil;
 
 use super::two::{Two, says};
 
-const DAMAGED: &str = "the mirror file is damaged; restore it from a backup, or remove it so that the tenant is mirrored anew";
+const DAMAGED: &str =
+    "the mirror file is damaged; restore it from a backup, or remove it so that the tenant is mirrored anew";
 
 /// The file and its log as they are.
 fn set_aside(file: &Path) -> PathBuf {
@@ -126,4 +127,3 @@ async fn a_damaged_file_that_is_removed_is_mirrored_anew() {
     std::fs::remove_file(&file).expect("the host holds no damaged file open");
     two.recovers().await;
 }
-

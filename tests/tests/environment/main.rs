@@ -16,5 +16,7 @@ mod two;
 #[cfg(not(target_os = "linux"))]
 #[test]
 fn what_only_linux_lets_a_test_do_is_left_out() {
-    speil_tests::kit::skipped("a full disk, a quota and a host without file handles, which are made with Linux's means");
+    speil_tests::kit::skipped(
+        "a full disk, a quota and a host without file handles, which are made with Linux's means",
+    );
 }

@@ -73,7 +73,9 @@ async fn live(mut tenant: Tenant, number: u64, board: Arc<Board>) -> Tenant {
                 board.refused.fetch_add(1, Ordering::SeqCst);
                 // Nothing is listed before that one is answered.
                 board.broken_off.fetch_add(u64::from(report.listed > 0), Ordering::SeqCst);
-                if board.completed[usize::try_from(number).expect("small")].load(Ordering::SeqCst) > 0 && dice.once_in(4) {
+                if board.completed[usize::try_from(number).expect("small")].load(Ordering::SeqCst) > 0
+                    && dice.once_in(4)
+                {
                     tenant.is_nowhere_ahead().await;
                     board.looks.fetch_add(1, Ordering::SeqCst);
                 }

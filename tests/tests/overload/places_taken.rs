@@ -82,7 +82,8 @@ async fn a_small_tenant_waits_for_one_call_of_each_huge_one_though_they_fill_the
     }
     let is_there = async |line: String| get(address, "/metrics", "").await.body.contains(&line);
     until("all places and the queue to be taken", async || {
-        let full = is_there(format!("speil_calls_waiting {QUEUE}\n")).await && load.turned_away.load(Ordering::SeqCst) > 0;
+        let full =
+            is_there(format!("speil_calls_waiting {QUEUE}\n")).await && load.turned_away.load(Ordering::SeqCst) > 0;
         full.then_some(())
     })
     .await;

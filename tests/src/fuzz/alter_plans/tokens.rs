@@ -2,11 +2,63 @@
 
 /// All words that a change of a table is made of, and the types a mirror has.
 const WORDS: &[&str] = &[
-    "ADD", "ALTER", "CLUSTERED", "COLLATE", "COLUMN", "CONSTRAINT", "CONVERT", "CREATE", "DEFAULT", "DROP", "EXEC", "FOR", "INDEX",
-    "KEY", "N", "NCHAR", "NEWID", "NONCLUSTERED", "NOT", "NULL", "ON", "PRIMARY", "SET", "STATISTICS", "SYSDATETIME",
-    "SYSDATETIMEOFFSET", "SYSUTCDATETIME", "TABLE", "UPDATE", "@P1", "@P2", "sp_rename", "Latin1_General_100_BIN2", "bigint",
-    "binary", "bit", "date", "datetime", "datetime2", "datetimeoffset", "decimal", "float", "image", "int", "max", "money", "nchar",
-    "ntext", "nvarchar", "real", "smalldatetime", "smallint", "smallmoney", "time", "tinyint", "uniqueidentifier", "varbinary",
+    "ADD",
+    "ALTER",
+    "CLUSTERED",
+    "COLLATE",
+    "COLUMN",
+    "CONSTRAINT",
+    "CONVERT",
+    "CREATE",
+    "DEFAULT",
+    "DROP",
+    "EXEC",
+    "FOR",
+    "INDEX",
+    "KEY",
+    "N",
+    "NCHAR",
+    "NEWID",
+    "NONCLUSTERED",
+    "NOT",
+    "NULL",
+    "ON",
+    "PRIMARY",
+    "SET",
+    "STATISTICS",
+    "SYSDATETIME",
+    "SYSDATETIMEOFFSET",
+    "SYSUTCDATETIME",
+    "TABLE",
+    "UPDATE",
+    "@P1",
+    "@P2",
+    "sp_rename",
+    "Latin1_General_100_BIN2",
+    "bigint",
+    "binary",
+    "bit",
+    "date",
+    "datetime",
+    "datetime2",
+    "datetimeoffset",
+    "decimal",
+    "float",
+    "image",
+    "int",
+    "max",
+    "money",
+    "nchar",
+    "ntext",
+    "nvarchar",
+    "real",
+    "smalldatetime",
+    "smallint",
+    "smallmoney",
+    "time",
+    "tinyint",
+    "uniqueidentifier",
+    "varbinary",
 ];
 
 /// The smallest part of a statement.
@@ -59,7 +111,8 @@ pub fn of(sql: &str) -> Vec<Token> {
             _ => {
                 let is_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@');
                 let read = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
-                let word = WORDS.iter().find(|word| **word == &rest[..read]);
+                let found = &rest[..read];
+                let word = WORDS.iter().find(|word| **word == found);
                 let word = word.unwrap_or_else(|| panic!("not ours, at {:?}: {sql:?}", rest.get(..40).unwrap_or(rest)));
                 (Token::Word(word), read)
             }

@@ -143,7 +143,13 @@ fn style() -> impl Strategy<Value = Style> {
     let gap = select(vec!["", "", "", " ", "\n\t", "\r\n  ", "<!-- a comment -->"]);
     let operations = select(vec![["I", "U", "D"], ["I", "U", "D"], [" I\n", "<![CDATA[U]]>", "&#68;"]]);
     (naming, any::<bool>(), gap, prop::bool::weighted(0.2), operations).prop_map(
-        |(naming, own_row, gap, operation_first, operations)| Style { naming, own_row, gap, operation_first, operations },
+        |(naming, own_row, gap, operation_first, operations)| Style {
+            naming,
+            own_row,
+            gap,
+            operation_first,
+            operations,
+        },
     )
 }
 

@@ -58,9 +58,10 @@ impl DraftTable<'_> {
         let name = self.def.name.as_str();
         let steps = plan(name, &self.there(), self.def, new)?;
         let sent = steps.iter().filter_map(|step| match rename(self.schema, name, step) {
-            Some(rename) => {
-                Some(Statement { sql: rename.call.to_owned(), parameters: vec![rename.full_name(), rename.to.to_owned()] })
-            }
+            Some(rename) => Some(Statement {
+                sql: rename.call.to_owned(),
+                parameters: vec![rename.full_name(), rename.to.to_owned()],
+            }),
             None => Some(Statement { sql: render(self.schema, name, step)?, parameters: Vec::new() }),
         });
         Ok(sent.collect())
