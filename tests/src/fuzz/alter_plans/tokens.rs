@@ -111,7 +111,8 @@ pub fn of(sql: &str) -> Vec<Token> {
             _ => {
                 let is_of_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '@');
                 let read = rest.find(|c| !is_of_word(c)).unwrap_or(rest.len());
-                let word = WORDS.iter().find(|word| **word == &rest[..read]);
+                let found = &rest[..read];
+                let word = WORDS.iter().find(|word| **word == found);
                 let word = word.unwrap_or_else(|| panic!("not ours, at {:?}: {sql:?}", rest.get(..40).unwrap_or(rest)));
                 (Token::Word(word), read)
             }
