@@ -21,8 +21,9 @@ const ROWS: u32 = 300;
 /// Calls of the small tenant.
 const CALLS: u32 = 20;
 /// Calls of others that may end while one of the small tenant's is under way: one of each huge tenant before it and the one whose
-/// place it gets, those beside it while it is at work, and those that had ended and were not counted yet.
-const MOST_BEFORE: u64 = 16;
+/// place it gets, those beside it while it is at work, and those that had ended and were not counted yet: some
+/// thirteen. Without turns it would be the whole queue.
+const MOST_BEFORE: u64 = 24;
 
 /// What the senders share.
 #[derive(Default)]
