@@ -19,8 +19,8 @@ const OF_ROWS: [Step; 7] = [
 
 /// Calls that are walked over one after the other in the same databases, which are expensive to make.
 const CASES: [(&str, &[Call]); 4] = [
-    ("rows", &[Call::RowData]),
-    ("further_rows", &[Call::ThreeBatches, Call::LongBatch, Call::Unwiped, Call::KeptAside]),
+    ("rows", &[Call::RowData, Call::ThreeBatches]),
+    ("further_rows", &[Call::LongBatch, Call::Unwiped, Call::KeptAside]),
     ("tables", &[Call::TableSchema, Call::Create, Call::Recreate, Call::Drop, Call::Wipe, Call::ReplicationCompleted]),
     ("first_open", &[Call::FirstOpen]),
 ];
