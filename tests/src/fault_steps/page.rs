@@ -35,8 +35,15 @@ impl Page {
             Some(part.split_once("\n## ").map_or(part, |(part, _)| part).to_owned())
         };
         if std::env::var_os("UPDATE_DOCS").is_none() {
+            let shown = part(call);
+            assert!(
+                shown.is_some(),
+                "nobody has seen the outcomes of {} yet; UPDATE_DOCS=1 writes them to {}",
+                call.title(),
+                self.0.display()
+            );
             assert_eq!(
-                part(call).as_deref(),
+                shown.as_deref(),
                 Some(found.as_str()),
                 "the outcomes of {} differ from {}: if they should, UPDATE_DOCS=1 writes them there",
                 call.title(),

@@ -182,9 +182,9 @@ async fn read_pages(address: SocketAddr, shared: &Shared) -> u64 {
     let mut pages = 0;
     let mut often = tokio::time::interval(PAGES);
     while !shared.ends() {
-        for page in ["/status", "/metrics"] {
+        for (page, shown) in [("/status", "Measured"), ("/metrics", "speil_calls_total")] {
             let answer = kit::client::get(address, page, "Connection: close\r\n").await;
-            assert!(answer.status == 200 && answer.body.contains("Measured"), "{page}: {answer:?}");
+            assert!(answer.status == 200 && answer.body.contains(shown), "{page}: {answer:?}");
             pages += 1;
         }
         often.tick().await;

@@ -18,8 +18,9 @@ const OF_ROWS: [Step; 7] = [
 ];
 
 /// Calls that are walked over one after the other in the same databases, which are expensive to make.
-const CASES: [(&str, &[Call]); 3] = [
-    ("rows", &[Call::RowData, Call::ThreeBatches, Call::LongBatch, Call::Unwiped, Call::KeptAside]),
+const CASES: [(&str, &[Call]); 4] = [
+    ("rows", &[Call::RowData, Call::ThreeBatches]),
+    ("further_rows", &[Call::LongBatch, Call::Unwiped, Call::KeptAside]),
     ("tables", &[Call::TableSchema, Call::Create, Call::Recreate, Call::Drop, Call::Wipe, Call::ReplicationCompleted]),
     ("first_open", &[Call::FirstOpen]),
 ];
