@@ -1,5 +1,5 @@
-//! The database is there and of no use: read-only, offline, or locked by somebody for longer than a call waits. The caller is told,
-//! another tenant is served, and when the cause is gone the next call comes through.
+//! The database is there and of no use: read-only or offline. The caller is told, another tenant is served, and when the cause is gone
+//! the next call comes through.
 
 use speil::task::cycle::{CycleEnd, CycleOptions};
 use speil::task::hand::Hand;
@@ -11,7 +11,6 @@ pub fn cases() -> Vec<Case> {
     vec![
         Case::new("environment_a_read_only_database", read_only).needing(&[Feature::ReadOnly]),
         Case::new("environment_a_database_that_is_offline", offline).needing(&[Feature::Offline]),
-        Case::new("environment_a_lock_that_somebody_keeps", locked).needing(&[Feature::Applock]),
     ]
 }
 
@@ -78,19 +77,5 @@ async fn offline(place: Place) {
     // By the server's error where a connection is still there, by the state of the database where not.
     two.is_told(&["the database is offline", "is OFFLINE; an administrator must bring it online"]).await;
     two.set("ONLINE").await;
-    two.comes_back().await;
-}
-
-/// As another host's call would that never ends. What a call waits, six times twelve seconds, is waited to the end.
-async fn locked(place: Place) {
-    let mut two = Two::mirrored(place).await;
-    let mut somebody = two.place.hand("Cust1").connect().await.unwrap_or_else(|error| panic!("{error}"));
-    let take = "SET NOCOUNT ON; BEGIN TRANSACTION; DECLARE @got int, @lock nvarchar(255); SET @lock = CAST(DB_ID() AS nvarchar(10)) + \
-                N':speil:mirror'; EXEC @got = sp_getapplock @Resource = @lock, @LockMode = 'Exclusive', @LockOwner = \
-                'Transaction', @LockTimeout = 1000; SELECT @got";
-    let got = somebody.rows(take).await.unwrap_or_else(|error| panic!("{error}"));
-    assert_eq!(got, [[Some("0".to_owned())]], "the lock is free");
-    two.is_told(&["another call is still writing (lock not granted"]).await;
-    somebody.run("ROLLBACK TRANSACTION").await.unwrap_or_else(|error| panic!("{error}"));
     two.comes_back().await;
 }
