@@ -17,6 +17,7 @@ use tracing_subscriber::fmt::format::{Writer, debug_fn};
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::{LogConfig, LogFormat};
+use crate::protocol::shown::misleads;
 
 /// Why logging cannot begin. A sentence for people.
 #[derive(Debug, thiserror::Error)]
@@ -78,12 +79,6 @@ impl fmt::Write for Escaping<'_, '_> {
         }
         self.0.write_str(&text[plain..])
     }
-}
-
-/// Control characters, other ends of a line, and what turns the direction of the text after it.
-fn misleads(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn filter(environment: Option<String>, configured: &str) -> Result<EnvFilter, LoggingError> {

@@ -13,12 +13,7 @@ pub(crate) fn shown(text: &str) -> String {
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push('\\'),
-            // Also what turns or hides the text around it: direction marks, line separators, zero widths.
-            _ if character.is_control()
-                || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}') =>
-            {
-                write!(out, "\\u{{{:x}}}", u32::from(character)).expect("writing to a String cannot fail");
-            }
+            _ if misleads(character) => escape(&mut out, character),
             _ => out.push(character),
         }
     }
@@ -27,6 +22,32 @@ pub(crate) fn shown(text: &str) -> String {
     }
     out.push('"');
     out
+}
+
+/// A sentence with such texts in it, in one line: what would end it, or speak to a terminal, escaped. Twice is as once.
+pub(crate) fn in_one_line(sentence: String) -> String {
+    if !sentence.contains(misleads) {
+        return sentence;
+    }
+    let mut out = String::with_capacity(sentence.len() + 16);
+    for character in sentence.chars() {
+        if misleads(character) {
+            escape(&mut out, character);
+        } else {
+            out.push(character);
+        }
+    }
+    out
+}
+
+/// Control characters, and what turns or hides the text around it: direction marks, line separators, zero widths.
+pub(crate) fn misleads(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+fn escape(out: &mut String, character: char) {
+    write!(out, "\\u{{{:x}}}", u32::from(character)).expect("writing to a String cannot fail");
 }
 
 /// The same for bytes that ought to be UTF-8.
@@ -43,6 +64,13 @@ mod tests {
     #[test]
     fn what_could_disturb_a_message_is_escaped() {
         assert_eq!(shown("a\"b\r\n\u{0}\u{202e}å😀"), "\"a\\\"b\\u{d}\\u{a}\\u{0}\\u{202e}å😀\"");
+    }
+
+    #[test]
+    fn a_sentence_stays_in_its_line() {
+        let once = in_one_line("table \"a\n\u{1b}\u{2028}å\": no".to_owned());
+        assert_eq!(once, "table \"a\\u{a}\\u{1b}\\u{2028}å\": no");
+        assert_eq!(in_one_line(once.clone()), once);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::protocol::shown::in_one_line;
+
 /// An error of a store: a kind to decide by, and a sentence for people that never holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
@@ -52,9 +54,9 @@ pub enum StoreErrorKind {
 }
 
 impl StoreError {
-    /// An error without an engine error behind it.
+    /// An error without an engine error behind it. Names in its message may be anything: it is kept in one line.
     pub fn new(kind: StoreErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), at: None, source: None }
+        Self { kind, message: in_one_line(message.into()), at: None, source: None }
     }
 
     /// The same about a row.

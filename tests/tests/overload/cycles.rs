@@ -30,7 +30,7 @@ struct Board {
     refused: AtomicU64,
     /// Of those, cycles that had come further than their first call.
     broken_off: AtomicU64,
-    /// Looks at a mirror behind such a cycle.
+    /// Looks at a mirror between two cycles, whatever became of the earlier one.
     looks: AtomicU64,
     /// Calls of cycles.
     calls: AtomicU64,
@@ -50,6 +50,7 @@ impl Board {
 /// A tenant's cycles, with changes between them as long as somebody needs more; then until nothing is left to send.
 async fn live(mut tenant: Tenant, number: u64, board: Arc<Board>) -> Tenant {
     let mut dice = Dice::named(&[0x10ad, number]);
+    let completed = &board.completed[usize::try_from(number).expect("small")];
     loop {
         let goes_on = board.goes_on();
         if goes_on {
@@ -64,7 +65,7 @@ async fn live(mut tenant: Tenant, number: u64, board: Arc<Board>) -> Tenant {
         }
         match report.end {
             CycleEnd::Completed if goes_on => {
-                board.completed[usize::try_from(number).expect("small")].fetch_add(1, Ordering::SeqCst);
+                completed.fetch_add(1, Ordering::SeqCst);
             }
             CycleEnd::Completed if report.tables.is_empty() => break,
             CycleEnd::Completed => {}
@@ -73,14 +74,13 @@ async fn live(mut tenant: Tenant, number: u64, board: Arc<Board>) -> Tenant {
                 board.refused.fetch_add(1, Ordering::SeqCst);
                 // Nothing is listed before that one is answered.
                 board.broken_off.fetch_add(u64::from(report.listed > 0), Ordering::SeqCst);
-                if board.completed[usize::try_from(number).expect("small")].load(Ordering::SeqCst) > 0
-                    && dice.once_in(4)
-                {
-                    tenant.is_nowhere_ahead().await;
-                    board.looks.fetch_add(1, Ordering::SeqCst);
-                }
             }
             CycleEnd::LeftAlone | CycleEnd::Interrupted => panic!("{}: {report:?}", tenant.name),
+        }
+        // Before its first cycle has ended there may be no mirror to look at.
+        if completed.load(Ordering::SeqCst) > 0 && dice.once_in(4) {
+            tenant.is_nowhere_ahead().await;
+            board.looks.fetch_add(1, Ordering::SeqCst);
         }
         // The Task comes again at its next interval, only that ours is short.
         tokio::time::sleep(Duration::from_millis(200 + dice.below(600))).await;
@@ -125,7 +125,7 @@ async fn many_tenants_of_a_host_that_is_far_too_small_all_come_through_and_have_
     let count = |number: &AtomicU64| number.load(Ordering::SeqCst);
     println!(
         "{TENANTS} tenants where two calls may be at work and six wait: {rows} rows equal after {:.1} s and {} calls; {} cycles \
-         were refused, {} of them after their first call, and behind {} of them the mirror was looked at; each completed {least} to {most} cycles \
+         were refused, {} of them after their first call; {} looks at mirrors in between; each completed {least} to {most} cycles \
          while all wanted more",
         began.elapsed().as_secs_f32(),
         count(&board.calls),

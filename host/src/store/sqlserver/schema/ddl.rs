@@ -4,6 +4,7 @@
 
 use super::ident::{qualified, quote};
 use super::types::{self, KEY_COLLATION, key_bytes, render, stored};
+use crate::protocol::shown::in_one_line;
 use crate::protocol::sql_type::Family;
 use crate::protocol::table_def::{ColumnDef, TableDef};
 use crate::store::sqlserver::errors::Result;
@@ -138,7 +139,7 @@ pub(in crate::store::sqlserver) fn refused(error: StoreError, what: &str) -> Sto
     match error.kind {
         StoreErrorKind::Environment | StoreErrorKind::Row if !environment => StoreError {
             kind: StoreErrorKind::Schema,
-            message: format!("{what}: {}", error.message),
+            message: in_one_line(format!("{what}: {}", error.message)),
             at: None,
             ..error
         },
