@@ -71,22 +71,24 @@ impl Log {
         let lines = self.lines.fetch_add(1, Ordering::Relaxed);
         let bytes = self.bytes.fetch_add(text.len(), Ordering::Relaxed);
         let over = if lines >= self.lines_limit {
-            Some((lines == self.lines_limit && bytes <= self.bytes_limit, "log_lines", self.lines_limit.to_string()))
+            let is_first = lines == self.lines_limit && bytes <= self.bytes_limit;
+            Some((is_first, "log_lines", self.lines_limit.to_string(), format!("this would be line {}", lines + 1)))
         } else if bytes + text.len() > self.bytes_limit {
-            Some((bytes <= self.bytes_limit, "log_bytes", size(self.bytes_limit)))
+            let come_to = format!("with this one they come to {}", size(bytes + text.len()));
+            Some((bytes <= self.bytes_limit, "log_bytes", size(self.bytes_limit), come_to))
         } else {
             None
         };
         match over {
             None => self.emit(level, &text),
-            Some((first, key, limit)) => {
+            Some((first, key, limit, measured)) => {
                 if first {
                     let plugin = &self.plugin;
                     self.emit(
                         Level::Warn,
                         &format!(
-                            "no further lines of this call are written: more than `{key}` = {limit}; raise it under \
-                             [limits] in {plugin}.toml if they are needed"
+                            "no further lines of this call are written: {measured}, more than `{key}` = {limit}; raise it \
+                             under [limits] in {plugin}.toml if they are needed"
                         ),
                     );
                 }

@@ -270,9 +270,8 @@ impl Work<'_> {
         let rows = metadata::marks(self.db, self.metadata)?;
         let ours = rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
         let ours = ours.map(|(table, _)| table.folded().to_owned()).collect();
-        for (table, _) in self.listed(rows, ticket, tables)? {
-            known::seen(self.db, table, ticket, Gap::None)?;
-        }
+        let listed: Vec<&TableName> = self.listed(rows, ticket, tables)?.into_iter().map(|(table, _)| table).collect();
+        known::seen(self.db, &listed, ticket)?;
         known::forget_strangers(self.db, &ours)
     }
 

@@ -10,12 +10,15 @@
 //! | what a mirror is: side tables, metadata, transactions, history | [`mirror`] |
 //! | what plug-ins may do themselves | [`guest`] |
 //! | every statement, written down | `golden` (tests) |
+//! | the server of live tests | `live_server` (tests) |
 
 mod connection;
 mod errors;
 #[cfg(test)]
 mod golden;
 mod guest;
+#[cfg(test)]
+mod live_server;
 mod mirror;
 mod place;
 mod rows;

@@ -1,24 +1,13 @@
 //! What only a real server can show about connections. Run when `SPEIL_TEST_SQLSERVER` holds a connection string of an
 //! administrator; otherwise each says that it was skipped.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection_string::Target;
 use super::pool::{Limits, Pool};
 use crate::store::StoreErrorKind;
-
-/// The connection string of the server to test with.
-fn server(name: &str) -> Option<String> {
-    let text = std::env::var("SPEIL_TEST_SQLSERVER").ok().filter(|text| !text.trim().is_empty());
-    if text.is_none() {
-        // Written past the harness, which hides what a passing test prints.
-        let line = format!("SKIPPED: sqlserver connection test {name}: SPEIL_TEST_SQLSERVER is not set\n");
-        let _ = std::io::stderr().write_all(line.as_bytes());
-    }
-    text
-}
+use crate::store::sqlserver::live_server::{server, skipped};
 
 fn target(text: &str) -> Arc<Target> {
     Arc::new(Target::parse(text).expect("SPEIL_TEST_SQLSERVER is a connection string"))
@@ -204,7 +193,7 @@ async fn connections_are_encrypted_and_certificates_looked_at() {
         }
         Err(error) => {
             assert!(error.message.contains("offers no encryption"), "{error}");
-            let _ = std::io::stderr().write_all(format!("SKIPPED: {NAME}: the test server has no TLS\n").as_bytes());
+            skipped(NAME, "the test server has no TLS");
             return;
         }
     }

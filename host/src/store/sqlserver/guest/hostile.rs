@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::live::{Place, skipped};
+use super::live::Place;
 use crate::protocol::sql_type::SqlType;
 use crate::store::guest::{Bounds, GuestDatabase, GuestError, GuestPowers, GuestRows, GuestValue};
 use crate::store::sqlserver::golden::sample::{column, table};
+use crate::store::sqlserver::live_server::skipped;
 use crate::store::{SchemaHash, Turn};
 
 /// For a reader and a writer alike. Each leaves the plug-in usable.

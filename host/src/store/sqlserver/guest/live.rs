@@ -1,7 +1,6 @@
 //! Plug-ins' statements and values on a real server, when `SPEIL_TEST_SQLSERVER` names one. The statements run as the test's own
 //! login here: how they are run does not depend on whom they run as, and the server at hand knows no `EXECUTE AS USER`.
 
-use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,15 +11,10 @@ use crate::store::guest::{Bounds, GuestError, GuestPowers, GuestRows, GuestValue
 use crate::store::sqlserver::connection::connection_string::Target;
 use crate::store::sqlserver::connection::login::Connector;
 use crate::store::sqlserver::connection::pool::Pool;
+use crate::store::sqlserver::live_server::{server, skipped};
 use crate::store::sqlserver::mirror::statement::Statement;
 use crate::store::sqlserver::{SqlServerSettings, SqlServerStore};
 use crate::store::{MirrorDb, Store as _};
-
-/// A line that cannot be overlooked: written past the harness, which hides what a passing test prints.
-pub(super) fn skipped(test: &str, why: &str) {
-    let line = format!("SKIPPED: sqlserver plug-in test {test}: {why}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-}
 
 /// A mirror of this test's own, dropped at its end.
 pub(in crate::store::sqlserver) struct Place {
@@ -38,10 +32,7 @@ impl Place {
 
     /// The same with a schema configured.
     pub async fn in_schema(test: &str, schema: Option<&str>) -> Option<Self> {
-        let Ok(connection) = std::env::var("SPEIL_TEST_SQLSERVER") else {
-            skipped(test, "SPEIL_TEST_SQLSERVER names no server");
-            return None;
-        };
+        let connection = server(test)?;
         let prefix = format!("t_guest_{test}_{:08x}_", rand::random::<u32>());
         let database = format!("{prefix}[contextId]");
         let schema = schema.map(str::to_owned);

@@ -18,6 +18,7 @@ use crate::protocol::table_name::TableName;
 use crate::store::sqlserver::connection::conn::Conn;
 use crate::store::sqlserver::connection::connection_string::Target;
 use crate::store::sqlserver::connection::login::Connector;
+use crate::store::sqlserver::live_server;
 use crate::store::sqlserver::schema::catalog::find_object;
 use crate::store::sqlserver::schema::ddl;
 use crate::store::{Applied, RowChanges, StoreError};
@@ -36,10 +37,7 @@ struct Place {
 impl Place {
     /// `None`, and a line that cannot be overlooked, when no server is named.
     async fn new(test: &str) -> Option<Self> {
-        let Ok(connection) = std::env::var("SPEIL_TEST_SQLSERVER") else {
-            eprintln!("SKIPPED {test}: SPEIL_TEST_SQLSERVER names no server");
-            return None;
-        };
+        let connection = live_server::server(test)?;
         let target = Target::parse(&connection).expect("SPEIL_TEST_SQLSERVER is a connection string");
         let server = Connector::new(Arc::new(target), None);
         let name = format!("t_rows_{test}_{:08x}", rand::random::<u32>());

@@ -16,6 +16,7 @@ use crate::store::sqlserver::connection::conn::Conn;
 use crate::store::sqlserver::connection::connection_string::Target;
 use crate::store::sqlserver::connection::pool::{Lease, Pool};
 use crate::store::sqlserver::golden::sample::{self, NASTY, column};
+use crate::store::sqlserver::live_server;
 use crate::store::{IndexDef, StoreErrorKind};
 
 /// A database of a test's own.
@@ -39,10 +40,7 @@ async fn server_wide(conn: &mut Conn, sql: &str) {
 
 impl Database {
     async fn new(test: &str) -> Option<Self> {
-        let Ok(connection) = std::env::var("SPEIL_TEST_SQLSERVER") else {
-            eprintln!("SKIPPED: no SQL Server: set SPEIL_TEST_SQLSERVER to a connection string");
-            return None;
-        };
+        let connection = live_server::server(test)?;
         let pool = Pool::new(std::sync::Arc::new(Target::parse(&connection).unwrap()), 2);
         let name = format!("t_ddl_{test}_{}", std::process::id());
         let mut master = pool.lease("master").await.unwrap();
@@ -226,7 +224,7 @@ async fn a_table_is_changed_with_its_rows_in_it() {
     let mut nullable = new.clone();
     nullable.columns[at("Name")].nullable = true;
     if lacks_nullability {
-        eprintln!("SKIPPED: this server cannot change whether a column may be NULL");
+        live_server::skipped("nullability", "this server cannot change whether a column may be NULL");
         db.refuses(&new, &nullable).await;
     } else {
         db.altered(&new, &nullable).await;
@@ -274,7 +272,7 @@ async fn indexes_are_made_once_listed_and_dropped() {
     assert!(indexes::list(&mut db.conn, "dbo", "contact", None).await.unwrap().is_empty());
     for name in NASTY {
         if is_babelfish && name.len() > 30 {
-            eprintln!("SKIPPED: this server cuts the names of indexes that it shows");
+            live_server::skipped("index names", "this server cuts the names of indexes that it shows");
             continue;
         }
         let wanted = index(name, &[("Name", false)], false);
