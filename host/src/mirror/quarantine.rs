@@ -214,6 +214,7 @@ async fn put(
     let mut segments = typed_segments(raw, plan.source.clone(), opened.db.stretch_bytes());
     let first = segments.recv().await;
     let rows = Rows { plan, target, wire: &plan.source, in_source_order: &|stretch| stretch };
+    let first = rows.prepare(call, first).await?;
     let Written { applied, changes, .. } = rows.write(call, first, segments, &mut *writer, &mut aside).await?;
     let told = aside.write(&mut *writer).await?;
     // They were counted when they came: nothing was received now, and the source has come no further.

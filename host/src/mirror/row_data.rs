@@ -155,17 +155,26 @@ async fn apply(
 
     let expected = batch.rows.rows();
     let mut segments = typed_segments(batch.rows, fit.wire.clone(), opened.db.stretch_bytes());
+    let in_order = |stretch| fit.in_source_order(stretch);
+    let rows = Rows { plan: &fit.plan, target: &target, wire: &fit.wire, in_source_order: &in_order };
+    // The first stretch's transform has no other stretch's writing beside it: the transaction begins meanwhile.
     let (first, begun) = if opened.db.begins_ahead() {
-        let (first, begun) = tokio::join!(segments.recv(), opened.db.begin(&turn, &target, fit.hash));
-        (first, Some(begun))
+        let first = async {
+            let first = segments.recv().await;
+            faults::pass(Step::Typed).await?;
+            rows.prepare(call, first).await
+        };
+        let (begun, first) = tokio::join!(opened.db.begin(&turn, &target, fit.hash), first);
+        (first, begun)
     } else {
-        // A batch that cannot be read need not begin a transaction.
-        (segments.recv().await, None)
-    };
-    faults::pass(Step::Typed).await?;
-    let begun = match begun {
-        Some(begun) => begun,
-        None => opened.db.begin(&turn, &target, fit.hash).await,
+        let first = segments.recv().await;
+        faults::pass(Step::Typed).await?;
+        if let Some(Err(error)) = first {
+            // A batch that cannot be read need not begin a transaction.
+            return Err(error.into_call_error(&fit.wire));
+        }
+        let (begun, first) = tokio::join!(opened.db.begin(&turn, &target, fit.hash), rows.prepare(call, first));
+        (first, begun)
     };
     let mut writer = begun.map_err(of_table)?;
     // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
@@ -177,9 +186,7 @@ async fn apply(
         }
     }
     let mut aside = Aside::begin(call.hooks.makers(&fit.plan), &mut *writer, &fit.plan).await.map_err(of_table)?;
-    let in_order = |stretch| fit.in_source_order(stretch);
-    let rows = Rows { plan: &fit.plan, target: &target, wire: &fit.wire, in_source_order: &in_order };
-    let Written { applied, received, changes } = rows.write(call, first, segments, &mut *writer, &mut aside).await?;
+    let Written { applied, received, changes } = rows.write(call, first?, segments, &mut *writer, &mut aside).await?;
     if received.inserts + received.updates + received.deletes != expected {
         // Typing broke off without saying why. Not a row less than what was sent may be committed with its LSN.
         let message = format!("typing the rows of table {table} broke off; nothing of the batch is applied");

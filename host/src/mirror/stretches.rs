@@ -41,7 +41,7 @@ pub(super) struct Written {
 }
 
 /// A stretch that can be written.
-struct Ready {
+pub(super) struct Ready {
     batch: TypedBatch,
     reduced: Reduced,
     poisoned: Vec<Poisoned>,
@@ -51,11 +51,11 @@ struct Ready {
 type Segments = mpsc::Receiver<Result<TypedBatch, SegmentError>>;
 
 impl Rows<'_> {
-    /// Writes them all.
+    /// Writes them all; the first stretch is prepared already.
     pub(super) async fn write(
         &self,
         call: &mut Call<'_>,
-        first: Option<Result<TypedBatch, SegmentError>>,
+        first: Option<Ready>,
         mut segments: Segments,
         writer: &mut dyn RowWriter,
         aside: &mut Aside,
@@ -65,7 +65,7 @@ impl Rows<'_> {
             received: OpCounts { at: call.now(), ..OpCounts::default() },
             changes: call.hooks.wants_rows_committed().then(Changes::default),
         };
-        let mut next = self.prepare(call, first).await?;
+        let mut next = first;
         while let Some(Ready { batch, reduced, poisoned, received }) = next {
             aside.note(poisoned, &batch, self.target, &reduced, call.now())?;
             written.received.inserts += received.inserts;
@@ -88,7 +88,8 @@ impl Rows<'_> {
         Ok(written)
     }
 
-    async fn prepare(
+    /// Makes a stretch ready to be written.
+    pub(super) async fn prepare(
         &self,
         call: &mut Call<'_>,
         segment: Option<Result<TypedBatch, SegmentError>>,
@@ -171,7 +172,7 @@ pub(super) enum SegmentError {
 }
 
 impl SegmentError {
-    fn into_call_error(self, def: &TableDef) -> CallError {
+    pub(super) fn into_call_error(self, def: &TableDef) -> CallError {
         match self {
             Self::Cell(error) => {
                 let advice = if def.key.is_empty() {
