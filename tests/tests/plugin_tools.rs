@@ -119,6 +119,9 @@ fn a_new_plug_in_in_rust_builds_and_passes_its_own_test() {
     std::fs::copy(component, fresh.join("fresh.wasm")).expect("built");
     let (code, text) = run(&fresh, &["plugin", "test", "fresh.wasm", "--limits"]);
     assert!(code == Some(0) && text.contains("ok  trims"), "{text}");
+    // As the author's guide goes on: straight from the folder it was made in, with all that lies there.
+    let (code, text) = run(folder.path(), &["demo", "--tables", "30", "--rows", "100", "--plugins", "fresh"]);
+    assert!(code == Some(0) && text.contains("fresh"), "{text}");
 }
 
 /// Components take their time to compile: an author's second run must not.

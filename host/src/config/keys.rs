@@ -172,7 +172,12 @@ pub const KEYS: &[Key] = &[
         "SQL Server: connections at once to one server under one login, all tenants together; a quarter as many beside them for \
          plug-ins with `database`.",
     ),
-    key("mirror.command_timeout", "time", "`10m`", "SQL Server: how long one statement may take."),
+    key(
+        "mirror.command_timeout",
+        "time",
+        "`10m`",
+        "SQL Server: how long the server may be silent while a statement of ours runs.",
+    ),
     key(
         "mirror.elastic_pool",
         "name of an elastic pool",

@@ -53,7 +53,7 @@ pub enum Step {
     SchemaChange,
     /// Rows are back from the temporary file.
     SpillRead,
-    /// The first rows are typed, and no transaction has begun.
+    /// The first rows are typed. No transaction has begun, unless the store begins ahead.
     Typed,
     /// The transaction of rows has begun.
     RowsBegun,

@@ -9,6 +9,7 @@ use super::{Caller, Failure, Mirror};
 use crate::faults::{self, Step};
 use crate::plugins::hooks::{CallHooks, CallInfo, CallOutcome, HookFailure};
 use crate::protocol::names::Operation;
+use crate::protocol::shown::in_one_line;
 use crate::protocol::table_name::TableName;
 use crate::store::history::{CallRecord, EventLevel, EventRecord, Millis, TableError};
 use crate::store::{MirrorDb, StoreError, StoreErrorKind, Ticket, Turn};
@@ -117,7 +118,8 @@ pub(super) enum Cause {
 
 impl CallError {
     pub(super) fn request(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: Cause::Request, table: None, advice: None, log: None, detail: None }
+        let message = in_one_line(message.into());
+        Self { message, cause: Cause::Request, table: None, advice: None, log: None, detail: None }
     }
 
     /// A plug-in failed.
@@ -381,7 +383,8 @@ impl<'m> Call<'m> {
             kind: kind.to_owned(),
             operation: Some(self.operation.name().to_owned()),
             table: table.map(|table| table.as_str().to_owned()),
-            message: message.into(),
+            // Names in it may be anything.
+            message: in_one_line(message.into()),
             advice,
         };
         self.events.push(event);

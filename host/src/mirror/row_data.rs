@@ -158,14 +158,15 @@ async fn apply(
     let in_order = |stretch| fit.in_source_order(stretch);
     let rows = Rows { plan: &fit.plan, target: &target, wire: &fit.wire, in_source_order: &in_order };
     // The first stretch's transform has no other stretch's writing beside it: the transaction begins meanwhile.
-    let (first, begun) = if opened.db.begins_ahead() {
+    // Where it cannot, that is why the batch fails, and nobody waits for the transform.
+    let begin = async { opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table) };
+    let (mut writer, first) = if opened.db.begins_ahead() {
         let first = async {
             let first = segments.recv().await;
             faults::pass(Step::Typed).await?;
             rows.prepare(call, first).await
         };
-        let (begun, first) = tokio::join!(opened.db.begin(&turn, &target, fit.hash), first);
-        (first, begun)
+        tokio::try_join!(begin, async { Ok(first.await) })?
     } else {
         let first = segments.recv().await;
         faults::pass(Step::Typed).await?;
@@ -173,10 +174,8 @@ async fn apply(
             // A batch that cannot be read need not begin a transaction.
             return Err(error.into_call_error(&fit.wire));
         }
-        let (begun, first) = tokio::join!(opened.db.begin(&turn, &target, fit.hash), rows.prepare(call, first));
-        (first, begun)
+        tokio::try_join!(begin, async { Ok(rows.prepare(call, first).await) })?
     };
-    let mut writer = begun.map_err(of_table)?;
     // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
     if target.key.is_empty() {
         let now = opened.db.table(table).await.map_err(of_table)?;

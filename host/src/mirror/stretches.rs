@@ -1,4 +1,4 @@
-//! Rows of a batch on their way into an open transaction: typed, transformed, reduced to what is to be written, and written.
+//! Rows of a batch on their way into a transaction: typed, transformed, reduced to what is to be written, and written.
 //!
 //! Stretch by stretch, and three of them at once: while one is written, the next goes through the transforms, and the one after that
 //! is typed.

@@ -126,8 +126,12 @@ pub fn find(folder: &Path) -> Result<Vec<Found>, String> {
         }
         *file = Some(path);
     }
+    found.retain(|name, plugin| plugin.component.is_some() || !OF_A_BUILD.contains(&name.as_str()));
     Ok(found.into_values().collect())
 }
+
+/// What lies beside a component in the folder that it is built in, and is no sidecar of something that is missing.
+const OF_A_BUILD: [&str; 2] = ["Cargo", "pyproject"];
 
 #[cfg(test)]
 mod tests {
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn plugins_are_found_in_name_order_with_their_sidecars() {
         let folder = tempfile::tempdir().unwrap();
-        for name in ["b.wasm", "a.toml", "a.wasm", "c.toml", "README.md", "noending", ".a.wasm"] {
+        for name in ["b.wasm", "a.toml", "a.wasm", "c.toml", "Cargo.toml", "README.md", "noending", ".a.wasm"] {
             std::fs::write(folder.path().join(name), "").unwrap();
         }
         std::fs::create_dir(folder.path().join("d.wasm")).unwrap();

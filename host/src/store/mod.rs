@@ -162,7 +162,7 @@ pub trait MirrorDb: Send + Sync + 'static {
     }
 
     /// Whether [`MirrorDb::begin`] is a way to another machine and back, worth going while a batch's first rows are typed. By default a
-    /// transaction begins when they are.
+    /// transaction begins when they are, beside their transforms.
     fn begins_ahead(&self) -> bool {
         false
     }

@@ -30,8 +30,10 @@ struct Board {
     refused: AtomicU64,
     /// Of those, cycles that had come further than their first call.
     broken_off: AtomicU64,
-    /// Looks at a mirror between two cycles, whatever became of the earlier one.
+    /// Looks at a mirror between two cycles.
     looks: AtomicU64,
+    /// Of those, looks behind a cycle that met a refusal: few, where the machine is fast.
+    looks_behind_refusals: AtomicU64,
     /// Calls of cycles.
     calls: AtomicU64,
 }
@@ -63,6 +65,7 @@ async fn live(mut tenant: Tenant, number: u64, board: Arc<Board>) -> Tenant {
         for problem in &report.problems {
             assert!(problem.contains(COME_AGAIN), "{}: {problem}", tenant.name);
         }
+        let refused = matches!(report.end, CycleEnd::Failed);
         match report.end {
             CycleEnd::Completed if goes_on => {
                 completed.fetch_add(1, Ordering::SeqCst);
@@ -78,9 +81,10 @@ async fn live(mut tenant: Tenant, number: u64, board: Arc<Board>) -> Tenant {
             CycleEnd::LeftAlone | CycleEnd::Interrupted => panic!("{}: {report:?}", tenant.name),
         }
         // Before its first cycle has ended there may be no mirror to look at.
-        if completed.load(Ordering::SeqCst) > 0 && dice.once_in(4) {
+        if completed.load(Ordering::SeqCst) > 0 && (refused || dice.once_in(4)) {
             tenant.is_nowhere_ahead().await;
             board.looks.fetch_add(1, Ordering::SeqCst);
+            board.looks_behind_refusals.fetch_add(u64::from(refused), Ordering::SeqCst);
         }
         // The Task comes again at its next interval, only that ours is short.
         tokio::time::sleep(Duration::from_millis(200 + dice.below(600))).await;
@@ -101,6 +105,7 @@ async fn many_tenants_of_a_host_that_is_far_too_small_all_come_through_and_have_
         refused: AtomicU64::new(0),
         broken_off: AtomicU64::new(0),
         looks: AtomicU64::new(0),
+        looks_behind_refusals: AtomicU64::new(0),
         calls: AtomicU64::new(0),
     });
     let began = Instant::now();
@@ -125,13 +130,14 @@ async fn many_tenants_of_a_host_that_is_far_too_small_all_come_through_and_have_
     let count = |number: &AtomicU64| number.load(Ordering::SeqCst);
     println!(
         "{TENANTS} tenants where two calls may be at work and six wait: {rows} rows equal after {:.1} s and {} calls; {} cycles \
-         were refused, {} of them after their first call; {} looks at mirrors in between; each completed {least} to {most} cycles \
+         were refused, {} of them after their first call; {} looks at mirrors in between, {} of them behind a refusal; each completed {least} to {most} cycles \
          while all wanted more",
         began.elapsed().as_secs_f32(),
         count(&board.calls),
         count(&board.refused),
         count(&board.broken_off),
         count(&board.looks),
+        count(&board.looks_behind_refusals),
     );
     let metrics = get(speil.address(), "/metrics", "").await.body;
     for line in metrics.lines().filter(|line| line.starts_with("speil_calls_turned_away_total{")) {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `seed_...` | connections are cut, reset and stalled by chance; `SPEIL_FAULT_RUNS` says how many runs there are, and a run's name is its seed | `network` |
 //! | `steps_...` | the program dies, fails or is held up at every step of a call | `steps` |
-//! | `environment_...` | the database cannot be written, or not be opened, or somebody keeps it locked | `environment` |
+//! | `environment_...` | the database cannot be written, or not be opened | `environment` |
 
 mod environment;
 mod network;

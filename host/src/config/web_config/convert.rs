@@ -50,7 +50,7 @@ pub(super) fn convert(file: &Path, folder: &Path, found: &Found, options: Import
     let path = work.path();
     let database = work.database();
     let connection = work.connection(options)?;
-    work.logging();
+    let filter = work.logging();
     work.others();
 
     let source = file.file_name().unwrap_or_default().to_string_lossy();
@@ -89,7 +89,7 @@ pub(super) fn convert(file: &Path, folder: &Path, found: &Found, options: Import
         writeln!(toml, "{}", *database.line)?;
         writeln!(toml)?;
         writeln!(toml, "[log]")?;
-        writeln!(toml, "filter = \"info\"")?;
+        writeln!(toml, "filter = {}", quoted(filter))?;
         let without: Vec<&Became> = work.became.iter().filter(|one| one.key.is_none() && !one.at.is_empty()).collect();
         if !without.is_empty() {
             writeln!(toml)?;
@@ -358,15 +358,17 @@ impl Conversion<'_> {
         Ok(Line { comments, line })
     }
 
-    fn logging(&mut self) {
-        let Some(setting) = self.get("EnableLogging") else { return };
+    /// The log's filter.
+    fn logging(&mut self) -> &'static str {
+        let Some(setting) = self.get("EnableLogging") else { return "info" };
         let (on, at) = (setting.value.trim().eq_ignore_ascii_case("true"), setting.at.clone());
         let note = if on {
             "the log goes to standard error; the service's wrapper or system keeps it"
         } else {
-            "was off; here the log goes to standard error, and filter = \"error\" makes it quiet"
+            "was off: only what needs somebody is written, to standard error; \"info\" has a line for each call"
         };
         self.became("EnableLogging", &at, Some("log.filter"), note);
+        if on { "info" } else { "error" }
     }
 
     fn others(&mut self) {

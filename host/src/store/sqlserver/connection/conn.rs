@@ -22,6 +22,12 @@ const SETTINGS: &str = "SET LANGUAGE us_english; SET DATEFORMAT mdy; SET DATEFIR
     SET CONCAT_NULL_YIELDS_NULL ON; SET NUMERIC_ROUNDABORT OFF; SET IMPLICIT_TRANSACTIONS OFF; SET NOCOUNT OFF; SET ROWCOUNT 0; \
     SET TEXTSIZE 2147483647; SET LOCK_TIMEOUT -1; SET DEADLOCK_PRIORITY NORMAL; SET TRANSACTION ISOLATION LEVEL READ COMMITTED";
 
+/// Every statement of this file, for the golden files ([`crate::store::sqlserver::golden`]).
+#[cfg(test)]
+pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
+    vec![("settings", SETTINGS.to_owned())]
+}
+
 /// The server does not know the number of a statement that was made ready.
 const NOT_PREPARED: u32 = 8179;
 

@@ -464,3 +464,44 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
         ("rollback", ROLLBACK.to_owned()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(kind: StoreErrorKind) -> StoreError {
+        StoreError::new(kind, "chosen as the victim of a deadlock")
+    }
+
+    #[tokio::test]
+    async fn what_passes_is_tried_again_from_its_beginning() {
+        let mut tries = 0;
+        let done = retry!({
+            tries += 1;
+            if tries < 3 { Err(failed(StoreErrorKind::Transient)) } else { Ok(tries) }
+        });
+        assert_eq!(done.unwrap(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_does_not_pass_is_not_tried_again() {
+        for kind in
+            [StoreErrorKind::Row, StoreErrorKind::Schema, StoreErrorKind::Environment, StoreErrorKind::Overtaken]
+        {
+            let mut tries = 0;
+            let done: Result<()> = retry!({
+                tries += 1;
+                Err(failed(kind))
+            });
+            assert_eq!((tries, done.unwrap_err().kind), (1, kind));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_goes_on_failing_is_given_up() {
+        let mut attempts = Attempts { left: 2, pause: Duration::ZERO, mended: false };
+        let error = failed(StoreErrorKind::Transient);
+        assert!(attempts.again(&error).await && attempts.again(&error).await);
+        assert!(!attempts.again(&error).await);
+    }
+}

@@ -92,5 +92,6 @@ pub(in crate::store::sqlserver) fn statements() -> Vec<(&'static str, String)> {
     vec![
         ("read", select("dbo", "contact", &columns, &[0, 1, 2])),
         ("read_keyless", select("dbo", "contact", &columns, &[])),
+        ("try_one", columns[2].try_one("@P1")),
     ]
 }

@@ -4,6 +4,7 @@ use tiberius::error::Error;
 
 use super::bulk::bound;
 use super::plan::RowPlan;
+use crate::protocol::shown::in_one_line;
 use crate::store::sqlserver::connection::conn::Conn;
 use crate::store::sqlserver::errors::Result;
 use crate::store::{RowChanges, StoreError, StoreErrorKind};
@@ -99,9 +100,11 @@ async fn attempt(plan: &mut RowPlan, conn: &mut Conn, changes: &RowChanges, rows
 /// The one column that the server's sentence quotes.
 fn column_named(plan: &RowPlan, error: &StoreError) -> Option<usize> {
     let mut named = plan.columns().iter().enumerate().filter(|(_, column)| {
+        // As it stands in a message.
+        let name = in_one_line(column.name.clone());
         [('\'', '\''), ('"', '"')]
             .iter()
-            .any(|(open, close)| error.message.contains(&format!("column {open}{}{close}", column.name)))
+            .any(|(open, close)| error.message.contains(&format!("column {open}{name}{close}")))
     });
     let first = named.next()?;
     named.next().is_none().then_some(first.0)
