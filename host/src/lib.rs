@@ -37,3 +37,4 @@ pub mod plugins;
 pub mod protocol;
 pub mod store;
 pub mod task;
+mod threads;

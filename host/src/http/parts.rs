@@ -14,7 +14,7 @@ use crate::auth::Applications;
 use crate::config::{ServerConfig, StatusConfig};
 use crate::mirror::Mirrors;
 use crate::plugins::PluginHost;
-use crate::protocol::decode::Limits;
+use crate::protocol::decode::{KnownTables, Limits};
 use crate::protocol::raw_batch::SpillSettings;
 use crate::store::Store;
 
@@ -39,6 +39,8 @@ pub(super) struct Shared {
     pub(super) store: Arc<dyn Store>,
     pub(super) spill: SpillSettings,
     pub(super) limits: Limits,
+    /// Read under these limits.
+    pub(super) known_tables: KnownTables,
     pub(super) metrics: Arc<Metrics>,
     pub(super) troubles: Arc<Troubles>,
     /// Room for calls to be worked on.
@@ -74,6 +76,7 @@ impl Shared {
             store: parts.store,
             spill: parts.spill,
             limits: Limits::default(),
+            known_tables: KnownTables::default(),
             metrics,
             calls,
             stop,

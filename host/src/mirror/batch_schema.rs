@@ -39,7 +39,7 @@ impl Fit {
 /// Finds out, or says why not.
 pub(super) async fn fit(
     call: &mut Call<'_>,
-    info: &TableSchemaInfo,
+    info: &Arc<TableSchemaInfo>,
     table: &TableName,
     record: Option<&TableRecord>,
 ) -> Result<Fit, CallError> {

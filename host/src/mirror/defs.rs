@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::schema_hash;
 use crate::generations::Generations;
+use crate::plugins::hooks::TransformPlan;
 use crate::protocol::messages::TableSchemaInfo;
 use crate::protocol::table_def::{TableDef, TableDefError};
 use crate::protocol::table_name;
@@ -17,6 +19,16 @@ use crate::store::SchemaHash;
 pub(super) struct Described {
     pub(super) def: Arc<TableDef>,
     pub(super) digest: [u8; 32],
+    /// The hash of a table of this definition that no transform touches: nearly every table of every cycle.
+    untouched: SchemaHash,
+}
+
+impl Described {
+    /// The hash of a table made by this plan, which is for this definition.
+    pub(super) fn hash(&self, plan: &TransformPlan) -> SchemaHash {
+        let as_it_is = plan.target.as_ref().is_some_and(|target| Arc::ptr_eq(target, &self.def));
+        if plan.digest.is_none() && as_it_is { self.untouched } else { schema_hash::of_plan(plan, self.digest) }
+    }
 }
 
 /// See the head of this file.
@@ -24,7 +36,7 @@ pub(super) struct Described {
 pub(super) struct Defs {
     /// `[mirror.keys]`.
     keys: BTreeMap<String, Vec<String>>,
-    described: Mutex<Generations<TableSchemaInfo, Arc<Described>>>,
+    described: Mutex<Generations<Arc<TableSchemaInfo>, Arc<Described>>>,
     sources: Mutex<Generations<SchemaHash, Arc<TableDef>>>,
 }
 
@@ -41,13 +53,15 @@ impl Defs {
     }
 
     /// What the wire's description means, with the key that the configuration names.
-    pub(super) fn describe(&self, info: &TableSchemaInfo) -> Result<Arc<Described>, TableDefError> {
+    pub(super) fn describe(&self, info: &Arc<TableSchemaInfo>) -> Result<Arc<Described>, TableDefError> {
         if let Some(known) = self.described.lock().unwrap_or_else(PoisonError::into_inner).get(info) {
             return Ok(known);
         }
         let key = self.keys.get(&table_name::fold(&info.table_name));
         let def = Arc::new(TableDef::from_wire(info, key.map(Vec::as_slice))?);
-        let described = Arc::new(Described { digest: def.digest(), def });
+        let plan = TransformPlan::untouched(def.clone());
+        let digest = def.digest();
+        let described = Arc::new(Described { untouched: schema_hash::of_plan(&plan, digest), digest, def });
         let weight = info.columns.len() + 1;
         let mut memory = self.described.lock().unwrap_or_else(PoisonError::into_inner);
         memory.put(info.clone(), described.clone(), weight);

@@ -186,7 +186,11 @@ impl Mirror {
     /// # Errors
     /// No table listed, mirror cannot be opened, a hook failed. One broken table is not a failure: it is left out of
     /// the answer and told in history and events.
-    pub async fn table_schema(&self, caller: Caller, tables: Vec<TableSchemaInfo>) -> Result<Vec<TableLsn>, Failure> {
+    pub async fn table_schema(
+        &self,
+        caller: Caller,
+        tables: Vec<Arc<TableSchemaInfo>>,
+    ) -> Result<Vec<TableLsn>, Failure> {
         let mut call = Call::begin(self, caller, Operation::TableSchema);
         let result = table_schema::run(&mut call, &tables).await;
         call.finish(result).await

@@ -95,6 +95,11 @@ impl std::fmt::Display for Reason {
     }
 }
 
+/// Whether a table is what is wanted already, which needs no more than its mark.
+pub(super) fn is_as_wanted(hash: Option<SchemaHash>, kind: TableKind, wanted: Wanted<'_>) -> bool {
+    hash == Some(wanted.hash) && (kind == TableKind::Skipped) == wanted.target.is_none()
+}
+
 /// Whether the decision needs [`ActualTable`]: only where the vendor's table might be taken over.
 pub(super) fn needs_actual(record: Option<&TableRecord>, wanted: Wanted<'_>) -> bool {
     wanted.target.is_some() && record.is_some_and(|record| record.hash.is_none())
@@ -102,11 +107,10 @@ pub(super) fn needs_actual(record: Option<&TableRecord>, wanted: Wanted<'_>) -> 
 
 /// Decides. `actual` is the table as it really is, where [`needs_actual`] asked for it.
 pub(super) fn decide(record: Option<&TableRecord>, actual: Option<&ActualTable>, wanted: Wanted<'_>) -> Action {
-    let Some(target) = wanted.target else {
-        let skipped =
-            record.is_some_and(|record| record.kind == TableKind::Skipped && record.hash == Some(wanted.hash));
-        return if skipped { Action::Leave } else { Action::Skip };
-    };
+    if record.is_some_and(|record| is_as_wanted(record.hash, record.kind, wanted)) {
+        return Action::Leave;
+    }
+    let Some(target) = wanted.target else { return Action::Skip };
     let Some(record) = record else { return Action::Create };
     let Some(hash) = record.hash else {
         let Some(actual) = actual else { return Action::Create };
@@ -120,9 +124,6 @@ pub(super) fn decide(record: Option<&TableRecord>, actual: Option<&ActualTable>,
     };
     if record.kind == TableKind::Skipped {
         return Action::Create;
-    }
-    if hash == wanted.hash {
-        return Action::Leave;
     }
     let Some(old) = &record.def else { return Action::Recreate(Reason::NoDefinition) };
     // The stored hash is that of the stored definition alone only if no transform had a hand in the rows.

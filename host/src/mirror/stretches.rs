@@ -20,6 +20,7 @@ use crate::protocol::raw_batch::RawBatch;
 use crate::protocol::table_def::TableDef;
 use crate::store::history::OpCounts;
 use crate::store::{Applied, RowChanges, RowWriter, StoreError, StoreErrorKind};
+use crate::threads;
 
 /// What the rows of one batch are, and what is to become of them.
 pub(super) struct Rows<'r> {
@@ -78,7 +79,13 @@ impl Rows<'_> {
             faults::pass(Step::Staged).await?;
             let rows = RowChanges { batch: Arc::new(batch), deletes: reduced.deletes, upserts: reduced.upserts };
             let prepare = async { self.prepare(call, segments.recv().await).await };
-            let (did, prepared) = tokio::join!(writer.apply(rows), prepare);
+            // Where nothing transforms them the next rows are typed meanwhile on a thread of their own, and there is little else
+            // to prepare.
+            let (did, prepared) = if self.plan.digest.is_some() {
+                threads::beside(async { tokio::join!(writer.apply(rows), prepare) }).await
+            } else {
+                tokio::join!(writer.apply(rows), prepare)
+            };
             let did = did.map_err(|error| CallError::from(error).of_table(&self.target.name))?;
             written.applied.inserted += did.inserted;
             written.applied.updated += did.updated;

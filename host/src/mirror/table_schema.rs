@@ -15,7 +15,7 @@ use std::sync::Arc;
 use super::call::{Call, CallError, Cause, Opened};
 use super::defs::Described;
 use super::schema_hash;
-use super::schema_plan::{Action, Reason, Wanted, decide, needs_actual};
+use super::schema_plan::{Action, Reason, Wanted, decide, is_as_wanted, needs_actual};
 use crate::faults::{self, Step};
 use crate::plugins::hooks::{SchemaChange, TransformPlan};
 use crate::protocol::lsn::Lsn;
@@ -23,7 +23,7 @@ use crate::protocol::messages::{TableLsn, TableSchemaInfo};
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::{TableName, fold};
 use crate::store::history::EventLevel;
-use crate::store::{MirrorDb, SchemaHash, StoreErrorKind, TableKind, TableRecord};
+use crate::store::{MirrorDb, SchemaHash, StoreErrorKind, TableKind, TableMark, TableRecord};
 
 /// From this many tables changed alike, one event tells of all: a first TableSchema makes 413.
 const TELL_TOGETHER: usize = 10;
@@ -36,6 +36,23 @@ struct Listed {
     described: Arc<Described>,
 }
 
+/// What the metadata says of every table, definitions included, read once and only where a table is not as it was: that is long.
+#[derive(Default)]
+struct Records(Option<HashMap<String, TableRecord>>);
+
+impl Records {
+    async fn of(&mut self, opened: &Opened, table: &TableName) -> Result<Option<&TableRecord>, CallError> {
+        let records = match self.0.take() {
+            Some(records) => records,
+            None => {
+                let records = opened.db.tables().await?.into_iter();
+                records.map(|record| (record.table.folded().to_owned(), record)).collect()
+            }
+        };
+        Ok(self.0.insert(records).get(table.folded()))
+    }
+}
+
 /// A table that is as it should be.
 struct Done {
     table: TableName,
@@ -44,7 +61,7 @@ struct Done {
     lsn: Lsn,
 }
 
-pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Result<Vec<TableLsn>, CallError> {
+pub(super) async fn run(call: &mut Call<'_>, tables: &[Arc<TableSchemaInfo>]) -> Result<Vec<TableLsn>, CallError> {
     for table in tables {
         call.tables.note(&table.table_name);
     }
@@ -62,22 +79,21 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Resu
     for table in &names {
         drop(call.lock(table).await?);
     }
-    opened.db.confirm_tables(opened.ticket, &names).await?;
+    let marks = opened.db.confirm_tables(opened.ticket, &names).await?;
     for table in &names {
         call.no_gap(table);
     }
     opened.db.history().begin_cycle(opened.given, call.now()).await?;
-    let records: HashMap<String, TableRecord> =
-        opened.db.tables().await?.into_iter().map(|record| (record.table.folded().to_owned(), record)).collect();
+    let marks: HashMap<&str, &TableMark> = marks.iter().map(|mark| (mark.table.folded(), mark)).collect();
 
     let kept_aside: HashSet<String> =
         opened.db.quarantine_counts().await?.into_iter().map(|count| count.table.folded().to_owned()).collect();
 
     let mut done = Vec::with_capacity(listed.len());
-    let mut told = Told::default();
+    let (mut records, mut told) = (Records::default(), Told::default());
     for one in listed {
-        let record = records.get(one.table.folded());
-        match fit(call, &opened, &one, record, &mut told).await {
+        let mark = marks.get(one.table.folded()).copied();
+        match fit(call, &opened, &one, mark, &mut records, &mut told).await {
             Ok((change, lsn)) => {
                 if kept_aside.contains(one.table.folded()) && change == SchemaChange::Unchanged && !lsn.means_refill() {
                     try_again(call, &opened, &one).await?;
@@ -88,7 +104,7 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Resu
             Err(error) => call.trouble(&error.of_table(&one.table)),
         }
     }
-    let gone = drop_unlisted(call, &opened, &names, records.into_values(), &mut told).await?;
+    let gone = drop_unlisted(call, &opened, &names, marks.into_values(), &mut told).await?;
     told.tell(call);
 
     let refilled: Vec<TableName> =
@@ -108,7 +124,7 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> Resu
 
 /// Sorts the request: names that count as listed (and so are not gone at the source), and those among them that can be
 /// worked on. What is wrong with the others is told.
-fn read(call: &mut Call<'_>, tables: &[TableSchemaInfo]) -> (Vec<TableName>, Vec<Listed>) {
+fn read(call: &mut Call<'_>, tables: &[Arc<TableSchemaInfo>]) -> (Vec<TableName>, Vec<Listed>) {
     let metadata = fold(&format!("{}_mirroring", call.caller.tenant));
     let mut times: HashMap<String, usize> = HashMap::with_capacity(tables.len());
     for info in tables {
@@ -160,13 +176,18 @@ async fn fit(
     call: &mut Call<'_>,
     opened: &Opened,
     one: &Listed,
-    record: Option<&TableRecord>,
+    mark: Option<&TableMark>,
+    records: &mut Records,
     told: &mut Told,
 ) -> Result<(SchemaChange, Lsn), CallError> {
     let plan = call.hooks.plan(&one.described.def).await?;
-    let hash = schema_hash::of_plan(&plan, one.described.digest);
+    let hash = one.described.hash(&plan);
     call.mirror.defs.note_source(hash, &plan.source);
     let wanted = Wanted { hash, target: plan.target.as_deref(), transformed: plan.digest.is_some() };
+    if let Some(mark) = mark.filter(|mark| is_as_wanted(mark.hash, mark.kind, wanted)) {
+        return Ok((SchemaChange::Unchanged, answered(mark.lsn)));
+    }
+    let record = if mark.is_some() { records.of(opened, &one.table).await? } else { None };
     let actual = if needs_actual(record, wanted) { opened.db.describe(&one.table).await? } else { None };
     let action = decide(record, actual.as_ref(), wanted);
     let lsn = record.map_or(Lsn::REFILL, |record| answered(record.lsn));
@@ -206,7 +227,7 @@ async fn fit(
 /// from the source instead.
 async fn try_again(call: &mut Call<'_>, opened: &Opened, one: &Listed) -> Result<(), CallError> {
     let plan = call.hooks.plan(&one.described.def).await?;
-    let hash = schema_hash::of_plan(&plan, one.described.digest);
+    let hash = one.described.hash(&plan);
     super::quarantine::again(call, opened, &one.table, &plan, hash).await
 }
 
@@ -282,15 +303,15 @@ async fn drop_unlisted(
     call: &mut Call<'_>,
     opened: &Opened,
     names: &[TableName],
-    records: impl Iterator<Item = TableRecord>,
+    marks: impl Iterator<Item = &TableMark>,
     told: &mut Told,
 ) -> Result<Vec<TableName>, CallError> {
     let listed: HashSet<&str> = names.iter().map(TableName::folded).collect();
     let mut gone = Vec::new();
     // Without a hash of ours the row is the vendor's package's: that table was never taken over, so it stays.
-    let unlisted = records.filter(|record| record.hash.is_some() && !listed.contains(record.table.folded()));
-    for record in unlisted {
-        let table = record.table;
+    let unlisted = marks.filter(|mark| mark.hash.is_some() && !listed.contains(mark.table.folded()));
+    for mark in unlisted {
+        let table = mark.table.clone();
         let guard = call.lock(&table).await?;
         let dropped = opened.db.drop_table(&opened.turn(&table)).await;
         drop(guard);

@@ -21,6 +21,7 @@ use super::limits::{Limits, Meter, Tripped};
 use super::outside::Outside;
 use super::sidecar::{HttpTarget, Settings};
 use crate::store::{GuestDatabase, GuestPowers, GuestValues, MirrorDb};
+use crate::threads;
 
 /// What host functions work on.
 pub struct State {
@@ -388,7 +389,7 @@ pub async fn within<T>(
     limits: &Limits,
     call: impl Future<Output = wasmtime::Result<T>>,
 ) -> Result<T, Fault> {
-    match tokio::time::timeout_at(allowance.until.into(), call).await {
+    match tokio::time::timeout_at(allowance.until.into(), threads::beside(call)).await {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(fault(&error, limits)),
         Err(_) => Err(Fault::Limit(allowance.tripped())),

@@ -1,6 +1,8 @@
 //! Requests and answers of the five operations as plain data (protocol.md section 3). Texts are as on the wire;
 //! what they mean is decided elsewhere ([`super::table_def`], [`super::cell`]).
 
+use std::sync::Arc;
+
 use super::lsn::Lsn;
 use super::raw_batch::RawBatch;
 
@@ -61,7 +63,7 @@ pub struct AuthenticateRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TableSchemaRequest {
     pub client_state: Option<String>,
-    pub tables: Vec<TableSchemaInfo>,
+    pub tables: Vec<Arc<TableSchemaInfo>>,
 }
 
 /// One `RowDataBatch` of a RowData call, as the streaming decoder hands it over.
@@ -70,7 +72,7 @@ pub struct RowDataBatch {
     pub rows: RawBatch,
     /// An absent LSN is 0, as .NET reads it: it moves nothing.
     pub lsn: Lsn,
-    pub table: TableSchemaInfo,
+    pub table: Arc<TableSchemaInfo>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

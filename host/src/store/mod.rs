@@ -35,7 +35,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub use guest::{GuestDatabase, GuestError, GuestPowers, GuestRows, GuestValue, GuestValues, prefix as guest_prefix};
 pub use history::History;
 pub use quarantine::{QuarantineCount, Quarantined, SetAside};
-pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableRecord};
+pub use records::{ActualTable, IndexDef, SchemaHash, TableKind, TableMark, TableRecord};
 pub use takeover::{Takeover, TakeoverTable};
 
 /// The order of a call among all calls of its tenant: greater is later. Handed out when the call arrives, by the
@@ -60,6 +60,12 @@ pub struct Connection(pub String);
 pub trait Store: Send + Sync + 'static {
     /// `sqlite` or `sqlserver`: for messages and status.
     fn engine(&self) -> &'static str;
+
+    /// Whether its work blocks a thread, rather than waiting for a server: a call's work then has a thread for itself
+    /// ([`crate::threads`]).
+    fn blocks(&self) -> bool {
+        false
+    }
 
     /// Opens the tenant's mirror, creating the database, the metadata table and the side tables where missing.
     /// `connection` is what a plug-in answered; `None` means the configuration's place.
@@ -226,7 +232,10 @@ pub trait MirrorDb: Send + Sync + 'static {
 
     /// Confirms in one transaction that these tables have been looked at by this call without change, so that an older
     /// call may not change them any more: as a write would, but for many tables at once. Unknown names are passed over.
-    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<(), StoreError>;
+    ///
+    /// Returns what the metadata says of every table at that moment, those that were not named included: as
+    /// [`MirrorDb::tables`], without the definitions.
+    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<Vec<TableMark>, StoreError>;
 
     /// Empties the table and sets LSN -1, in one transaction; the table and its indexes stay. Returns how many
     /// rows were there. A skipped table only gets LSN -1.

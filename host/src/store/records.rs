@@ -54,6 +54,17 @@ pub enum TableKind {
     TakenOver,
 }
 
+/// A row of the metadata table without the definition, which is by far the longest part of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableMark {
+    pub table: TableName,
+    /// As in [`TableRecord`].
+    pub hash: Option<SchemaHash>,
+    /// As in [`TableRecord`].
+    pub lsn: Lsn,
+    pub kind: TableKind,
+}
+
 /// A row of the metadata table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TableRecord {

@@ -1,6 +1,8 @@
 //! Requests in the two senders' spellings (protocol.md section 2), and the batches they are made of. The writing itself is
 //! [`crate::protocol::encode::request`]'s; answers are read by [`super::answer`], which shares nothing with the host.
 
+use std::sync::Arc;
+
 use crate::protocol::encode::request::{self, RowDataWriter};
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::{
@@ -66,7 +68,10 @@ pub fn authenticate(spelling: Spelling, token: &str, client_state: &str) -> Vec<
 /// A TableSchema request.
 #[must_use]
 pub fn table_schema(spelling: Spelling, token: &str, client_state: &str, tables: &[TableSchemaInfo]) -> Vec<u8> {
-    let request = TableSchemaRequest { client_state: Some(client_state.to_owned()), tables: tables.to_vec() };
+    let request = TableSchemaRequest {
+        client_state: Some(client_state.to_owned()),
+        tables: tables.iter().cloned().map(Arc::new).collect(),
+    };
     request::table_schema(spelling, token, &request).into_bytes()
 }
 

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use speil::protocol::decode::{self, Limits, RowDataSink};
+use speil::protocol::decode::{self, KnownTables, Limits, RowDataSink};
 use speil::protocol::fault::Fault;
 use speil::protocol::messages::{RowDataBatch, RowOp, TableSchemaInfo};
 use speil::protocol::names::Operation;
@@ -79,7 +79,7 @@ impl RowDataSink for Told {
             }
         }
         assert_eq!(counted, rows.len() as u64, "rows are counted as they are");
-        self.batches.push((rows, batch.lsn.0, batch.table));
+        self.batches.push((rows, batch.lsn.0, (*batch.table).clone()));
         ControlFlow::Continue(())
     }
 }
@@ -115,6 +115,11 @@ fn rows(body: &[u8], limits: &Limits) -> bool {
 fn others(body: &[u8], limits: &Limits) {
     same(body, limits, |body, limits| decode::authenticate(body, limits).map_err(without_place));
     same(body, limits, |body, limits| decode::table_schema(body, limits).map_err(without_place));
+    let (known, general) = (KnownTables::default(), decode::table_schema(body, limits).map_err(without_place));
+    for time in ["read", "told by its bytes"] {
+        let again = decode::table_schema_again(body, limits, &known).map_err(without_place);
+        assert_eq!(general, again, "tables of a TableSchema, {time}");
+    }
     same(body, limits, |body, limits| decode::wipe(body, limits).map_err(without_place));
     same(body, limits, |body, limits| decode::replication_completed(body, limits).map_err(without_place));
     // Read at the other end of the wire; their own words for what is wrong may name a place.

@@ -85,12 +85,12 @@ impl World {
     }
 
     async fn schema(&self) -> i64 {
-        self.mirror.table_schema(Self::caller(), vec![person()]).await.expect("answered")[0].lsn.0
+        self.mirror.table_schema(Self::caller(), vec![Arc::new(person())]).await.expect("answered")[0].lsn.0
     }
 
     async fn rows(&self, lsn: i64, rows: &[(RowOp, &str, &str)]) -> Result<(), Failure> {
         let rows = rows.iter().map(|(op, id, name)| (*op, [Some(*id), Some(*name)]));
-        let batch = RowDataBatch { rows: RawBatch::from_rows(rows), lsn: Lsn(lsn), table: person() };
+        let batch = RowDataBatch { rows: RawBatch::from_rows(rows), lsn: Lsn(lsn), table: Arc::new(person()) };
         let (sender, receiver) = tokio::sync::mpsc::channel(1);
         sender.try_send(Ok(batch)).expect("there is room");
         drop(sender);

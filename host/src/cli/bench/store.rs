@@ -20,6 +20,7 @@ use crate::store::history::OpCounts;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::{MirrorDb, RowChanges, SchemaHash, Store as _, Turn};
 use crate::task::source::Source;
+use crate::threads;
 
 const HASH: SchemaHash = SchemaHash([7; 32]);
 
@@ -33,12 +34,16 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
     let store = SqliteStore::open(SqliteSettings::new(folder.path().join("mirrors"))).map_err(CliError::failed)?;
     let tenant = ContextId::new("Bench").map_err(CliError::failed)?;
     let db = store.open(&tenant, None).await.map_err(CliError::failed)?;
+    let (def, batches) = (Arc::new(def), Arc::new(batches));
     let (mut limit, mut ours) = (Vec::new(), Vec::new());
     for _ in 0..machine.rounds {
         let plain = Plain::create(&folder.path().join("plain.db"), &work)?;
         limit.push(table::per_second(work.rows, plain.run(&work.plain)?));
         drop(plain);
-        ours.push(table::per_second(work.rows, fill(&*db, &def, &batches).await?));
+        // On a thread of its own, as a call's work is.
+        let (db, def, batches) = (db.clone(), def.clone(), batches.clone());
+        let filled = threads::for_store(&store, async move { fill(&*db, &def, &batches).await }).await;
+        ours.push(table::per_second(work.rows, filled.map_err(CliError::failed)??));
         work.all_there(&folder.path().join("mirrors").join("Bench.db"))?;
     }
     store.close().await;

@@ -19,6 +19,7 @@ use crate::protocol::encode::response;
 use crate::protocol::fault::Fault;
 use crate::protocol::messages::{AuthenticateResponse, PlainResponse, TableSchemaResponse};
 use crate::protocol::names::Operation;
+use crate::threads;
 
 /// `SupportedInterfaces` of every real answer (protocol.md section 3).
 const SUPPORTED_INTERFACES: &str = "1";
@@ -56,19 +57,7 @@ pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Bytes, inc
             Ok(request) => authenticate(job, request.client_state).await,
             Err(end) => end,
         },
-        Operation::TableSchema => match read(&job, prefix, incoming, decode::table_schema).await {
-            Ok(request) => {
-                let caller = job.caller(request.client_state);
-                let answered = job.mirror.table_schema(caller, request.tables).await;
-                let (mirror_lsn, outcome) = match answered {
-                    Ok(mirror_lsn) => (mirror_lsn, Ok(())),
-                    Err(failure) => (Vec::new(), Err(failure.message)),
-                };
-                let xml = response::table_schema(&TableSchemaResponse { outcome: outcome.clone(), mirror_lsn });
-                end(xml, outcome.err(), 0)
-            }
-            Err(end) => end,
-        },
+        Operation::TableSchema => table_schema(job, prefix, incoming).await,
         Operation::RowData => row_data::carry_out(job, prefix, incoming).await,
         Operation::Wipe => match read(&job, prefix, incoming, decode::wipe).await {
             Ok(request) => {
@@ -87,12 +76,31 @@ pub(super) async fn carry_out(job: Job, operation: Operation, prefix: Bytes, inc
     }
 }
 
+async fn table_schema(job: Job, prefix: Bytes, incoming: &mut Incoming) -> End {
+    let shared = job.shared.clone();
+    let decode = move |body, limits: &Limits| decode::table_schema_again(body, limits, &shared.known_tables);
+    let request = match read(&job, prefix, incoming, decode).await {
+        Ok(request) => request,
+        Err(end) => return end,
+    };
+    let (mirror, caller) = (job.mirror.clone(), job.caller(request.client_state));
+    let answered =
+        threads::for_store(&*job.shared.store, async move { mirror.table_schema(caller, request.tables).await });
+    let (mirror_lsn, outcome) = match answered.await {
+        Ok(Ok(mirror_lsn)) => (mirror_lsn, Ok(())),
+        Ok(Err(failure)) => (Vec::new(), Err(failure.message)),
+        Err(panic) => return mistake(&panic),
+    };
+    let xml = response::table_schema(&TableSchemaResponse { outcome: outcome.clone(), mirror_lsn });
+    end(xml, outcome.err(), 0)
+}
+
 /// Reads a whole message on a thread that may block, while its bytes arrive.
 async fn read<T: Send + 'static>(
     job: &Job,
     prefix: Bytes,
     incoming: &mut Incoming,
-    decode: fn(BodyReader, &Limits) -> Result<T, Fault>,
+    decode: impl FnOnce(BodyReader, &Limits) -> Result<T, Fault> + Send + 'static,
 ) -> Result<T, End> {
     let (feed, reader) = body::feed(prefix);
     let limits = job.shared.limits.clone();

@@ -21,6 +21,7 @@ use crate::protocol::decode::{self, RowDataSink};
 use crate::protocol::fault::Fault;
 use crate::protocol::messages::RowDataBatch;
 use crate::protocol::names::Operation;
+use crate::threads;
 
 /// Batches that are decoded and not yet applied.
 const BATCHES: usize = 2;
@@ -67,9 +68,8 @@ enum Applied {
 async fn apply(job: &Job, state: oneshot::Receiver<String>, batches: mpsc::Receiver<Batch>) -> Applied {
     let Ok(state) = state.await else { return Applied::Done(Ok(())) };
     let (mirror, caller) = (job.mirror.clone(), job.caller(Some(state)));
-    let applying =
-        tokio::spawn(tracing::Instrument::in_current_span(async move { mirror.row_data(caller, batches).await }));
-    match applying.await {
+    let applying = async move { mirror.row_data(caller, batches).await };
+    match threads::for_store(&*job.shared.store, applying).await {
         Ok(done) => Applied::Done(done),
         Err(panic) => Applied::Panicked(panic),
     }

@@ -56,7 +56,7 @@ impl Calls {
     }
 
     pub async fn schema_as(&self, caller: Caller, tables: &[TableSchemaInfo]) -> Result<Vec<(String, i64)>, Failure> {
-        let answer = self.mirror.table_schema(caller, tables.to_vec()).await?;
+        let answer = self.mirror.table_schema(caller, tables.iter().cloned().map(Arc::new).collect()).await?;
         Ok(answer.into_iter().map(|table| (table.table_name, table.lsn.0)).collect())
     }
 
@@ -158,7 +158,7 @@ pub fn contact() -> TableSchemaInfo {
 /// A batch; the text `NULL` is a nil cell.
 pub fn batch(table: TableSchemaInfo, lsn: i64, rows: &[(RowOp, &[&str])]) -> RowDataBatch {
     let rows = rows.iter().map(|(op, cells)| (*op, cells.iter().map(|&cell| (cell != "NULL").then_some(cell))));
-    RowDataBatch { rows: RawBatch::from_rows(rows), lsn: Lsn(lsn), table }
+    RowDataBatch { rows: RawBatch::from_rows(rows), lsn: Lsn(lsn), table: Arc::new(table) }
 }
 
 /// Rows as short text: `1 Ann`.

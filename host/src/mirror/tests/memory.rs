@@ -19,7 +19,7 @@ use crate::protocol::table_name::TableName;
 use crate::store::history::{CycleRecord, EventRecord, History, Millis, OpCounts, TableError};
 use crate::store::{
     ActualTable, Applied, Connection, FoundMirror, IndexDef, MirrorDb, RowChanges, RowWriter, SchemaHash, Store,
-    StoreError, StoreErrorKind, TableKind, TableRecord, Ticket, Turn,
+    StoreError, StoreErrorKind, TableKind, TableMark, TableRecord, Ticket, Turn,
 };
 
 type Row = Vec<Option<String>>;
@@ -348,7 +348,7 @@ impl MirrorDb for Memory {
         table.record.fill_begun = false;
         Ok(())
     }
-    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<(), StoreError> {
+    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<Vec<TableMark>, StoreError> {
         let mut state = self.state();
         state.enter("confirm_tables", "")?;
         for table in tables {
@@ -357,7 +357,12 @@ impl MirrorDb for Memory {
                 table.gap = false;
             }
         }
-        Ok(())
+        let records = state.tables.values().map(|table| &table.record);
+        let mark = |record: &TableRecord| {
+            let TableRecord { table, hash, lsn, kind, .. } = record.clone();
+            TableMark { table, hash, lsn, kind }
+        };
+        Ok(records.map(mark).collect())
     }
     async fn wipe(&self, turn: &Turn) -> Result<u64, StoreError> {
         let mut state = self.state();

@@ -315,7 +315,8 @@ impl Source {
             };
             self.changed.iter().map(op).collect()
         };
-        let batch = RowDataBatch { rows: RawBatch::from_rows(ops), lsn: Lsn(self.version), table: self.info() };
+        let batch =
+            RowDataBatch { rows: RawBatch::from_rows(ops), lsn: Lsn(self.version), table: Arc::new(self.info()) };
         kit.rows(batch).await.unwrap();
         self.changed.clear();
         self.columns.iter_mut().for_each(|column| column.touched = false);

@@ -12,6 +12,7 @@
 //! | token and operation from the first bytes alone | [`head`] |
 //! | what may stand once | [`once`] |
 //! | descriptions of tables and columns | [`table_info`] |
+//! | those that were read before, told by their bytes | [`known_tables`](mod@known_tables) |
 //! | one operation's request each | [`authenticate`](mod@authenticate), [`table_schema`](mod@table_schema), [`row_data`](mod@row_data), [`wipe`](mod@wipe), [`replication_completed`](mod@replication_completed) |
 //! | answers, strictly in order, for the simulator | [`response`] |
 
@@ -20,6 +21,7 @@ use std::io::Read;
 mod authenticate;
 mod envelope;
 mod head;
+mod known_tables;
 mod once;
 mod replication_completed;
 pub mod response;
@@ -37,6 +39,7 @@ use super::names::Operation;
 use super::raw_batch::SpillSettings;
 pub use super::xml::limits::Limits;
 pub use head::{Head, read_head};
+pub use known_tables::KnownTables;
 pub use row_data::RowDataSink;
 
 /// Reads an Authenticate request, the whole body from its first byte.
@@ -52,7 +55,16 @@ pub fn authenticate(body: impl Read, limits: &Limits) -> Result<AuthenticateRequ
 /// # Errors
 /// The fault to answer.
 pub fn table_schema(body: impl Read, limits: &Limits) -> Result<TableSchemaRequest, Fault> {
-    envelope::request(body, limits, Operation::TableSchema, table_schema::read)
+    envelope::request(body, limits, Operation::TableSchema, |xml| table_schema::read(xml, None))
+}
+
+/// The same, with what tables were described before: gives what [`table_schema`] gives, sooner. One memory belongs to one set of
+/// limits.
+///
+/// # Errors
+/// The fault to answer.
+pub fn table_schema_again(body: impl Read, limits: &Limits, known: &KnownTables) -> Result<TableSchemaRequest, Fault> {
+    envelope::request(body, limits, Operation::TableSchema, |xml| table_schema::read(xml, Some(known)))
 }
 
 /// Reads a Wipe request, the whole body from its first byte.

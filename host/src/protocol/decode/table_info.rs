@@ -20,6 +20,16 @@ impl Allowance {
         Self { columns: xml.limits().all_columns, bytes: xml.limits().description_bytes }
     }
 
+    /// Takes off what a table read before holds. `false`: it would be too much, and nothing is taken off.
+    pub(super) fn table(&mut self, table: &TableSchemaInfo) -> bool {
+        let text = |column: &ColumnInfo| column.name.len() + column.sql_type.len() + column.default_value.len();
+        let bytes = table.table_name.len() + table.columns.iter().map(text).sum::<usize>();
+        let left = (self.columns.checked_sub(table.columns.len()), self.bytes.checked_sub(bytes));
+        let (Some(columns), Some(bytes)) = left else { return false };
+        *self = Self { columns, bytes };
+        true
+    }
+
     fn column<R: Read>(&mut self, xml: &XmlReader<'_, R>, column: &ColumnInfo) -> Result<(), Fault> {
         let limit = xml.limits().all_columns as u64;
         self.columns = self

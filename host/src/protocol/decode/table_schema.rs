@@ -1,15 +1,20 @@
 //! `TableSchemaRequest`.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use super::super::fault::Fault;
 use super::super::messages::{TableSchemaInfo, TableSchemaRequest};
 use super::super::xml::element::Element;
 use super::super::xml::reader::XmlReader;
+use super::known_tables::{KnownTables, Look};
 use super::once::{Once, nil, unknown_item};
 use super::table_info::{self, Allowance};
 
-pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>) -> Result<TableSchemaRequest, Fault> {
+pub(super) fn read<R: Read>(
+    xml: &mut XmlReader<'_, R>,
+    known: Option<&KnownTables>,
+) -> Result<TableSchemaRequest, Fault> {
     let mut request = TableSchemaRequest::default();
     let mut once = Once::default();
     while let Some(tag) = xml.child()? {
@@ -23,7 +28,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>) -> Result<TableSchemaReq
                 if tag.nil {
                     xml.nothing_inside()?;
                 } else {
-                    request.tables = tables(xml)?;
+                    request.tables = tables(xml, known)?;
                 }
             }
             _ => xml.skip()?,
@@ -32,10 +37,27 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>) -> Result<TableSchemaReq
     Ok(request)
 }
 
-fn tables<R: Read>(xml: &mut XmlReader<'_, R>) -> Result<Vec<TableSchemaInfo>, Fault> {
+fn tables<R: Read>(
+    xml: &mut XmlReader<'_, R>,
+    known: Option<&KnownTables>,
+) -> Result<Vec<Arc<TableSchemaInfo>>, Fault> {
     let mut tables = Vec::new();
     let mut allowance = Allowance::of(xml);
-    while let Some(tag) = xml.child()? {
+    let look = known.map(|known| Look::new(known, xml));
+    loop {
+        let mut unknown = None;
+        if let Some(look) = &look
+            && tables.len() < xml.limits().tables
+        {
+            match look.pass(xml, &mut allowance)? {
+                Ok(table) => {
+                    tables.push(table);
+                    continue;
+                }
+                Err(element) => unknown = element,
+            }
+        }
+        let Some(tag) = xml.child()? else { return Ok(tables) };
         if tag.element != Element::TableSchemaInfo {
             return Err(unknown_item(xml.local_name(), "Tables", "TableSchemaInfo"));
         }
@@ -46,7 +68,10 @@ fn tables<R: Read>(xml: &mut XmlReader<'_, R>) -> Result<Vec<TableSchemaInfo>, F
         if tables.len() == limit {
             return Err(Fault::limit("The number of tables", limit as u64, "tables"));
         }
-        tables.push(table_info::read(xml, &mut allowance)?);
+        let table = Arc::new(table_info::read(xml, &mut allowance)?);
+        if let (Some(look), Some(element)) = (&look, unknown) {
+            look.learn(element, xml, &table);
+        }
+        tables.push(table);
     }
-    Ok(tables)
 }

@@ -9,11 +9,13 @@ use super::super::fault::{Fault, quoted};
 use super::attributes::Tag;
 use super::element::Namespace;
 
+/// A prefix (empty: the default namespace) and what it means.
+pub(in crate::protocol) type Declared = (Box<str>, Namespace);
+
 /// The declarations of one element, and those around it.
 pub(in crate::protocol) struct Scope {
     outer: Option<Rc<Scope>>,
-    /// Prefix (empty: the default namespace) and what it means here.
-    declared: Vec<(Box<str>, Namespace)>,
+    declared: Vec<Declared>,
     /// Declarations in this scope and those around it.
     total: usize,
 }
@@ -24,11 +26,7 @@ impl Scope {
     }
 
     /// The scope of an element inside this one.
-    pub(super) fn with(
-        self: &Rc<Self>,
-        declared: Vec<(Box<str>, Namespace)>,
-        max_in_scope: usize,
-    ) -> Result<Rc<Self>, Fault> {
+    pub(super) fn with(self: &Rc<Self>, declared: Vec<Declared>, max_in_scope: usize) -> Result<Rc<Self>, Fault> {
         if declared.is_empty() {
             return Ok(Rc::clone(self));
         }
@@ -41,6 +39,17 @@ impl Scope {
             ));
         }
         Ok(Rc::new(Self { outer: Some(Rc::clone(self)), declared, total }))
+    }
+
+    /// All declarations in force, the innermost first: two scopes that have the same mean the same.
+    pub(in crate::protocol) fn declarations(&self) -> Vec<Declared> {
+        let mut declared = self.declared.clone();
+        let mut scope = self;
+        while let Some(outer) = &scope.outer {
+            declared.extend(outer.declared.iter().cloned());
+            scope = outer;
+        }
+        declared
     }
 
     /// What a prefix means.

@@ -129,6 +129,11 @@ impl<'l, R: Read> XmlReader<'l, R> {
         if self.empty { &[] } else { self.xml.get_ref().arrived() }
     }
 
+    /// Bytes read so far, counted as UTF-8.
+    pub(in crate::protocol) const fn consumed(&self) -> u64 {
+        self.xml.get_ref().consumed()
+    }
+
     /// Takes so many of [`XmlReader::arrived`]: whole elements, or what stands between them would be torn.
     pub(in crate::protocol) fn take(&mut self, bytes: usize) {
         self.taken_past += bytes as u64;

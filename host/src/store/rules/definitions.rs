@@ -7,7 +7,7 @@ use crate::generations::Generations;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
-use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, TableRecord};
+use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, TableMark, TableRecord};
 
 /// What a row stands for: without a hash of ours the vendor's package, or a hand, wrote it.
 pub(in crate::store) fn kind_of(hash: Option<SchemaHash>, skipped: bool) -> TableKind {
@@ -28,6 +28,15 @@ pub(in crate::store) struct StoredRow<'r> {
     pub definition: Option<&'r str>,
 }
 
+/// What a row says without its definition. One whose table was dropped by hand stands for nothing any more.
+pub(in crate::store) fn mark(table: &TableName, row: &StoredRow<'_>, is_there: bool) -> TableMark {
+    let (table, kind) = (table.clone(), kind_of(row.hash, row.skipped));
+    if kind == TableKind::Mirrored && !is_there {
+        return TableMark { table, hash: None, lsn: Lsn::REFILL, kind: TableKind::TakenOver };
+    }
+    TableMark { table, hash: row.hash, lsn: row.lsn, kind }
+}
+
 /// Definitions already read, by their text: a tenant of hundreds of tables asks for all of them in every cycle, and many tenants'
 /// tables are alike.
 pub(in crate::store) struct Definitions(Mutex<Generations<String, Option<Arc<TableDef>>>>);
@@ -42,18 +51,15 @@ impl Definitions {
     /// Of texts, in a generation: some five real tenants' worth of different tables.
     const MAX_BYTES: usize = 4 << 20;
 
-    /// The row's record. One whose table was dropped by hand stands for nothing any more.
-    pub fn record(&self, table: TableName, row: &StoredRow<'_>, is_there: bool) -> TableRecord {
-        let kind = kind_of(row.hash, row.skipped);
-        if kind == TableKind::Mirrored && !is_there {
-            let (lsn, kind) = (Lsn::REFILL, TableKind::TakenOver);
-            return TableRecord { table, hash: None, lsn, kind, fill_begun: false, def: None };
-        }
+    /// The row's record.
+    pub fn record(&self, table: &TableName, row: &StoredRow<'_>, is_there: bool) -> TableRecord {
+        let TableMark { table, hash, lsn, kind } = mark(table, row, is_there);
+        let fill_begun = row.fill == Fill::Begun && hash == row.hash;
         let def = match (row.definition, kind) {
             (Some(text), TableKind::Mirrored) => self.read(text),
             _ => None,
         };
-        TableRecord { hash: row.hash, lsn: row.lsn, kind, fill_begun: row.fill == Fill::Begun, def, table }
+        TableRecord { table, hash, lsn, kind, fill_begun, def }
     }
 
     fn read(&self, text: &str) -> Option<Arc<TableDef>> {

@@ -1,5 +1,7 @@
 //! What is really in the database, whoever made it.
 
+use std::collections::HashMap;
+
 use rusqlite::{Connection, OptionalExtension};
 
 use super::ddl::parse_declared;
@@ -52,6 +54,13 @@ pub(super) fn find_object(db: &Connection, name: &str) -> Result<Option<Object>>
         }
     }
     Ok(None)
+}
+
+/// All tables as spelled when they were made, by their folded names.
+pub(super) fn tables(db: &Connection) -> Result<HashMap<String, String>> {
+    let mut names = db.prepare_cached("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
+    let names = names.query_map([], |row| row.get::<_, String>(0))?;
+    Ok(names.map(|name| name.map(|name| (fold(&name), name))).collect::<rusqlite::Result<_>>()?)
 }
 
 /// A column as `PRAGMA table_info` has it.

@@ -8,6 +8,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use crate::store::{StoreError, StoreErrorKind};
+use crate::threads;
 
 pub(super) type Result<T, E = StoreError> = std::result::Result<T, E>;
 
@@ -125,7 +126,8 @@ pub(super) fn at(path: &Path) -> impl Fn(StoreError) -> StoreError + use<> {
 }
 
 /// Work on another thread that did not come to its end.
-pub(super) fn lost_task(error: tokio::task::JoinError) -> StoreError {
+pub(super) fn lost_task(error: impl Into<threads::Lost>) -> StoreError {
+    let error = error.into();
     let what = if error.is_panic() { "broke off by a mistake of this program" } else { "was stopped" };
     StoreError::new(StoreErrorKind::Internal, format!("the work on the mirror file {what}; nothing of it was kept"))
         .with_source(error)

@@ -13,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::catalog::{Object, find_object};
 use super::errors::Result;
-use crate::protocol::table_name::{TableName, fold};
+use crate::protocol::table_name::TableName;
 use crate::store::Ticket;
 use crate::store::history::{Millis, OpCounts, TableError};
 use crate::store::rules::counts::signed;
@@ -64,16 +64,15 @@ fn now_made_as(db: &Connection, table: &TableName) -> Result<Option<String>> {
 
 /// Gives up tables of ours that are not in the database any more, or are no longer what we made and have no metadata row
 /// either: what comes to have their names is somebody else's. `listed` are the folded names that have a row with a hash of ours;
-/// what their tables were made as is noted where it is not known (a side table dropped by hand).
-pub(super) fn forget_strangers(db: &Connection, listed: &HashSet<String>) -> Result<()> {
+/// what their tables were made as is noted where it is not known (a side table dropped by hand). `there`: [`super::catalog::tables`].
+pub(super) fn forget_strangers(
+    db: &Connection,
+    listed: &HashSet<String>,
+    there: &HashMap<String, String>,
+) -> Result<()> {
     let owned: Vec<(String, Option<String>)> = db
         .prepare_cached("SELECT folded, made_as FROM speil_tables WHERE owned = 1")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let there: HashMap<String, String> = db
-        .prepare_cached("SELECT name FROM sqlite_schema WHERE type = 'table'")?
-        .query_map([], |row| row.get::<_, String>(0))?
-        .map(|name| name.map(|name| (fold(&name), name)))
         .collect::<rusqlite::Result<_>>()?;
     for (folded, known) in owned {
         let is_listed = listed.contains(&folded);

@@ -1,6 +1,5 @@
 //! [`MirrorDb`] and [`History`] for SQLite: which body runs in which kind of transaction.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -18,13 +17,13 @@ use crate::protocol::context_id::ContextId;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::messages::ReplicationSummary;
 use crate::protocol::table_def::TableDef;
-use crate::protocol::table_name::{TableName, fold};
+use crate::protocol::table_name::TableName;
 use crate::store::history::{CallRecord, CycleRecord, EventRecord, Millis, OpCounts, TableHistory};
 use crate::store::rules::definitions::{Definitions, to_text};
 use crate::store::rules::refusals::{not_ours, unknown_table};
 use crate::store::{
     ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, QuarantineCount, Quarantined,
-    RowWriter, SchemaHash, TableKind, TableRecord, Ticket, Turn,
+    RowWriter, SchemaHash, TableKind, TableMark, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror file. Holds no file open by itself.
@@ -80,17 +79,13 @@ impl MirrorDb for SqliteMirror {
         let definitions = Arc::clone(&self.definitions);
         self.session
             .read(move |work| {
-                let mut names = work.db.prepare_cached("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
-                let there: HashSet<String> = names
-                    .query_map([], |row| row.get::<_, String>(0))?
-                    .map(|name| name.map(|name| fold(&name)))
-                    .collect::<rusqlite::Result<_>>()?;
+                let there = catalog::tables(work.db)?;
                 let rows = metadata::all(work.db, work.metadata)?;
                 Ok(rows
                     .into_iter()
                     .map(|(table, row)| {
-                        let is_there = there.contains(table.folded());
-                        definitions.record(table, &row.stored(), is_there)
+                        let is_there = there.contains_key(table.folded());
+                        definitions.record(&table, &row.stored(), is_there)
                     })
                     .collect())
             })
@@ -104,7 +99,7 @@ impl MirrorDb for SqliteMirror {
                 let Some(row) = metadata::find(work.db, work.metadata, &table)? else { return Ok(None) };
                 let is_there = find_object(work.db, table.as_str())?.is_some_and(|object| object.is_table());
                 let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
-                Ok(Some(definitions.record(name, &row.stored(), is_there)))
+                Ok(Some(definitions.record(&name, &row.stored(), is_there)))
             })
             .await
     }
@@ -166,10 +161,7 @@ impl MirrorDb for SqliteMirror {
         self.session.write(Durability::Full, move |work| work.expect_refills(ticket, &tables)).await
     }
 
-    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        if tables.is_empty() {
-            return Ok(());
-        }
+    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<Vec<TableMark>> {
         let tables = tables.to_vec();
         // Older calls that this keeps out do not outlive a power failure either.
         self.session.write(Durability::Relaxed, move |work| work.confirm(ticket, &tables)).await

@@ -55,6 +55,7 @@ use self::session::Session;
 use super::rules::definitions::Definitions;
 use super::{Connection, FoundMirror, MirrorDb, Store, StoreError, StoreErrorKind};
 use crate::protocol::context_id::ContextId;
+use crate::threads;
 
 /// How deep below the directory mirrors are looked for.
 const DEPTH: usize = 8;
@@ -152,8 +153,7 @@ impl SqliteStore {
                 found => found,
             }
         };
-        let tenant =
-            tokio::task::spawn_blocking(peek).await.map_err(lost_task).and_then(|found| found.map_err(at(&path)));
+        let tenant = threads::blocking(peek).await.map_err(lost_task).and_then(|found| found.map_err(at(&path)));
         let (name, mirror) = match tenant {
             // Another program's database, or a file made a moment ago.
             Ok(None) => return None,
@@ -176,6 +176,10 @@ impl SqliteStore {
 impl Store for SqliteStore {
     fn engine(&self) -> &'static str {
         "sqlite"
+    }
+
+    fn blocks(&self) -> bool {
+        true
     }
 
     async fn open(&self, tenant: &ContextId, connection: Option<&Connection>) -> Result<Arc<dyn MirrorDb>, StoreError> {

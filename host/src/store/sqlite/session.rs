@@ -16,6 +16,7 @@ use super::tables::Work;
 use crate::faults::{self, Step};
 use crate::protocol::context_id::ContextId;
 use crate::store::{StoreError, StoreErrorKind};
+use crate::threads;
 
 /// What a commit promises.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +74,7 @@ impl Session {
             }
             let lease = share.write().await;
             let session = Arc::clone(self);
-            tokio::task::spawn_blocking(move || session.make_ready(lease, create)).await.map_err(lost_task)??;
+            threads::blocking(move || session.make_ready(lease, create)).await.map_err(lost_task)??;
         }
     }
 
@@ -123,7 +124,7 @@ impl Session {
             };
             run(&mut writing).map_err(session.at())
         };
-        tokio::task::spawn_blocking(run).await.map_err(lost_task)?
+        threads::blocking(run).await.map_err(lost_task)?
     }
 
     /// The writing connection, with no transaction begun.
@@ -141,7 +142,7 @@ impl Session {
             let lease = self.ready(false).await?.read().await?;
             let (session, work) = (Arc::clone(self), Arc::clone(&work));
             let run = move || session.read_now(lease, |w| work(w)).map_err(session.at());
-            if let Some(result) = tokio::task::spawn_blocking(run).await.map_err(lost_task)?? {
+            if let Some(result) = threads::blocking(run).await.map_err(lost_task)?? {
                 return Ok(result);
             }
             // A table of ours was dropped by hand: a writer makes it again.

@@ -17,9 +17,10 @@ use super::quarantine;
 use crate::protocol::lsn::Lsn;
 use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
+use crate::store::rules::definitions::mark;
 use crate::store::rules::marks::{Fill, Gap};
 use crate::store::rules::refusals::{self, unknown_table};
-use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, Ticket, Turn};
+use crate::store::{SchemaHash, StoreError, StoreErrorKind, TableKind, TableMark, Ticket, Turn};
 
 /// A transaction's view of one mirror.
 pub(super) struct Work<'a> {
@@ -266,13 +267,17 @@ impl Work<'_> {
     }
 
     /// [`crate::store::MirrorDb::confirm_tables`]: all or none.
-    pub fn confirm(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
+    pub fn confirm(&self, ticket: Ticket, tables: &[TableName]) -> Result<Vec<TableMark>> {
         let rows = metadata::marks(self.db, self.metadata)?;
+        let there = catalog::tables(self.db)?;
+        let marks = rows.iter().map(|(table, row)| mark(table, &row.stored(), there.contains_key(table.folded())));
+        let marks = marks.collect();
         let ours = rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
         let ours = ours.map(|(table, _)| table.folded().to_owned()).collect();
         let listed: Vec<&TableName> = self.listed(rows, ticket, tables)?.into_iter().map(|(table, _)| table).collect();
         known::seen(self.db, &listed, ticket)?;
-        known::forget_strangers(self.db, &ours)
+        known::forget_strangers(self.db, &ours, &there)?;
+        Ok(marks)
     }
 
     /// Those of the tables that have a metadata row, after checking that the call was not overtaken at any of them.

@@ -23,6 +23,7 @@ use crate::store::history::OpCounts;
 use crate::store::rules::marks::{Fill, Gap, moved};
 use crate::store::rules::refusals::unknown_table;
 use crate::store::{Applied, RowChanges, RowWriter, SchemaHash, SetAside, StoreError, StoreErrorKind, TableKind, Turn};
+use crate::threads;
 
 /// What a transaction of rows knows of its table.
 struct Open {
@@ -90,7 +91,7 @@ impl SqliteRowWriter {
             let open = run(&mut writing).map_err(on_thread.at())?;
             Ok::<_, StoreError>((writing.lease, open))
         };
-        let state = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
+        let state = threads::blocking(run).await.map_err(lost_task)??;
         Ok(Self { session, state: Some(state) })
     }
 }
@@ -161,7 +162,7 @@ impl SqliteRowWriter {
             let done = writing.work().and_then(|in_it| work(&mut open, &in_it)).map_err(session.at())?;
             Ok::<_, StoreError>((writing.lease, open, done))
         };
-        let (lease, open, done) = tokio::task::spawn_blocking(run).await.map_err(lost_task)??;
+        let (lease, open, done) = threads::blocking(run).await.map_err(lost_task)??;
         self.state = Some((lease, open));
         Ok(done)
     }
@@ -195,7 +196,7 @@ impl RowWriter for SqliteRowWriter {
             };
             run(&mut writing).map_err(session.at())
         };
-        tokio::task::spawn_blocking(run).await.map_err(lost_task)?
+        threads::blocking(run).await.map_err(lost_task)?
     }
 }
 

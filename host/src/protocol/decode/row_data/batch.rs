@@ -1,6 +1,7 @@
 //! One `RowDataBatch`. Its rows come before its table's description, so they are kept as texts.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use super::super::super::fault::Fault;
 use super::super::super::lsn::Lsn;
@@ -50,7 +51,7 @@ pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, spill: SpillSettings) ->
         }
     }
     let rows = builder.finish().map_err(|error| cannot_keep(&error))?;
-    Ok(RowDataBatch { rows, lsn, table })
+    Ok(RowDataBatch { rows, lsn, table: Arc::new(table) })
 }
 
 fn rows<R: Read>(xml: &mut XmlReader<'_, R>, builder: &mut RawBatchBuilder) -> Result<(), Fault> {

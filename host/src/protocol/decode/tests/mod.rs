@@ -3,6 +3,7 @@
 mod bounds;
 mod faults;
 mod generated;
+mod known_tables;
 mod mutations;
 mod requests;
 mod round_trips;
@@ -55,7 +56,7 @@ impl RowDataSink for Recorder {
             }
         }
         assert_eq!(counted, rows.len() as u64);
-        self.told.push(Told::Batch(Batch { rows, lsn: batch.lsn.0, table: batch.table }));
+        self.told.push(Told::Batch(Batch { rows, lsn: batch.lsn.0, table: (*batch.table).clone() }));
         self.wanted -= 1;
         if self.wanted == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }

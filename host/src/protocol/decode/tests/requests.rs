@@ -66,8 +66,9 @@ fn a_table_schema_request_is_read_in_any_order_with_strangers_passed_over() {
     );
     let request = table_schema(body.as_bytes(), &Limits::default()).unwrap();
     assert_eq!(request.client_state.as_deref(), Some("s"));
+    let tables: Vec<TableSchemaInfo> = request.tables.iter().map(|table| (**table).clone()).collect();
     assert_eq!(
-        request.tables,
+        tables,
         vec![
             TableSchemaInfo {
                 table_name: "contact".into(),

@@ -1,5 +1,7 @@
 //! What the simulator writes is what the mirror reads, and back.
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -63,7 +65,7 @@ fn column() -> impl Strategy<Value = ColumnInfo> {
     })
 }
 
-fn table() -> impl Strategy<Value = TableSchemaInfo> {
+pub(super) fn table() -> impl Strategy<Value = TableSchemaInfo> {
     (text(), prop::collection::vec(column(), 0..4))
         .prop_map(|(table_name, columns)| TableSchemaInfo { table_name, columns })
 }
@@ -81,7 +83,7 @@ fn batch() -> impl Strategy<Value = Batch> {
     })
 }
 
-fn spelling() -> impl Strategy<Value = Spelling> {
+pub(super) fn spelling() -> impl Strategy<Value = Spelling> {
     prop::sample::select(Spelling::ALL.to_vec())
 }
 
@@ -133,7 +135,7 @@ proptest! {
         let body = request::authenticate(spelling, "t", &sent);
         prop_assert_eq!(authenticate(body.as_bytes(), &limits).unwrap(), sent);
 
-        let sent = TableSchemaRequest { client_state: state.clone(), tables };
+        let sent = TableSchemaRequest { client_state: state.clone(), tables: tables.into_iter().map(Arc::new).collect() };
         let body = request::table_schema(spelling, "t", &sent);
         prop_assert_eq!(table_schema(body.as_bytes(), &limits).unwrap(), sent);
 

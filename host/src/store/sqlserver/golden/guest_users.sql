@@ -1,8 +1,8 @@
 -- look
 SELECT CAST(SERVERPROPERTY(N'Babelfish') AS int), DATABASE_PRINCIPAL_ID(@P1), DATABASE_PRINCIPAL_ID(@P2), DATABASE_PRINCIPAL_ID(@P3), SCHEMA_ID(@P2), IS_ROLEMEMBER(@P1, @P2), IS_ROLEMEMBER(@P1, @P3);
-SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, NULL FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
-SELECT object_id, name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P4);
-SELECT o.name, p.state FROM sys.database_permissions p JOIN sys.objects o ON o.object_id = p.major_id WHERE p.class = 1 AND p.minor_id = 0 AND p.type = 'SL' AND p.grantee_principal_id = DATABASE_PRINCIPAL_ID(@P1) AND o.schema_id = SCHEMA_ID(@P4);
+SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, CASE WHEN OBJECT_ID(@P4 + N'[' + REPLACE(RTRIM(CAST([tablename] AS nvarchar(4000))), N']', N']]') + N']', N'U') IS NULL THEN 0 ELSE 1 END FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
+SELECT object_id, name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P5);
+SELECT o.name, p.state FROM sys.database_permissions p JOIN sys.objects o ON o.object_id = p.major_id WHERE p.class = 1 AND p.minor_id = 0 AND p.type = 'SL' AND p.grantee_principal_id = DATABASE_PRINCIPAL_ID(@P1) AND o.schema_id = SCHEMA_ID(@P5);
 GO
 
 -- role

@@ -29,7 +29,7 @@ GO
 -- before_completion
 SELECT TOP (1) id, started_at FROM [dbo].[speil_cycles] ORDER BY id DESC;
 SELECT folded, tablename, cycle_inserts, cycle_updates, cycle_deletes FROM [dbo].[speil_tables];
-SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, NULL FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
+SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, CASE WHEN OBJECT_ID(@P1 + N'[' + REPLACE(RTRIM(CAST([tablename] AS nvarchar(4000))), N']', N']]') + N']', N'U') IS NULL THEN 0 ELSE 1 END FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
 GO
 
 -- confirmed

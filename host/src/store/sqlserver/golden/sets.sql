@@ -1,7 +1,7 @@
 -- everything
 SELECT folded, owned, made_as, ticket, row_count, gap FROM [dbo].[speil_tables];
-SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, NULL FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
-SELECT object_id, name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P1);
+SELECT CAST([tablename] AS nvarchar(4000)), [LSN], speil_hash, speil_kind, speil_fill, speil_ticket, NULL, CASE WHEN OBJECT_ID(@P1 + N'[' + REPLACE(RTRIM(CAST([tablename] AS nvarchar(4000))), N']', N']]') + N']', N'U') IS NULL THEN 0 ELSE 1 END FROM [dbo].[Cust10195_mirroring] ORDER BY [tablename];
+SELECT object_id, name FROM sys.tables WHERE schema_id = SCHEMA_ID(@P2);
 GO
 
 -- ticket

@@ -29,7 +29,7 @@ use crate::store::sqlserver::schema::catalog::{self, Object, find_object};
 use crate::store::sqlserver::schema::indexes;
 use crate::store::{
     ActualTable, GuestDatabase, GuestPowers, GuestValues, History, IndexDef, MirrorDb, QuarantineCount, Quarantined,
-    RowWriter, SchemaHash, StoreError, StoreErrorKind, TableRecord, Ticket, Turn,
+    RowWriter, SchemaHash, StoreError, StoreErrorKind, TableMark, TableRecord, Ticket, Turn,
 };
 
 /// One tenant's mirror database. Holds no connection by itself.
@@ -164,7 +164,7 @@ impl MirrorDb for SqlServerMirror {
         let there = sets::folded_names(&answers.next().unwrap_or_default());
         let records = rows.into_iter().map(|(table, row)| {
             let is_there = row.is_there || there.contains(table.folded());
-            self.definitions.record(table, &row.stored(), is_there)
+            self.definitions.record(&table, &row.stored(), is_there)
         });
         Ok(records.collect())
     }
@@ -173,7 +173,7 @@ impl MirrorDb for SqlServerMirror {
         let (row, object) = attempt!(&self.session, self.row_and_object(table).await)?;
         let record = row.map(|row| {
             let name = TableName::new(row.tablename.trim_end()).unwrap_or_else(|_| table.clone());
-            self.definitions.record(name, &row.stored(), object.is_some())
+            self.definitions.record(&name, &row.stored(), object.is_some())
         });
         let mut seen = self.seen();
         seen.retain(|known| known.table != *table);
@@ -251,10 +251,7 @@ impl MirrorDb for SqlServerMirror {
         attempt!(&self.session, sets::expect_refills(&self.session, ticket, tables).await)
     }
 
-    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<()> {
-        if tables.is_empty() {
-            return Ok(());
-        }
+    async fn confirm_tables(&self, ticket: Ticket, tables: &[TableName]) -> Result<Vec<TableMark>> {
         attempt!(&self.session, sets::confirm(&self.session, ticket, tables).await)
     }
 

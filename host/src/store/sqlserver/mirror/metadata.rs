@@ -234,21 +234,16 @@ pub(in crate::store::sqlserver) fn one(answer: &[Cells], table: &TableName) -> O
     merge(exact).or_else(|| merge(padded.into_iter().filter(|row| row.hash.is_none())))
 }
 
-/// The statement that reads every row; whether a table of that name is there is read with the definition.
+/// The statement that reads every row, and whether a table of that name is there.
 pub(in crate::store::sqlserver) fn select_all(statement: &mut Statement, names: &Names, with_definition: bool) {
     let shape = &names.shape;
     let (text, lsn) = (shape.name_text(), &shape.lsn);
-    let rest = if with_definition {
-        let schema = statement.text(format!("{}.", quote(&names.schema)).as_str());
-        format!(
-            "speil_definition, CASE WHEN OBJECT_ID({schema} + N'[' + REPLACE(RTRIM({text}), N']', N']]') + N']', N'U') IS NULL \
-             THEN 0 ELSE 1 END"
-        )
-    } else {
-        "NULL, NULL".to_owned()
-    };
+    let schema = statement.text(format!("{}.", quote(&names.schema)).as_str());
+    let definition = if with_definition { "speil_definition" } else { "NULL" };
     statement.then(format!(
-        "SELECT {text}, {lsn}, speil_hash, speil_kind, speil_fill, speil_ticket, {rest} FROM {} ORDER BY {}",
+        "SELECT {text}, {lsn}, speil_hash, speil_kind, speil_fill, speil_ticket, {definition}, \
+         CASE WHEN OBJECT_ID({schema} + N'[' + REPLACE(RTRIM({text}), N']', N']]') + N']', N'U') IS NULL \
+         THEN 0 ELSE 1 END FROM {} ORDER BY {}",
         names.metadata, shape.name
     ));
 }

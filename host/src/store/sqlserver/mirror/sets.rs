@@ -10,9 +10,10 @@ use super::side_tables;
 use super::statement::{Answer, Cells, Statement};
 use super::tables::check_ticket;
 use crate::protocol::table_name::{TableName, fold};
+use crate::store::rules::definitions::mark;
 use crate::store::rules::marks::Fill;
 use crate::store::sqlserver::errors::Result;
-use crate::store::{StoreError, StoreErrorKind, TableKind, Ticket};
+use crate::store::{StoreError, StoreErrorKind, TableKind, TableMark, Ticket};
 
 /// Tables in one statement: three parameters each at most, of the 2,100 there may be.
 const SET: usize = 600;
@@ -128,7 +129,7 @@ pub(in crate::store::sqlserver) async fn confirm(
     session: &Session,
     ticket: Ticket,
     tables: &[TableName],
-) -> Result<()> {
+) -> Result<Vec<TableMark>> {
     let (mut tx, names) = (session.begin_all().await?, session.names());
     let all = All::read(&mut tx, &names).await?;
     let listed = all.listed(ticket, tables)?;
@@ -137,6 +138,9 @@ pub(in crate::store::sqlserver) async fn confirm(
         note_seen(&mut statement, &names, &all, set, ticket, false);
         statement.exec(&mut tx).await?;
     }
+    let there: HashSet<String> = all.there.iter().map(|(_, name)| fold(name)).collect();
+    let is_there = |table: &TableName, row: &Row| row.is_there || there.contains(table.folded());
+    let marks = all.rows.iter().map(|(table, row)| mark(table, &row.stored(), is_there(table, row))).collect();
     let ours = all.rows.iter().filter(|(_, row)| row.kind() == TableKind::Mirrored);
     let ours = ours.map(|(table, _)| table.folded().to_owned()).collect();
     let strangers = known::strangers(&all.known, &ours, &all.there());
@@ -153,7 +157,8 @@ pub(in crate::store::sqlserver) async fn confirm(
         }
         statement.exec(&mut tx).await?;
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok(marks)
 }
 
 /// [`crate::store::MirrorDb::resync`]: what an administrator does by hand.

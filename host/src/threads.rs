@@ -1,0 +1,111 @@
+//! Where work is done that blocks: on a thread for such work, or on the one that waits for it, where nothing else waits on that.
+//!
+//! Handing work to another thread and being woken when it is done takes tens of microseconds, and a RowData call has a dozen pieces
+//! of such work one after another. So a call to a store that blocks has a thread for itself ([`for_store`]), on which all of it is
+//! done. Where two things are to go on at once, and where a time limit is watched, it goes to another thread as everywhere else
+//! ([`beside`]).
+
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+
+use tokio::task::JoinError;
+use tracing::Instrument as _;
+
+use crate::store::Store;
+
+tokio::task_local! {
+    /// Whether the thread is the call's own.
+    static MAY_BLOCK: bool;
+}
+
+/// Work that blocks has not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("the work panicked")]
+    Panicked,
+    #[error(transparent)]
+    Task(#[from] JoinError),
+}
+
+impl Lost {
+    pub(crate) fn is_panic(&self) -> bool {
+        match self {
+            Self::Panicked => true,
+            Self::Task(error) => error.is_panic(),
+        }
+    }
+}
+
+/// Does work that blocks. Once begun it is done to its end, also if nobody waits for it any more.
+///
+/// # Errors
+/// It panicked, or the runtime is being shut down.
+pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Lost> {
+    if MAY_BLOCK.try_with(|may| *may).unwrap_or(false) {
+        return std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| Lost::Panicked);
+    }
+    Ok(tokio::task::spawn_blocking(work).await?)
+}
+
+/// Runs a call's work with a store in a task of its own, and on a thread of its own if the store blocks.
+///
+/// # Errors
+/// It panicked, or the runtime is being shut down.
+pub(crate) async fn for_store<T: Send + 'static>(
+    store: &dyn Store,
+    work: impl Future<Output = T> + Send + 'static,
+) -> Result<T, JoinError> {
+    let work = work.in_current_span();
+    if store.blocks() {
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || runtime.block_on(MAY_BLOCK.scope(true, work))).await
+    } else {
+        tokio::spawn(work).await
+    }
+}
+
+/// Runs a future of which no part may be held up by another.
+pub(crate) async fn beside<F: Future>(future: F) -> F::Output {
+    MAY_BLOCK.scope(false, future).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::ThreadId;
+
+    use super::*;
+    use crate::store::sqlite::{SqliteSettings, SqliteStore};
+
+    async fn where_done() -> ThreadId {
+        blocking(|| std::thread::current().id()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_call_to_a_store_that_blocks_does_all_on_one_thread_but_what_goes_on_beside() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteSettings::new(folder.path().to_owned())).unwrap();
+        let here = std::thread::current().id();
+        assert_ne!(where_done().await, here, "not on a thread that others wait on");
+        let (own, first, second, other) = for_store(&store, async {
+            let own = std::thread::current().id();
+            (own, where_done().await, where_done().await, beside(where_done()).await)
+        })
+        .await
+        .unwrap();
+        assert_ne!(own, here);
+        assert_eq!((first, second), (own, own));
+        assert_ne!(other, own);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn work_that_panics_is_lost_and_takes_nothing_with_it() {
+        let lost = blocking(|| panic!("on purpose")).await.map(|()| ()).unwrap_err();
+        assert!(lost.is_panic());
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteSettings::new(folder.path().to_owned())).unwrap();
+        let lost = for_store(&store, async { blocking(|| panic!("on purpose")).await.map(|()| ()) }).await.unwrap();
+        assert!(lost.unwrap_err().is_panic());
+        store.close().await;
+    }
+}
