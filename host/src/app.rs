@@ -166,8 +166,8 @@ pub fn open_store_in(config: &MirrorConfig, folder: Option<&str>) -> Result<Arc<
     }
 }
 
-/// A runtime with room for every call: each may hold four threads that block (decoding, its own, typing, the database beside a
-/// plug-in), and a call that waits for a thread while another holds one and waits for it would never end.
+/// A runtime with room for every call: each may hold five threads that block (decoding, its own, typing, the database beside a
+/// plug-in, that plug-in's own statement), and a call that waits for a thread while another holds one and waits for it would never end.
 ///
 /// # Errors
 /// The system gives no threads.
@@ -175,6 +175,6 @@ pub fn runtime(max_calls: usize) -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_name("speil")
-        .max_blocking_threads(max_calls.saturating_mul(4).saturating_add(64))
+        .max_blocking_threads(max_calls.saturating_mul(5).saturating_add(64))
         .build()
 }

@@ -9,6 +9,7 @@ use std::future::Future;
 use std::panic::AssertUnwindSafe;
 
 use tokio::task::JoinError;
+use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::store::Store;
@@ -23,6 +24,9 @@ tokio::task_local! {
 pub(crate) enum Lost {
     #[error("the work panicked")]
     Panicked,
+    /// The host is stopped at once. What was not committed is taken back.
+    #[error("the host is being stopped")]
+    CutOff,
     #[error(transparent)]
     Task(#[from] JoinError),
 }
@@ -31,6 +35,7 @@ impl Lost {
     pub(crate) fn is_panic(&self) -> bool {
         match self {
             Self::Panicked => true,
+            Self::CutOff => false,
             Self::Task(error) => error.is_panic(),
         }
     }
@@ -47,21 +52,25 @@ pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send 
     Ok(tokio::task::spawn_blocking(work).await?)
 }
 
-/// Runs a call's work with a store in a task of its own, and on a thread of its own if the store blocks.
+/// Runs a call's work with a store in a task of its own, and on a thread of its own if the store blocks, until it ends or is cut off.
 ///
 /// # Errors
-/// It panicked, or the runtime is being shut down.
+/// It panicked, or was cut off.
 pub(crate) async fn for_store<T: Send + 'static>(
     store: &dyn Store,
+    cut_off: &CancellationToken,
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, JoinError> {
-    let work = work.in_current_span();
-    if store.blocks() {
+) -> Result<T, Lost> {
+    let cut_off = cut_off.clone();
+    // A thread does not end with the runtime as a task does.
+    let work = async move { cut_off.run_until_cancelled_owned(work).await }.in_current_span();
+    let done = if store.blocks() {
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || runtime.block_on(MAY_BLOCK.scope(true, work))).await
     } else {
         tokio::spawn(work).await
-    }
+    };
+    done?.ok_or(Lost::CutOff)
 }
 
 /// Runs a future of which no part may be held up by another.
@@ -86,7 +95,7 @@ mod tests {
         let store = SqliteStore::open(SqliteSettings::new(folder.path().to_owned())).unwrap();
         let here = std::thread::current().id();
         assert_ne!(where_done().await, here, "not on a thread that others wait on");
-        let (own, first, second, other) = for_store(&store, async {
+        let (own, first, second, other) = for_store(&store, &CancellationToken::new(), async {
             let own = std::thread::current().id();
             (own, where_done().await, where_done().await, beside(where_done()).await)
         })
@@ -99,12 +108,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn work_that_waits_is_cut_off_when_the_host_stops_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteSettings::new(folder.path().to_owned())).unwrap();
+        let (stop, dropped) = (CancellationToken::new(), CancellationToken::new());
+        let held = dropped.clone().drop_guard();
+        let work = async move {
+            let _held = held;
+            std::future::pending::<()>().await;
+        };
+        let cut_off = async {
+            tokio::task::yield_now().await;
+            stop.cancel();
+        };
+        let (lost, ()) = tokio::join!(for_store(&store, &stop, work), cut_off);
+        assert!(matches!(lost, Err(Lost::CutOff)));
+        assert!(dropped.is_cancelled(), "its transaction is taken back");
+        store.close().await;
+    }
+
+    #[tokio::test]
     async fn work_that_panics_is_lost_and_takes_nothing_with_it() {
-        let lost = blocking(|| panic!("on purpose")).await.map(|()| ()).unwrap_err();
+        let lost = blocking(|| panic!("on purpose")).await.unwrap_err();
         assert!(lost.is_panic());
         let folder = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(SqliteSettings::new(folder.path().to_owned())).unwrap();
-        let lost = for_store(&store, async { blocking(|| panic!("on purpose")).await.map(|()| ()) }).await.unwrap();
+        let lost = for_store(&store, &CancellationToken::new(), async { blocking(|| panic!("on purpose")).await })
+            .await
+            .unwrap();
         assert!(lost.unwrap_err().is_panic());
         store.close().await;
     }

@@ -51,12 +51,14 @@ pub(super) struct Shared {
     pub(super) calls: Work,
     /// The host is being stopped.
     pub(super) stop: CancellationToken,
+    /// At once: calls under way are cut off.
+    pub(super) kill: CancellationToken,
     pub(super) overview: admin::Kept,
     pub(super) readiness: Readiness,
 }
 
 impl Shared {
-    pub(super) fn new(parts: Parts, calls: Work, stop: CancellationToken) -> Self {
+    pub(super) fn new(parts: Parts, calls: Work, stop: CancellationToken, kill: CancellationToken) -> Self {
         let metrics = Arc::new(Metrics::new());
         let room = RoomLimits {
             calls: parts.config.max_calls,
@@ -80,6 +82,7 @@ impl Shared {
             metrics,
             calls,
             stop,
+            kill,
             overview: admin::Kept::default(),
             readiness: Readiness::default(),
         }

@@ -57,7 +57,7 @@ pub struct StopReport {
 impl Server {
     /// All paths of a host without a socket before them: what tests that need no connection ask.
     pub fn router(parts: Parts) -> axum::Router {
-        router::router(Arc::new(Shared::new(parts, Work::new(), CancellationToken::new())))
+        router::router(Arc::new(Shared::new(parts, Work::new(), CancellationToken::new(), CancellationToken::new())))
     }
 
     /// Listens and begins to serve.
@@ -73,7 +73,7 @@ impl Server {
 
         let (stop, kill) = (CancellationToken::new(), CancellationToken::new());
         let calls = Work::new();
-        let shared = Arc::new(Shared::new(parts, calls.clone(), stop.clone()));
+        let shared = Arc::new(Shared::new(parts, calls.clone(), stop.clone(), kill.clone()));
         let open = shared.connections.clone();
         let connections = Connections {
             troubles: shared.troubles.clone(),

@@ -21,6 +21,7 @@ use crate::protocol::table_def::TableDef;
 use crate::protocol::table_name::TableName;
 use crate::store::history::OpCounts;
 use crate::store::{StoreError, StoreErrorKind, TableRecord};
+use crate::threads;
 
 pub(super) async fn run(
     call: &mut Call<'_>,
@@ -166,7 +167,9 @@ async fn apply(
             faults::pass(Step::Typed).await?;
             rows.prepare(call, first).await
         };
-        tokio::try_join!(begin, async { Ok(first.await) })?
+        let both = async { tokio::try_join!(begin, async { Ok(first.await) }) };
+        // A plug-in's time runs: beginning must not hold it up.
+        if fit.plan.digest.is_some() { threads::beside(both).await? } else { both.await? }
     } else {
         let first = segments.recv().await;
         faults::pass(Step::Typed).await?;

@@ -38,18 +38,23 @@ struct Listed {
 
 /// What the metadata says of every table, definitions included, read once and only where a table is not as it was: that is long.
 #[derive(Default)]
-struct Records(Option<HashMap<String, TableRecord>>);
+struct Records {
+    read: Option<HashMap<String, TableRecord>>,
+    /// They could not be read, which is the trouble of no single table.
+    failed: bool,
+}
 
 impl Records {
     async fn of(&mut self, opened: &Opened, table: &TableName) -> Result<Option<&TableRecord>, CallError> {
-        let records = match self.0.take() {
-            Some(records) => records,
-            None => {
-                let records = opened.db.tables().await?.into_iter();
-                records.map(|record| (record.table.folded().to_owned(), record)).collect()
-            }
+        let records = if let Some(records) = self.read.take() {
+            records
+        } else {
+            let records = opened.db.tables().await;
+            self.failed = records.is_err();
+            let records = records?.into_iter();
+            records.map(|record| (record.table.folded().to_owned(), record)).collect()
         };
-        Ok(self.0.insert(records).get(table.folded()))
+        Ok(self.read.insert(records).get(table.folded()))
     }
 }
 
@@ -100,7 +105,7 @@ pub(super) async fn run(call: &mut Call<'_>, tables: &[Arc<TableSchemaInfo>]) ->
                 }
                 done.push(Done { table: one.table, spelled: one.spelled, change, lsn });
             }
-            Err(error) if error.cause == Cause::Overtaken => return Err(error),
+            Err(error) if error.cause == Cause::Overtaken || records.failed => return Err(error),
             Err(error) => call.trouble(&error.of_table(&one.table)),
         }
     }

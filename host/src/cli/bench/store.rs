@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokio_util::sync::CancellationToken;
+
 use super::Machine;
 use super::plain::Plain;
 use super::report::Line;
@@ -42,7 +44,9 @@ pub(super) async fn lines(machine: &Machine) -> Result<Vec<Line>, CliError> {
         drop(plain);
         // On a thread of its own, as a call's work is.
         let (db, def, batches) = (db.clone(), def.clone(), batches.clone());
-        let filled = threads::for_store(&store, async move { fill(&*db, &def, &batches).await }).await;
+        let filled =
+            threads::for_store(&store, &CancellationToken::new(), async move { fill(&*db, &def, &batches).await })
+                .await;
         ours.push(table::per_second(work.rows, filled.map_err(CliError::failed)??));
         work.all_there(&folder.path().join("mirrors").join("Bench.db"))?;
     }

@@ -19,7 +19,7 @@ use crate::protocol::encode::response;
 use crate::protocol::fault::Fault;
 use crate::protocol::messages::{AuthenticateResponse, PlainResponse, TableSchemaResponse};
 use crate::protocol::names::Operation;
-use crate::threads;
+use crate::threads::{self, Lost};
 
 /// `SupportedInterfaces` of every real answer (protocol.md section 3).
 const SUPPORTED_INTERFACES: &str = "1";
@@ -84,12 +84,11 @@ async fn table_schema(job: Job, prefix: Bytes, incoming: &mut Incoming) -> End {
         Err(end) => return end,
     };
     let (mirror, caller) = (job.mirror.clone(), job.caller(request.client_state));
-    let answered =
-        threads::for_store(&*job.shared.store, async move { mirror.table_schema(caller, request.tables).await });
-    let (mirror_lsn, outcome) = match answered.await {
+    let work = async move { mirror.table_schema(caller, request.tables).await };
+    let (mirror_lsn, outcome) = match threads::for_store(&*job.shared.store, &job.shared.kill, work).await {
         Ok(Ok(mirror_lsn)) => (mirror_lsn, Ok(())),
         Ok(Err(failure)) => (Vec::new(), Err(failure.message)),
-        Err(panic) => return mistake(&panic),
+        Err(why) => return lost(&why),
     };
     let xml = response::table_schema(&TableSchemaResponse { outcome: outcome.clone(), mirror_lsn });
     end(xml, outcome.err(), 0)
@@ -117,8 +116,16 @@ async fn read<T: Send + 'static>(
     }
 }
 
+/// The answer to work that did not come to its end.
+pub(super) fn lost(lost: &Lost) -> End {
+    match lost {
+        Lost::CutOff => End::fault(Fault::server("This host is being stopped; send this call again later.", "")),
+        Lost::Panicked | Lost::Task(_) => mistake(lost),
+    }
+}
+
 /// The answer to a defect of ours in a task of its own.
-pub(super) fn mistake(panic: &tokio::task::JoinError) -> End {
+pub(super) fn mistake(panic: &impl std::fmt::Display) -> End {
     tracing::error!(error = %panic, "a call was ended by a mistake in this program");
     End::fault(Fault::server("An internal error ended this call; the host's log has the details.", panic.to_string()))
 }

@@ -21,7 +21,7 @@ use crate::protocol::decode::{self, RowDataSink};
 use crate::protocol::fault::Fault;
 use crate::protocol::messages::RowDataBatch;
 use crate::protocol::names::Operation;
-use crate::threads;
+use crate::threads::{self, Lost};
 
 /// Batches that are decoded and not yet applied.
 const BATCHES: usize = 2;
@@ -53,7 +53,7 @@ pub(super) async fn carry_out(job: Job, prefix: Bytes, incoming: &mut Incoming) 
         (Err(broken), _, _) => End::body(&broken),
         (Ok(()), Err(fault), _) => End::fault(fault),
         (Ok(()), Ok(()), Applied::Done(done)) => operations::plain(Operation::RowData, done, rows),
-        (Ok(()), Ok(()), Applied::Panicked(panic)) => operations::mistake(&panic),
+        (Ok(()), Ok(()), Applied::Lost(lost)) => operations::lost(&lost),
     };
     end.rows = rows;
     end
@@ -61,7 +61,7 @@ pub(super) async fn carry_out(job: Job, prefix: Bytes, incoming: &mut Incoming) 
 
 enum Applied {
     Done(Result<(), Failure>),
-    Panicked(tokio::task::JoinError),
+    Lost(Lost),
 }
 
 /// Runs the pipeline once the decoder knows the ClientState. If the message broke before that there is nothing to do.
@@ -69,9 +69,9 @@ async fn apply(job: &Job, state: oneshot::Receiver<String>, batches: mpsc::Recei
     let Ok(state) = state.await else { return Applied::Done(Ok(())) };
     let (mirror, caller) = (job.mirror.clone(), job.caller(Some(state)));
     let applying = async move { mirror.row_data(caller, batches).await };
-    match threads::for_store(&*job.shared.store, applying).await {
+    match threads::for_store(&*job.shared.store, &job.shared.kill, applying).await {
         Ok(done) => Applied::Done(done),
-        Err(panic) => Applied::Panicked(panic),
+        Err(lost) => Applied::Lost(lost),
     }
 }
 

@@ -304,3 +304,14 @@ async fn a_real_tenant_of_413_tables_costs_as_many_calls_to_its_database_as_one_
     assert!(answer.iter().all(|(_, lsn)| *lsn == 7));
     assert_eq!(kit.db().take_log(), ["ticket", "confirm_tables", "begin_cycle", "record_call TableSchema"]);
 }
+
+#[tokio::test]
+async fn a_store_that_cannot_say_what_tables_were_fails_the_call_and_not_single_tables() {
+    let kit = Kit::new();
+    let before = info("person", &[("id", "int", false, "")]);
+    kit.schema(&[before]).await.unwrap();
+    let changed = info("person", &[("id", "int", false, ""), ("name", "nvarchar(10)", true, "")]);
+    kit.db().fail_next("tables", StoreErrorKind::Transient);
+    kit.schema(std::slice::from_ref(&changed)).await.unwrap_err();
+    assert!(kit.schema(&[changed]).await.is_ok(), "the next one mends it");
+}

@@ -1,16 +1,18 @@
 //! Descriptions of tables that were read before, told by their bytes: a Task describes the same hundreds of tables in every cycle,
 //! and what an element means depends on its bytes and on what prefixes mean around it, on nothing else.
 //!
-//! The general reader reads each element the first time; the same bytes are passed over from then on. Property tests and the fuzz
-//! target of the decoder hold both ways against each other.
+//! The general reader reads each element the first time; the same bytes are passed over from then on, unless there are more of them
+//! than the reader's buffer holds at once (32 kB at least: some 150 columns). Property tests and the fuzz target of the decoder hold
+//! both ways against each other.
 
+use std::cell::Cell;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use memchr::memmem;
 
 use super::super::fault::Fault;
-use super::super::messages::TableSchemaInfo;
+use super::super::messages::{ColumnInfo, TableSchemaInfo};
 use super::super::xml::namespaces::Declared;
 use super::super::xml::reader::XmlReader;
 use super::table_info::Allowance;
@@ -20,6 +22,12 @@ use crate::generations::Generations;
 const END: &[u8] = b"TableSchemaInfo>";
 /// An element is looked up by its length and its last bytes, where its table's name stands; then all of it is compared.
 const LAST: usize = 256;
+/// How far before [`END`] its tag begins at most. No sender's prefix is longer.
+const TAG: usize = 256;
+/// Prefixes and what is around them, of a message that is learnt from, in bytes. A sender has a handful.
+const SCOPE: usize = 1024;
+/// After so many elements of a message whose end is not in sight it is not looked for any more.
+const TRIES: u32 = 16;
 
 /// See the head of this file. Bounded in bytes; what was used last stays.
 pub struct KnownTables(Mutex<Generations<Key, Arc<Known>>>);
@@ -33,8 +41,8 @@ struct Known {
 }
 
 impl KnownTables {
-    /// Of elements, in a generation: some five real tenants' worth of different tables. What they mean takes as much again.
-    const MAX_BYTES: usize = 8 << 20;
+    /// In a generation, all told: some four real tenants' worth of different tables.
+    const MAX_BYTES: usize = 16 << 20;
 
     fn memory(&self) -> MutexGuard<'_, Generations<Key, Arc<Known>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -52,6 +60,8 @@ pub(super) struct Look<'k> {
     known: &'k KnownTables,
     /// What prefixes mean around the elements.
     scope: Arc<[Declared]>,
+    /// Elements whose end was not in sight.
+    tries: Cell<u32>,
 }
 
 /// An element that is not known: what may be its bytes.
@@ -62,7 +72,10 @@ pub(super) struct Unknown {
 
 impl<'k> Look<'k> {
     pub(super) fn new<R: Read>(known: &'k KnownTables, xml: &XmlReader<'_, R>) -> Self {
-        Self { known, scope: xml.scope().declarations().into() }
+        let scope: Arc<[Declared]> = xml.scope().declarations().into();
+        let bytes: usize = scope.iter().map(|declared| size_of_val(declared) + declared.0.len()).sum();
+        let tries = Cell::new(if bytes > SCOPE { TRIES } else { 0 });
+        Self { known, scope, tries }
     }
 
     /// Passes over the next element if it is known and the message may still hold what it says.
@@ -71,11 +84,17 @@ impl<'k> Look<'k> {
         xml: &mut XmlReader<'_, R>,
         allowance: &mut Allowance,
     ) -> Result<Result<Arc<TableSchemaInfo>, Option<Unknown>>, Fault> {
+        if self.tries.get() >= TRIES {
+            return Ok(Err(None));
+        }
         let length = loop {
             match whole_element(xml.arrived()) {
                 Some(length) => break length,
                 None if xml.read_on()? => {}
-                None => return Ok(Err(None)),
+                None => {
+                    self.tries.set(self.tries.get() + 1);
+                    return Ok(Err(None));
+                }
             }
         };
         let bytes = &xml.arrived()[..length];
@@ -99,7 +118,10 @@ impl<'k> Look<'k> {
             return;
         }
         let key = (bytes.len(), bytes[bytes.len().saturating_sub(LAST)..].into());
-        let weight = bytes.len();
+        let texts = |column: &ColumnInfo| column.name.len() + column.sql_type.len() + column.default_value.len();
+        let columns: usize = table.columns.iter().map(|column| size_of_val(column) + texts(column)).sum();
+        // Vectors may have room for twice what they hold.
+        let weight = size_of::<Known>() + SCOPE + LAST + bytes.len() + 2 * columns;
         let known = Known { bytes, scope: Arc::clone(&self.scope), table: Arc::clone(table) };
         self.known.memory().put(key, Arc::new(known), weight);
     }
@@ -107,8 +129,10 @@ impl<'k> Look<'k> {
 
 /// How long the element at the front is, white space before it included, if all of it is there: as it looks at first sight.
 fn whole_element(bytes: &[u8]) -> Option<usize> {
-    memmem::find_iter(bytes, END).map(|at| (at, at + END.len())).find_map(|(at, end)| {
-        let tag = memchr::memrchr(b'<', &bytes[..at])?;
-        (bytes.get(tag + 1) == Some(&b'/')).then_some(end)
+    // Of a start tag and of an end tag: what has more of them is no sender's.
+    memmem::find_iter(bytes, END).take(2).find_map(|at| {
+        let from = at.saturating_sub(TAG);
+        let tag = from + memchr::memrchr(b'<', &bytes[from..at])?;
+        (bytes.get(tag + 1) == Some(&b'/')).then_some(at + END.len())
     })
 }

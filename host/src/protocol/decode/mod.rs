@@ -58,7 +58,7 @@ pub fn table_schema(body: impl Read, limits: &Limits) -> Result<TableSchemaReque
     envelope::request(body, limits, Operation::TableSchema, |xml| table_schema::read(xml, None))
 }
 
-/// The same, with what tables were described before: gives what [`table_schema`] gives, sooner. One memory belongs to one set of
+/// The same, with what tables were described before: gives what [`table_schema()`] gives, sooner. One memory belongs to one set of
 /// limits.
 ///
 /// # Errors

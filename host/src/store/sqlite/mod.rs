@@ -26,6 +26,7 @@ mod history;
 mod ident;
 mod indexes;
 mod known;
+mod log;
 mod metadata;
 mod mirror;
 mod open;

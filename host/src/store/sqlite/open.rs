@@ -50,7 +50,8 @@ pub(super) fn open(path: &Path, access: Access, busy_timeout: Duration) -> Resul
     Ok(db)
 }
 
-/// Turns the writer's connection to WAL, durable commits, and a log that shrinks again after a big fill.
+/// Turns the writer's connection to WAL, durable commits, and a log that shrinks again after a big fill. When the log is brought
+/// into the file is decided in [`super::log`].
 pub(super) fn enter_wal(db: &Connection) -> Result<()> {
     let mode: String = db.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
     if !mode.eq_ignore_ascii_case("wal") {
@@ -64,7 +65,7 @@ pub(super) fn enter_wal(db: &Connection) -> Result<()> {
     }
     db.execute_batch(
         "PRAGMA synchronous=FULL; PRAGMA fullfsync=ON; PRAGMA checkpoint_fullfsync=ON;
-         PRAGMA wal_autocheckpoint=2000; PRAGMA journal_size_limit=67108864;
+         PRAGMA journal_size_limit=67108864;
          PRAGMA cache_size=-8000; PRAGMA temp_store=MEMORY;",
     )?;
     Ok(())

@@ -12,9 +12,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use rusqlite::Connection;
 use tokio::sync::{Notify, OwnedMutexGuard, OwnedSemaphorePermit, Semaphore};
+use tokio_util::task::TaskTracker;
 
 use super::errors::{Result, lost_task};
 use super::feed::Feed;
+use super::log::Log;
 use crate::protocol::context_id::ContextId;
 use crate::store::{StoreError, StoreErrorKind};
 
@@ -36,6 +38,7 @@ pub(super) struct Files {
     // Dropped after the readers: only the writer may fold the log into the file, and only the last to close does.
     writer: Arc<tokio::sync::Mutex<Option<Conn>>>,
     reading: Arc<Semaphore>,
+    log: Arc<Log>,
     /// Whose file was opened, and which file it was; set once the tables of ours are known to be there.
     opened: OnceLock<(ContextId, FileIdentity)>,
 }
@@ -46,6 +49,7 @@ impl Files {
             readers: Mutex::default(),
             writer: Arc::default(),
             reading: Arc::new(Semaphore::new(READERS)),
+            log: Arc::default(),
             opened: OnceLock::new(),
         }
     }
@@ -53,6 +57,15 @@ impl Files {
     /// For which tenant the mirror was opened and made ready, if it was.
     pub fn ready_for(&self) -> Option<&ContextId> {
         self.opened.get().map(|(tenant, _)| tenant)
+    }
+
+    /// Whether the file that was opened is the one that has this path now.
+    pub fn are_of(&self, path: &Path) -> bool {
+        self.opened.get().is_some_and(|(_, opened)| *opened == FileIdentity::of(path))
+    }
+
+    pub fn log(&self) -> &Arc<Log> {
+        &self.log
     }
 
     /// Remembers that the file is open and ready for its tenant.
@@ -85,6 +98,8 @@ pub(super) struct Gate {
     open: Mutex<Open>,
     /// A mirror became idle.
     idle: Notify,
+    /// What brings logs into their files.
+    bringing_in: TaskTracker,
 }
 
 #[derive(Default)]
@@ -114,7 +129,12 @@ impl Open {
 
 impl Gate {
     pub fn new(max_open: usize) -> Arc<Self> {
-        Arc::new(Self { max_open: max_open.max(1), open: Mutex::default(), idle: Notify::new() })
+        Arc::new(Self {
+            max_open: max_open.max(1),
+            open: Mutex::default(),
+            idle: Notify::new(),
+            bringing_in: TaskTracker::new(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -183,8 +203,15 @@ impl Gate {
         drop(closed);
     }
 
-    /// Closes every file that nobody uses.
+    /// Waits until nobody brings a log into its file.
+    pub async fn brought_in(&self) {
+        self.bringing_in.close();
+        self.bringing_in.wait().await;
+    }
+
+    /// Closes every file that nobody uses, after waiting for what is being done to them beside the calls.
     pub async fn close_idle(&self) -> Result<()> {
+        self.brought_in().await;
         let closed = {
             let mut open = self.lock();
             open.mirrors.extract_if(|_, entry| entry.users == 0).map(|(_, entry)| entry.files).collect()
@@ -211,6 +238,24 @@ pub(super) struct Share {
 impl Share {
     pub fn files(&self) -> &Files {
         &self.files
+    }
+
+    /// One share more.
+    pub fn again(&self) -> Self {
+        if let Some(entry) = self.gate.lock().mirrors.get_mut(&self.path) {
+            entry.users += 1;
+        }
+        Self { gate: Arc::clone(&self.gate), path: self.path.clone(), files: Arc::clone(&self.files) }
+    }
+
+    /// See [`Gate::is_damaged`].
+    pub fn is_damaged(&self) {
+        self.gate.is_damaged(&self.path);
+    }
+
+    /// See [`super::log`].
+    pub fn bringing_in(&self) -> &TaskTracker {
+        &self.gate.bringing_in
     }
 
     /// Waits for the writing connection.
@@ -255,6 +300,10 @@ pub(super) struct WriterLease {
 impl WriterLease {
     pub fn files(&self) -> &Files {
         self.share.files()
+    }
+
+    pub fn share(&self) -> &Share {
+        &self.share
     }
 
     /// The connection, opened by `open` if it is not yet.

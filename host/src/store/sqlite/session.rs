@@ -187,12 +187,13 @@ pub(super) struct Writing<'s> {
 
 impl Writing<'_> {
     fn open(&mut self, create: bool) -> Result<&mut Conn> {
-        let session = self.session;
+        let (session, log) = (self.session, Arc::clone(self.lease.files().log()));
         self.lease.conn(|| {
             let mut db = open(&session.path, Access::Write { create }, session.busy_timeout)?;
             // Before anything is changed in the file.
             check_identity(&db, &session.tenant)?;
             enter_wal(&db)?;
+            log.watch(&mut db)?;
             let feed = Some(Feed::of(&mut db)?);
             Ok(Conn { db, verified: None, feed })
         })
@@ -227,6 +228,8 @@ impl Writing<'_> {
         let version = schema_version(&conn.db)?;
         conn.db.execute_batch("COMMIT")?;
         conn.verified = Some(version);
+        let share = self.lease.share();
+        share.files().log().after_commit(share, &self.session.path, self.session.busy_timeout);
         Ok(())
     }
 }
