@@ -78,6 +78,11 @@ pub(crate) async fn beside<F: Future>(future: F) -> F::Output {
     MAY_BLOCK.scope(false, future).await
 }
 
+/// The same where that is so; else as any other.
+pub(crate) async fn beside_if<F: Future>(is_so: bool, future: F) -> F::Output {
+    if is_so { beside(future).await } else { future.await }
+}
+
 #[cfg(test)]
 mod tests {
     use std::thread::ThreadId;

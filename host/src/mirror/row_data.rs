@@ -169,7 +169,7 @@ async fn apply(
         };
         let both = async { tokio::try_join!(begin, async { Ok(first.await) }) };
         // A plug-in's time runs: beginning must not hold it up.
-        if fit.plan.digest.is_some() { threads::beside(both).await? } else { both.await? }
+        threads::beside_if(fit.plan.digest.is_some(), both).await?
     } else {
         let first = segments.recv().await;
         faults::pass(Step::Typed).await?;

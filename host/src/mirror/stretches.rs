@@ -81,11 +81,8 @@ impl Rows<'_> {
             let prepare = async { self.prepare(call, segments.recv().await).await };
             // Where nothing transforms them the next rows are typed meanwhile on a thread of their own, and there is little else
             // to prepare.
-            let (did, prepared) = if self.plan.digest.is_some() {
-                threads::beside(async { tokio::join!(writer.apply(rows), prepare) }).await
-            } else {
-                tokio::join!(writer.apply(rows), prepare)
-            };
+            let both = async { tokio::join!(writer.apply(rows), prepare) };
+            let (did, prepared) = threads::beside_if(self.plan.digest.is_some(), both).await;
             let did = did.map_err(|error| CallError::from(error).of_table(&self.target.name))?;
             written.applied.inserted += did.inserted;
             written.applied.updated += did.updated;

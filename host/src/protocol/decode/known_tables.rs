@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use memchr::memmem;
 
 use super::super::fault::Fault;
-use super::super::messages::{ColumnInfo, TableSchemaInfo};
+use super::super::messages::TableSchemaInfo;
 use super::super::xml::namespaces::Declared;
 use super::super::xml::reader::XmlReader;
-use super::table_info::Allowance;
+use super::table_info::{Allowance, text_of};
 use crate::generations::Generations;
 
 /// What ends a description, but for its prefix.
@@ -98,8 +98,7 @@ impl<'k> Look<'k> {
             }
         };
         let bytes = &xml.arrived()[..length];
-        let last: Box<[u8]> = bytes[length.saturating_sub(LAST)..].into();
-        let found = self.known.memory().get(&(length, last));
+        let found = self.known.memory().get(&key(bytes));
         if let Some(found) = found
             && *found.bytes == *bytes
             && found.scope == self.scope
@@ -117,14 +116,17 @@ impl<'k> Look<'k> {
         if xml.consumed() - began != bytes.len() as u64 {
             return;
         }
-        let key = (bytes.len(), bytes[bytes.len().saturating_sub(LAST)..].into());
-        let texts = |column: &ColumnInfo| column.name.len() + column.sql_type.len() + column.default_value.len();
-        let columns: usize = table.columns.iter().map(|column| size_of_val(column) + texts(column)).sum();
+        let key = key(&bytes);
+        let columns: usize = table.columns.iter().map(|column| size_of_val(column) + text_of(column)).sum();
         // Vectors may have room for twice what they hold.
         let weight = size_of::<Known>() + SCOPE + LAST + bytes.len() + 2 * columns;
         let known = Known { bytes, scope: Arc::clone(&self.scope), table: Arc::clone(table) };
         self.known.memory().put(key, Arc::new(known), weight);
     }
+}
+
+fn key(bytes: &[u8]) -> Key {
+    (bytes.len(), bytes[bytes.len().saturating_sub(LAST)..].into())
 }
 
 /// How long the element at the front is, white space before it included, if all of it is there: as it looks at first sight.

@@ -22,8 +22,7 @@ impl Allowance {
 
     /// Takes off what a table read before holds. `false`: it would be too much, and nothing is taken off.
     pub(super) fn table(&mut self, table: &TableSchemaInfo) -> bool {
-        let text = |column: &ColumnInfo| column.name.len() + column.sql_type.len() + column.default_value.len();
-        let bytes = table.table_name.len() + table.columns.iter().map(text).sum::<usize>();
+        let bytes = table.table_name.len() + table.columns.iter().map(text_of).sum::<usize>();
         let left = (self.columns.checked_sub(table.columns.len()), self.bytes.checked_sub(bytes));
         let (Some(columns), Some(bytes)) = left else { return false };
         *self = Self { columns, bytes };
@@ -36,7 +35,7 @@ impl Allowance {
             .columns
             .checked_sub(1)
             .ok_or_else(|| Fault::limit("The number of columns of all tables together", limit, "columns"))?;
-        self.text(xml, column.name.len() + column.sql_type.len() + column.default_value.len())
+        self.text(xml, text_of(column))
     }
 
     fn text<R: Read>(&mut self, xml: &XmlReader<'_, R>, bytes: usize) -> Result<(), Fault> {
@@ -47,6 +46,11 @@ impl Allowance {
             .ok_or_else(|| Fault::limit("The text of all table descriptions together", limit, "bytes"))?;
         Ok(())
     }
+}
+
+/// Bytes of a column's texts.
+pub(super) fn text_of(column: &ColumnInfo) -> usize {
+    column.name.len() + column.sql_type.len() + column.default_value.len()
 }
 
 pub(super) fn read<R: Read>(xml: &mut XmlReader<'_, R>, allowance: &mut Allowance) -> Result<TableSchemaInfo, Fault> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::mutations::without_place;
+use super::mutations::{any_change, change, without_place};
 use super::round_trips::{spelling, table};
 use super::*;
 use crate::protocol::encode::request::{self, Spelling};
@@ -85,7 +85,7 @@ proptest! {
     fn both_ways_give_the_same(
         spelling in spelling(),
         tables in prop::collection::vec(table(), 0..5),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 0..4),
+        changes in prop::collection::vec(any_change(), 0..4),
         sizes in prop::collection::vec(1..400_usize, 1..4),
         order in any::<prop::sample::Index>(),
     ) {
@@ -97,14 +97,7 @@ proptest! {
             turned.rotate_left(order.index(tables.len()));
         }
         let mut changed = message(spelling, "another token", &turned);
-        for (at, byte, kind) in changes {
-            let at = at.index(changed.len());
-            match kind {
-                0 => changed[at] = byte,
-                1 => changed.insert(at, b"<>&;\"'=/!-[]?: "[usize::from(byte) % 15]),
-                _ => { changed.remove(at); }
-            }
-        }
+        change(&mut changed, changes);
         let _ = both(&changed, &sizes, &limits, &known);
         // What was learnt from a changed one is no more than what it says.
         both(&body, &sizes, &limits, &known).unwrap();

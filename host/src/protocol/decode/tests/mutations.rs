@@ -65,22 +65,33 @@ pub(super) fn without_place(mut fault: Fault) -> Fault {
     fault
 }
 
+/// Where, which byte, and whether it is put there, put in between, or taken out.
+type Change = (prop::sample::Index, u8, u8);
+
+pub(super) fn any_change() -> impl Strategy<Value = Change> {
+    (any::<prop::sample::Index>(), any::<u8>(), 0..3_u8)
+}
+
+pub(super) fn change(body: &mut Vec<u8>, changes: Vec<Change>) {
+    for (at, byte, kind) in changes {
+        let at = at.index(body.len());
+        match kind {
+            0 => body[at] = byte,
+            1 => body.insert(at, b"<>&;\"'=/!-[]?: "[usize::from(byte) % 15]),
+            _ => drop(body.remove(at)),
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn random_changes_end_in_an_answer(
         mono in any::<bool>(),
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), 0..3_u8), 1..8),
+        changes in prop::collection::vec(any_change(), 1..8),
         sizes in prop::collection::vec(1..40_usize, 1..4),
     ) {
         let mut body = valid(if mono { Spelling::Mono } else { Spelling::DotNet });
-        for (at, byte, kind) in changes {
-            let at = at.index(body.len());
-            match kind {
-                0 => body[at] = byte,
-                1 => body.insert(at, b"<>&;\"'=/!-[]?:"[usize::from(byte) % 14]),
-                _ => { body.remove(at); }
-            }
-        }
+        change(&mut body, changes);
         let whole = row_data_of(&body[..]);
         let pieces = row_data_of(Pieces::new(&body, sizes));
         let general = row_data_within(&Limits { short_way: false, ..Limits::default() }, &body[..]);
