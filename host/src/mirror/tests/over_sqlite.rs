@@ -6,13 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tokio::sync::Barrier;
 
 use super::kit::{Calls, D, I, START, U, batch, contact, info, person, tenant};
 use super::planning::{Source, Step, TYPES, sorted, step};
+use super::recorder::{Recorder, RecorderSource};
 use crate::config::StatusConfig;
 use crate::mirror::clock::ManualClock;
 use crate::mirror::{Mirror, MirrorSettings, TableState, TenantReport, TenantState, report};
 use crate::plugins::NoHooks;
+use crate::plugins::hooks::HookSource;
 use crate::protocol::cell;
 use crate::protocol::messages::TableSchemaInfo;
 use crate::protocol::table_def::TableDef;
@@ -33,22 +36,26 @@ impl Deref for OnDisk {
     }
 }
 
-fn host(folder: &tempfile::TempDir) -> (Calls, Arc<SqliteStore>) {
+fn host(folder: &tempfile::TempDir, hooks: Arc<dyn HookSource>) -> (Calls, Arc<SqliteStore>) {
     let store = Arc::new(SqliteStore::open(SqliteSettings::new(folder.path())).unwrap());
-    let mirror = Mirror::new(store.clone(), Arc::new(NoHooks), MirrorSettings::default());
+    let mirror = Mirror::new(store.clone(), hooks, MirrorSettings::default());
     (Calls { mirror: Arc::new(mirror.with_clock(Arc::new(ManualClock::at(START)))) }, store)
 }
 
 impl OnDisk {
     fn new() -> Self {
+        Self::with_hooks(Arc::new(NoHooks))
+    }
+
+    fn with_hooks(hooks: Arc<dyn HookSource>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (calls, store) = host(&folder);
+        let (calls, store) = host(&folder, hooks);
         Self { calls, store, folder }
     }
 
     /// Another host process, or this one after a crash: nothing is remembered but what is on disk.
     fn another_host(&self) -> Calls {
-        host(&self.folder).0
+        host(&self.folder, Arc::new(NoHooks)).0
     }
 
     async fn db(&self) -> Arc<dyn MirrorDb> {
@@ -108,6 +115,33 @@ impl OnDisk {
     async fn lsn(&self) -> i64 {
         self.schema(&[person()]).await.unwrap()[0].1
     }
+}
+
+/// A plug-in's time runs also while the mirror's only writer is somebody else's: it must not pass in waiting for that.
+#[tokio::test]
+async fn a_transform_is_not_held_up_by_a_mirror_that_another_process_writes_to() {
+    let recorder = Arc::new(Recorder::default());
+    let mirror = OnDisk::with_hooks(Arc::new(RecorderSource(recorder.clone())));
+    mirror.filled().await;
+    let barrier = Arc::new(Barrier::new(2));
+    recorder.set(|behaviour| {
+        behaviour.keep_odd = vec!["person".into()];
+        behaviour.transform_waits = Some(barrier.clone());
+    });
+    assert_eq!(mirror.lsn().await, -1, "made otherwise from now on");
+    let other = rusqlite::Connection::open(mirror.db().await.place()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+
+    let rows = batch(person(), 20, &[(I, &["3", "Cy"]), (I, &["4", "Di"])]);
+    let call = async { mirror.calls.rows(rows).await.unwrap() };
+    let work = async {
+        let begun = tokio::time::timeout(Duration::from_secs(20), barrier.wait()).await;
+        begun.expect("the transform begins although the transaction cannot");
+        other.execute_batch("ROLLBACK").unwrap();
+        barrier.wait().await;
+    };
+    tokio::join!(call, work);
+    assert_eq!(mirror.people().await, ["3 Cy"]);
 }
 
 #[tokio::test]

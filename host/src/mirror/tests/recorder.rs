@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use tokio::sync::Barrier;
 
 use crate::plugins::hooks::{
     CallHooks, CallInfo, CallOutcome, Committed, HookFailure, HookSource, SchemaChange, TransformPlan,
@@ -34,6 +35,8 @@ pub struct Behaviour {
     pub wants_rows_committed: bool,
     /// An event that `wiped` leaves, as a failing plug-in would.
     pub wiped_fails: bool,
+    /// Every transform waits here twice, as one that asks another server would: when it has begun, and before it goes on.
+    pub transform_waits: Option<Arc<Barrier>>,
 }
 
 #[derive(Default)]
@@ -136,6 +139,10 @@ impl CallHooks for Hooks {
     }
     async fn transform(&mut self, plan: &TransformPlan, mut batch: TypedBatch) -> Result<TypedBatch, HookFailure> {
         self.note(format!("transform {} {}", plan.source.name, batch.len()));
+        if let Some(barrier) = &self.behaviour.transform_waits {
+            barrier.wait().await;
+            barrier.wait().await;
+        }
         if names(&self.behaviour.fail_transform, &plan.source.name) {
             return Err(failure("transform", "plug-in test trapped in apply", false));
         }
