@@ -159,7 +159,9 @@ async fn apply(
     let in_order = |stretch| fit.in_source_order(stretch);
     let rows = Rows { plan: &fit.plan, target: &target, wire: &fit.wire, in_source_order: &in_order };
     // The first stretch's transform has no other stretch's writing beside it: the transaction begins meanwhile.
-    // Where it cannot, that is why the batch fails, and nobody waits for the transform.
+    // Where it cannot, that is why the batch fails, and nobody waits for the transform. A plug-in's time runs: beginning must not
+    // hold it up.
+    let is_transformed = fit.plan.digest.is_some();
     let begin = async { opened.db.begin(&turn, &target, fit.hash).await.map_err(of_table) };
     let (mut writer, first) = if opened.db.begins_ahead() {
         let first = async {
@@ -167,9 +169,7 @@ async fn apply(
             faults::pass(Step::Typed).await?;
             rows.prepare(call, first).await
         };
-        let both = async { tokio::try_join!(begin, async { Ok(first.await) }) };
-        // A plug-in's time runs: beginning must not hold it up.
-        threads::beside_if(fit.plan.digest.is_some(), both).await?
+        threads::beside_if(is_transformed, async { tokio::try_join!(begin, async { Ok(first.await) }) }).await?
     } else {
         let first = segments.recv().await;
         faults::pass(Step::Typed).await?;
@@ -177,7 +177,8 @@ async fn apply(
             // A batch that cannot be read need not begin a transaction.
             return Err(error.into_call_error(&fit.wire));
         }
-        tokio::try_join!(begin, async { Ok(rows.prepare(call, first).await) })?
+        let first = rows.prepare(call, first);
+        threads::beside_if(is_transformed, async { tokio::try_join!(begin, async { Ok(first.await) }) }).await?
     };
     // Another host may have applied the same batch between our looking and our turn; from here on it waits for us.
     if target.key.is_empty() {

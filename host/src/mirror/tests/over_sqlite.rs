@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tokio::sync::Barrier;
+use tokio_util::sync::CancellationToken;
 
 use super::kit::{Calls, D, I, START, U, batch, contact, info, person, tenant};
 use super::planning::{Source, Step, TYPES, sorted, step};
@@ -21,6 +22,7 @@ use crate::protocol::messages::TableSchemaInfo;
 use crate::protocol::table_def::TableDef;
 use crate::store::sqlite::{SqliteSettings, SqliteStore};
 use crate::store::{MirrorDb, Store};
+use crate::threads;
 
 /// A mirror below a folder of its own.
 struct OnDisk {
@@ -123,25 +125,30 @@ async fn a_transform_is_not_held_up_by_a_mirror_that_another_process_writes_to()
     let recorder = Arc::new(Recorder::default());
     let mirror = OnDisk::with_hooks(Arc::new(RecorderSource(recorder.clone())));
     mirror.filled().await;
-    let barrier = Arc::new(Barrier::new(2));
-    recorder.set(|behaviour| {
-        behaviour.keep_odd = vec!["person".into()];
-        behaviour.transform_waits = Some(barrier.clone());
-    });
+    recorder.set(|behaviour| behaviour.keep_odd = vec!["person".into()]);
     assert_eq!(mirror.lsn().await, -1, "made otherwise from now on");
+    let barrier = Arc::new(Barrier::new(2));
+    recorder.set(|behaviour| behaviour.waits = Some(barrier.clone()));
     let other = rusqlite::Connection::open(mirror.db().await.place()).unwrap();
-    other.execute_batch("BEGIN IMMEDIATE").unwrap();
 
     let rows = batch(person(), 20, &[(I, &["3", "Cy"]), (I, &["4", "Di"])]);
-    let call = async { mirror.calls.rows(rows).await.unwrap() };
+    let calls = Calls { mirror: mirror.calls.mirror.clone() };
+    // On a thread of its own, as the server has it done.
+    let stop = CancellationToken::new();
+    let call = threads::for_store(&*mirror.store, &stop, async move { calls.rows(rows).await });
     let work = async {
+        // The plan: the call has its ticket by now, and no transaction yet.
+        barrier.wait().await;
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        barrier.wait().await;
         let begun = tokio::time::timeout(Duration::from_secs(20), barrier.wait()).await;
-        begun.expect("the transform begins although the transaction cannot");
         other.execute_batch("ROLLBACK").unwrap();
+        begun.expect("the transform begins although the transaction cannot");
         barrier.wait().await;
     };
-    tokio::join!(call, work);
-    assert_eq!(mirror.people().await, ["3 Cy"]);
+    let (done, ()) = tokio::join!(call, work);
+    done.unwrap().unwrap();
+    assert_eq!(mirror.people().await, ["[I:3] Cy"]);
 }
 
 #[tokio::test]

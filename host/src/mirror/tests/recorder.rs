@@ -35,8 +35,9 @@ pub struct Behaviour {
     pub wants_rows_committed: bool,
     /// An event that `wiped` leaves, as a failing plug-in would.
     pub wiped_fails: bool,
-    /// Every transform waits here twice, as one that asks another server would: when it has begun, and before it goes on.
-    pub transform_waits: Option<Arc<Barrier>>,
+    /// Every plan and every transform waits here twice, as one that asks another server would: when it has begun, and before it
+    /// goes on.
+    pub waits: Option<Arc<Barrier>>,
 }
 
 #[derive(Default)]
@@ -77,6 +78,13 @@ impl Hooks {
     fn note(&self, what: impl Into<String>) {
         self.recorder.calls.lock().unwrap().push(what.into());
     }
+
+    async fn wait(&self) {
+        if let Some(barrier) = &self.behaviour.waits {
+            barrier.wait().await;
+            barrier.wait().await;
+        }
+    }
 }
 
 fn failure(hook: &'static str, message: &str, refused: bool) -> HookFailure {
@@ -111,6 +119,7 @@ impl CallHooks for Hooks {
         Ok(self.behaviour.authenticated.clone())
     }
     async fn plan(&mut self, table: &Arc<TableDef>) -> Result<TransformPlan, HookFailure> {
+        self.wait().await;
         if names(&self.behaviour.fail_plan, &table.name) {
             return Err(failure("transform", "plug-in test trapped in plan", false));
         }
@@ -139,10 +148,7 @@ impl CallHooks for Hooks {
     }
     async fn transform(&mut self, plan: &TransformPlan, mut batch: TypedBatch) -> Result<TypedBatch, HookFailure> {
         self.note(format!("transform {} {}", plan.source.name, batch.len()));
-        if let Some(barrier) = &self.behaviour.transform_waits {
-            barrier.wait().await;
-            barrier.wait().await;
-        }
+        self.wait().await;
         if names(&self.behaviour.fail_transform, &plan.source.name) {
             return Err(failure("transform", "plug-in test trapped in apply", false));
         }
