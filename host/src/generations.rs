@@ -36,6 +36,9 @@ impl<K: Hash + Eq, V: Clone> Generations<K, V> {
 
     /// Remembers a value of this weight.
     pub fn put(&mut self, key: K, value: V, weight: usize) {
+        if let Some((_, replaced)) = self.young.remove(&key) {
+            self.weight -= replaced;
+        }
         if self.weight + weight > self.max_weight {
             self.old = std::mem::take(&mut self.young);
             self.weight = 0;
@@ -58,5 +61,16 @@ mod tests {
             assert!(memory.young.len() + memory.old.len() <= 8);
         }
         assert_eq!(memory.get(&50), None);
+    }
+
+    #[test]
+    fn what_takes_another_s_place_takes_no_more() {
+        let mut memory = Generations::new(4);
+        memory.put(0, 0, 1);
+        for number in 0..100 {
+            memory.put(1, number, 2);
+        }
+        assert_eq!(memory.weight, 3);
+        assert!(memory.old.is_empty());
     }
 }

@@ -47,6 +47,8 @@ impl Lost {
 /// It panicked, or the runtime is being shut down.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Lost> {
     if MAY_BLOCK.try_with(|may| *may).unwrap_or(false) {
+        // Between two pieces of work the call can be cut off, as it could be where another thread does them.
+        tokio::task::yield_now().await;
         return std::panic::catch_unwind(AssertUnwindSafe(work)).map_err(|_| Lost::Panicked);
     }
     Ok(tokio::task::spawn_blocking(work).await?)
@@ -85,6 +87,8 @@ pub(crate) async fn beside_if<F: Future>(is_so: bool, future: F) -> F::Output {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
     use std::thread::ThreadId;
 
     use super::*;
@@ -129,6 +133,30 @@ mod tests {
         let (lost, ()) = tokio::join!(for_store(&store, &stop, work), cut_off);
         assert!(matches!(lost, Err(Lost::CutOff)));
         assert!(dropped.is_cancelled(), "its transaction is taken back");
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn work_that_never_waits_is_cut_off_between_two_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(SqliteSettings::new(folder.path().to_owned())).unwrap();
+        let stop = CancellationToken::new();
+        let (done, cut_off) = (Arc::new(AtomicU32::new(0)), stop.clone());
+        let count = done.clone();
+        let lost = for_store(&store, &stop, async move {
+            for _ in 0..100 {
+                let (count, cut_off) = (count.clone(), cut_off.clone());
+                let piece = move || {
+                    if count.fetch_add(1, Ordering::Relaxed) == 2 {
+                        cut_off.cancel();
+                    }
+                };
+                blocking(piece).await.unwrap();
+            }
+        })
+        .await;
+        assert!(matches!(lost, Err(Lost::CutOff)));
+        assert_eq!(done.load(Ordering::Relaxed), 3);
         store.close().await;
     }
 

@@ -3,13 +3,13 @@
 //! SQLite does that in the commit that finds the log long, and whoever committed waits: in a large table the pages of a call's changes
 //! are all over the file, and writing them there takes as long as writing them into the log. So a commit that finds the log long
 //! ([`LONG`]) lets another thread do it with a connection of its own, and only one that finds it very long ([`VERY_LONG`]), since
-//! nobody came to an end with it, does it itself, unless somebody is just at it. Commits are on disk before it begins and do not depend
+//! nobody came to an end with it, waits for whoever is at it and does the rest itself. Commits are on disk before it begins and do not depend
 //! on it. Whoever reads for long keeps what he reads in the log, however long that grows. Plug-ins write over connections of their
 //! own, which do as SQLite does.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::wal::CheckpointMode;
@@ -36,21 +36,25 @@ pub(super) struct Log {
     /// Pages in it when it was last brought in.
     brought_in: AtomicU32,
     /// Somebody is at it.
-    busy: AtomicBool,
+    busy: Mutex<bool>,
+    /// Nobody is any more.
+    free: Condvar,
 }
 
 impl Log {
     /// Makes a connection's commits tell how long the log is, in the place of what SQLite does by itself.
-    pub fn watch(self: &Arc<Self>, db: &mut Connection) -> Result<()> {
+    /// One that finds it very long waits for whoever is at it, for so long at most.
+    pub fn watch(self: &Arc<Self>, db: &mut Connection, patience: Duration) -> Result<()> {
         let log = Arc::clone(self);
         db.wal_hook(Some(move |wal: &mut rusqlite::hooks::Wal, pages: i32| {
             let pages = u32::try_from(pages).unwrap_or(0);
             log.pages.store(pages, Ordering::Relaxed);
-            if pages >= VERY_LONG
-                && let Err(error) = wal.checkpoint()
-            {
-                // The commit is done. As with SQLite's own: the next one tries again.
-                tracing::debug!(%error, "{NOT_BROUGHT_IN}");
+            if pages >= VERY_LONG {
+                log.wait_until_free(patience);
+                if let Err(error) = wal.checkpoint() {
+                    // The commit is done. As with SQLite's own: the next one tries again.
+                    tracing::debug!(%error, "{NOT_BROUGHT_IN}");
+                }
             }
             Ok(())
         }))?;
@@ -63,7 +67,17 @@ impl Log {
         let before = self.brought_in.load(Ordering::Relaxed);
         // Fewer than before: it was begun anew.
         let grown = if pages < before { pages } else { pages - before };
-        grown >= LONG && !self.busy.swap(true, Ordering::Acquire)
+        grown >= LONG && !std::mem::replace(&mut *self.busy(), true)
+    }
+
+    fn busy(&self) -> MutexGuard<'_, bool> {
+        // Nothing in here can panic half-way.
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_until_free(&self, patience: Duration) {
+        // Whether it was long enough shows in what comes next.
+        drop(self.free.wait_timeout_while(self.busy(), patience, |busy| *busy));
     }
 
     fn is_in_the_file(&self, pages: u32) {
@@ -78,10 +92,10 @@ impl Log {
         if !self.take() {
             return;
         }
-        let (log, held, path) = (Arc::clone(self), share.again(), path.to_path_buf());
+        let (log, held, path) = (Arc::clone(self), share.beside(), path.to_path_buf());
         share.bringing_in().spawn_blocking_on(
             move || {
-                let _busy = Busy(&log.busy);
+                let _busy = Busy(&log);
                 match bring_in(&held, &path, busy_timeout) {
                     Ok(brought_in) => log.is_in_the_file(brought_in),
                     Err(error) => {
@@ -98,11 +112,12 @@ impl Log {
 }
 
 /// Somebody is at the log, until dropped.
-struct Busy<'l>(&'l AtomicBool);
+struct Busy<'l>(&'l Log);
 
 impl Drop for Busy<'_> {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        *self.0.busy() = false;
+        self.0.free.notify_all();
     }
 }
 
@@ -187,13 +202,34 @@ mod tests {
     #[tokio::test]
     async fn a_very_long_log_is_brought_in_by_the_commit_itself() {
         let mirror = Mirror::new().await;
-        // Somebody seems to be at it for ever.
+        // Somebody seems to be at it for ever: he is waited for no longer than for a lock.
         let share = mirror.session.ready(false).await.unwrap();
-        share.files().log().busy.store(true, Ordering::Relaxed);
+        *share.files().log().busy() = true;
         mirror.write_pages(VERY_LONG / 2).await;
         assert!(mirror.pages().await < u64::from(LONG));
         mirror.write_pages(VERY_LONG / 2).await;
         assert!(mirror.pages().await > u64::from(VERY_LONG));
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_file_that_took_the_place_of_one_whose_log_is_being_brought_in_is_waited_for() {
+        let mirror = Mirror::new().await;
+        let share = mirror.session.ready(false).await.unwrap();
+        let at_it = share.beside();
+        drop(share);
+        let other = mirror.folder.path().join("other.db");
+        std::fs::copy(&mirror.session.path, &other).unwrap();
+        std::fs::rename(&other, &mirror.session.path).unwrap();
+        let mut entered = std::pin::pin!(mirror.gate.enter(&mirror.session.path));
+        tokio::select! {
+            biased;
+            _ = &mut entered => panic!("a call was let in to the file that is gone"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(at_it);
+        let share = entered.await.unwrap();
+        assert!(share.files().ready_for().is_none(), "opened anew");
     }
 
     #[cfg(unix)]

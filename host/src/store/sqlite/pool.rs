@@ -111,6 +111,8 @@ struct Open {
 struct Entry {
     files: Arc<Files>,
     users: usize,
+    /// How many of them bring its log into its file, of which no call knows.
+    beside: usize,
     last_used: u64,
     /// Its file is damaged.
     damaged: bool,
@@ -168,9 +170,14 @@ impl Gate {
         open.clock += 1;
         let now = open.clock;
         let replaced = open.mirrors.get(path).is_some_and(|entry| {
-            entry.users == 0 && entry.files.opened.get().is_some_and(|(_, opened)| *opened != FileIdentity::of(path))
+            entry.users == entry.beside
+                && entry.files.opened.get().is_some_and(|(_, opened)| *opened != FileIdentity::of(path))
         });
         if replaced {
+            if open.mirrors.get(path).is_some_and(|entry| entry.users > 0) {
+                // To be closed before the other file is opened: closing takes the log away that has this name.
+                return (None, closed);
+            }
             closed.extend(open.mirrors.remove(path).map(|entry| entry.files));
         }
         if !open.mirrors.contains_key(path) && open.mirrors.len() >= self.max_open {
@@ -183,12 +190,14 @@ impl Gate {
         let entry = open.mirrors.entry(path.to_path_buf()).or_insert_with(|| Entry {
             files: Arc::new(Files::new()),
             users: 0,
+            beside: 0,
             last_used: now,
             damaged: false,
         });
         entry.users += 1;
         entry.last_used = now;
-        let share = Share { gate: Arc::clone(self), path: path.to_path_buf(), files: Arc::clone(&entry.files) };
+        let share =
+            Share { gate: Arc::clone(self), path: path.to_path_buf(), files: Arc::clone(&entry.files), beside: false };
         (Some(share), closed)
     }
 
@@ -233,6 +242,8 @@ pub(super) struct Share {
     gate: Arc<Gate>,
     path: PathBuf,
     files: Arc<Files>,
+    /// See [`Share::beside`].
+    beside: bool,
 }
 
 impl Share {
@@ -240,12 +251,13 @@ impl Share {
         &self.files
     }
 
-    /// One share more.
-    pub fn again(&self) -> Self {
+    /// One share more, for work that goes on after the call.
+    pub fn beside(&self) -> Self {
         if let Some(entry) = self.gate.lock().mirrors.get_mut(&self.path) {
             entry.users += 1;
+            entry.beside += 1;
         }
-        Self { gate: Arc::clone(&self.gate), path: self.path.clone(), files: Arc::clone(&self.files) }
+        Self { gate: Arc::clone(&self.gate), path: self.path.clone(), files: Arc::clone(&self.files), beside: true }
     }
 
     /// See [`Gate::is_damaged`].
@@ -280,6 +292,7 @@ impl Drop for Share {
         let mut open = self.gate.lock();
         if let Some(entry) = open.mirrors.get_mut(&self.path) {
             entry.users -= 1;
+            entry.beside -= usize::from(self.beside);
             if entry.users == 0 {
                 self.gate.idle.notify_waiters();
             }

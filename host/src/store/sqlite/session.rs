@@ -193,7 +193,7 @@ impl Writing<'_> {
             // Before anything is changed in the file.
             check_identity(&db, &session.tenant)?;
             enter_wal(&db)?;
-            log.watch(&mut db)?;
+            log.watch(&mut db, session.busy_timeout)?;
             let feed = Some(Feed::of(&mut db)?);
             Ok(Conn { db, verified: None, feed })
         })
