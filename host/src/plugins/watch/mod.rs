@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
+use notify::event::{AccessKind, AccessMode};
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use super::folder::{self, Stamp, Stamps};
 use super::host::PluginHost;
@@ -72,8 +73,11 @@ impl Drop for Watching {
 
 fn be_told(wake: &Sender<Wake>, folder: &Path, approvals: Option<&Path>) -> Option<RecommendedWatcher> {
     let wake = wake.clone();
-    let tell = move |_: notify::Result<notify::Event>| {
-        // Whatever it was, even an error: looking shows. Nobody listens any more when the host stops.
+    let tell = move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| is_a_look(event.kind)) {
+            return;
+        }
+        // Whatever else it was, even an error: looking shows. Nobody listens any more when the host stops.
         let _ = wake.send(Wake::Changed);
     };
     let watch = || {
@@ -93,6 +97,11 @@ fn be_told(wake: &Sender<Wake>, folder: &Path, approvals: Option<&Path>) -> Opti
             None
         }
     }
+}
+
+/// Whether somebody has only looked, as we do ourselves: looking again would be told again, without end.
+const fn is_a_look(kind: EventKind) -> bool {
+    matches!(kind, EventKind::Access(how) if !matches!(how, AccessKind::Close(AccessMode::Write)))
 }
 
 fn run(host: &PluginHost, folder: &Path, approvals: Option<&Path>, every: Duration, woken: &Receiver<Wake>) {
@@ -127,4 +136,30 @@ fn look(folder: &Path, approvals: Option<&Path>) -> Seen {
     let plugins = folder::find(folder).ok();
     let plugins = plugins.map(|found| found.into_iter().map(|found| (found.name.clone(), found.stamps())).collect());
     Seen { plugins, approvals: approvals.and_then(folder::stamp) }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::{CreateKind, ModifyKind, RemoveKind};
+
+    use super::*;
+
+    #[test]
+    fn looking_is_no_change_and_writing_is() {
+        for how in
+            [AccessKind::Any, AccessKind::Read, AccessKind::Open(AccessMode::Any), AccessKind::Close(AccessMode::Read)]
+        {
+            assert!(is_a_look(EventKind::Access(how)), "{how:?}");
+        }
+        for kind in [
+            EventKind::Any,
+            EventKind::Other,
+            EventKind::Access(AccessKind::Close(AccessMode::Write)),
+            EventKind::Create(CreateKind::File),
+            EventKind::Modify(ModifyKind::Any),
+            EventKind::Remove(RemoveKind::File),
+        ] {
+            assert!(!is_a_look(kind), "{kind:?}");
+        }
+    }
 }
