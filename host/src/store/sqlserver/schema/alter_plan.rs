@@ -220,9 +220,8 @@ impl Work<'_> {
                 ));
             }
             let is_key = self.new.is_key(at);
-            let retyped = !found.sql_type.is_some_and(|there| is_stored_as(column.sql_type, there));
             let renulled = found.not_null == column.nullable;
-            if retyped || renulled || self.recollates(column, found, is_key) {
+            if self.retypes(column, found) || renulled || self.recollates(column, found, is_key) {
                 let says_null = !self.there.server.is_babelfish || renulled;
                 steps.push(Step::AlterColumn { column: column.clone(), is_key, says_null });
             }
@@ -245,6 +244,16 @@ impl Work<'_> {
     /// Whether an index may be over a column as it will be; one that is not ours is as it was.
     fn can_be_indexed(&self, column: &str) -> bool {
         self.made.column_index(column).is_none_or(|at| can_be_indexed(stored(self.made.columns[at].sql_type)))
+    }
+
+    /// Whether a column is of another type than it should be. A server that keeps six digits of a second has no seventh to add; any
+    /// other does as it was told, and a seventh digit is a change.
+    fn retypes(&self, column: &ColumnDef, found: &Column) -> bool {
+        let is_right = |there| {
+            let keeps_six = self.there.server.is_babelfish;
+            if keeps_six { is_stored_as(column.sql_type, there) } else { stored(column.sql_type) == there }
+        };
+        !found.sql_type.is_some_and(is_right)
     }
 
     /// Whether a text comes into the key, where all texts differ, or leaves it.

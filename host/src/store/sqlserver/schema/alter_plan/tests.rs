@@ -223,6 +223,20 @@ fn what_somebody_changed_by_hand_is_not_guessed_at() {
 }
 
 #[test]
+fn a_seventh_digit_of_a_second_is_added_but_where_there_is_none() {
+    for of in [SqlType::Time, SqlType::DateTime2, SqlType::DateTimeOffset] {
+        let table = |digits| {
+            let columns = vec![column("id", SqlType::Int, false), column("at", of(digits), true)];
+            sample::table("t", columns)
+        };
+        let (old, new) = (table(6), table(7));
+        let wider = Step::AlterColumn { column: new.columns[1].clone(), is_key: false, says_null: true };
+        assert_eq!(plan("t", &there(&old, false), &old, &new).unwrap(), [wider]);
+        assert_eq!(plan("t", &there(&old, true), &old, &new).unwrap(), []);
+    }
+}
+
+#[test]
 fn only_changes_that_sql_server_makes_without_loss_are_made() {
     let nvarchar = |n| SqlType::NVarChar(Length::Limited(n));
     let varchar = |n| SqlType::VarChar(Length::Limited(n));
