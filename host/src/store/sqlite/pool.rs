@@ -169,16 +169,15 @@ impl Gate {
         let mut open = self.lock();
         open.clock += 1;
         let now = open.clock;
-        let replaced = open.mirrors.get(path).is_some_and(|entry| {
+        let replaced = open.mirrors.get(path).filter(|entry| {
             entry.users == entry.beside
                 && entry.files.opened.get().is_some_and(|(_, opened)| *opened != FileIdentity::of(path))
         });
-        if replaced {
-            if open.mirrors.get(path).is_some_and(|entry| entry.users > 0) {
-                // To be closed before the other file is opened: closing takes the log away that has this name.
-                return (None, closed);
-            }
-            closed.extend(open.mirrors.remove(path).map(|entry| entry.files));
+        match replaced.map(|entry| entry.users) {
+            None => {}
+            Some(0) => closed.extend(open.mirrors.remove(path).map(|entry| entry.files)),
+            // To be closed before the other file is opened: closing takes the log away that has this name.
+            Some(_) => return (None, closed),
         }
         if !open.mirrors.contains_key(path) && open.mirrors.len() >= self.max_open {
             let idle = open.mirrors.iter().filter(|(_, entry)| entry.users == 0);
