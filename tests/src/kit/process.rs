@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use speil::store::Store;
 use speil::task::hand::Hand;
@@ -268,6 +269,20 @@ impl Speil {
         let line = status.lines().find_map(|line| line.strip_prefix(which)).expect("Linux tells it");
         let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
         Some(kib * 1024)
+    }
+
+    /// The processor time that its threads have taken so far, to a hundredth of a second; likewise.
+    pub fn processor_time(&self) -> Option<Duration> {
+        if !cfg!(target_os = "linux") {
+            skipped("a process's processor time, which is read from /proc, which this system has not");
+            return None;
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process_id())).expect("it runs");
+        // Its name comes before in parentheses, and may hold anything.
+        let (_, numbers) = stat.rsplit_once(')').expect("Linux tells it");
+        let hundredths = |place: usize| numbers.split_whitespace().nth(place)?.parse::<u64>().ok();
+        let (user, system) = hundredths(11).zip(hundredths(12)).expect("two numbers");
+        Some(Duration::from_millis((user + system) * 10))
     }
 
     /// The file handles it has open; likewise.

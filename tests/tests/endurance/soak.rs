@@ -1,5 +1,5 @@
 //! An hour of mixed load, or half a minute: the program's memory, its file handles and the time it needs for the same work stay
-//! what they were. The first third of the run is compared with each of the two after it.
+//! what they were. The first third of the run is compared with each of the two after it. Afterwards, called by nobody, it is at rest.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -11,7 +11,7 @@ use speil::task::cycle::CycleEnd;
 use speil::task::endpoint::Endpoint;
 use speil::task::shape::{ColumnShape, TableShape};
 use speil::task::source::Source;
-use speil_tests::kit::{self, Engine, Speil};
+use speil_tests::kit::{self, Engine, Speil, wait};
 
 use super::run::with_plugins;
 use super::shared::Shared;
@@ -25,6 +25,8 @@ const MEASURED_ROWS: i64 = 40;
 const WARM_UP: f64 = 0.1;
 /// Between two rounds of the one who reads pages.
 const PAGES: Duration = Duration::from_millis(500);
+/// In so long a time a program at rest takes less than a twentieth of it.
+const AT_REST: Duration = Duration::from_secs(1);
 /// From here on a run tells more of the program than of the machine's other work.
 const LONG: Duration = Duration::from_mins(10);
 
@@ -174,7 +176,22 @@ pub async fn soak(binary: &'static str, plugins: &[(&str, &[u8])], seed: u64, ti
     }
     assert!(wrong.is_empty(), "SPEIL_ENDURANCE_SEED={seed}\n{wrong:#?}");
     measured.is_mirrored().await;
+    comes_to_rest(&speil).await;
     Soaked { parts: thirds(samples), took, calls, pages }
+}
+
+/// When nobody calls any more, the program has nothing to do: neither its watch over the plug-ins nor anything else wakes it again
+/// and again.
+async fn comes_to_rest(speil: &Speil) {
+    if speil.processor_time().is_none() {
+        return;
+    }
+    wait::until("the program, which nobody calls, to take no processor time", async || {
+        let before = speil.processor_time()?;
+        tokio::time::sleep(AT_REST).await;
+        (speil.processor_time()?.saturating_sub(before) < AT_REST / 20).then_some(())
+    })
+    .await;
 }
 
 /// Reads what an operator's monitoring reads, which looks into every mirror, over a connection of its own each time. Answers how often.
